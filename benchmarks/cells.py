@@ -1,0 +1,54 @@
+"""Long evidence in cells: each finished one is a row, so that a suite can stop and go on anywhere."""
+
+import json
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def commit() -> str:
+    """The commit that is measured, marked where the tree differs from it."""
+    answer = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
+        cwd=RESULTS.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return answer.stdout.strip() or "no commit"
+
+
+def rows(suite: str) -> list[dict[str, Any]]:
+    """The finished cells of a suite, oldest first."""
+    path = RESULTS / f"{suite}.jsonl"
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+
+def run_cells(
+    suite: str, cells: list[dict[str, Any]], measure: Callable[[dict[str, Any]], dict[str, Any]], fresh: bool
+) -> None:
+    """Measure each cell that has no row yet (all of them if `fresh`) and append a row for it."""
+    known = [] if fresh else [row["cell"] for row in rows(suite)]
+    for cell in cells:
+        if cell in known:
+            continue
+        began = time.time()
+        row = {
+            "cell": cell,
+            "result": measure(cell),
+            "seconds": round(time.time() - began, 1),
+            "date": time.strftime("%Y-%m-%d", time.gmtime(began)),
+            "commit": commit(),
+            "command": " ".join(["python", "-m", f"benchmarks.{suite}", *sys.argv[1:]]),
+            "machine": f"{platform.machine()}, Python {platform.python_version()}",
+        }
+        RESULTS.mkdir(exist_ok=True)
+        with (RESULTS / f"{suite}.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        print(json.dumps(row), flush=True)

@@ -1,0 +1,1 @@
+"""How replies become verdicts and verdicts become pairs. Pure: no model, no file."""

@@ -1,0 +1,1 @@
+"""The shell that touches the world: configuration, steps, engine, workers, guards, command line."""

@@ -1,0 +1,60 @@
+"""Pairs of answers that people compared: what the judge is held against, and never trained on."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, get_args
+
+import microworld
+from loop.sources import messages_of, numbered_rows
+from runs.canonical import digest, digest_file
+from runs.errors import ConfigError
+from runs.records import Message
+
+Label = Literal["a", "b", "tie"]
+
+
+@dataclass(frozen=True)
+class AnchorPair:
+    """Two answers to one conversation, and which of them a person preferred."""
+
+    messages: tuple[Message, ...]
+    a: str
+    b: str
+    label: Label
+
+    @cached_property
+    def digest(self) -> str:
+        """The name of this pair."""
+        return digest([[m.role, m.content] for m in self.messages] + [self.a, self.b, self.label])
+
+    def sides(self) -> tuple[tuple[str, str], tuple[str, str]]:
+        """Both answers with their letters, `a` first."""
+        return ("a", self.a), ("b", self.b)
+
+
+def anchor_pairs(name: str | None, count: int) -> list[AnchorPair]:
+    """The first `count` labelled pairs of what `measure.anchors` names. Raises ConfigError with file and line."""
+    if name is None:
+        return []
+    return [_pair(row, f"{_path(name)}: line {number}") for number, row in numbered_rows(_path(name))][:count]
+
+
+def anchors_digest(name: str | None) -> str:
+    """The digest of the labelled file, "" for none."""
+    return digest_file(_path(name)) if name is not None else ""
+
+
+def _path(name: str) -> Path:
+    return Path(microworld.__file__).with_name("anchor.jsonl") if name == "microworld" else Path(name)
+
+
+def _pair(row: object, place: str) -> AnchorPair:
+    if not isinstance(row, dict):
+        raise ConfigError(f"{place}: a labelled pair must be an object, and it is {row!r:.80}")
+    for side in ("a", "b"):
+        if not isinstance(row.get(side), str):
+            raise ConfigError(f"{place}: `{side}` must be an answer's text, and it is {row.get(side)!r:.80}")
+    if row.get("label") not in get_args(Label):
+        raise ConfigError(f"{place}: `label` must be a, b or tie, and it is {row.get('label')!r:.80}")
+    return AnchorPair(messages_of(row.get("messages"), place), row["a"], row["b"], row["label"])

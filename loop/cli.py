@@ -1,0 +1,64 @@
+"""`selfsame`: the verbs put together, and the one place where an error becomes a sentence and an exit code."""
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from loop import verbs_look, verbs_machine, verbs_recipes, verbs_run
+from loop.terminal import print_aside, print_document
+from runs.errors import SelfsameError
+
+app = typer.Typer(
+    help="A self-rewarding loop: one language model writes, judges and is trained, with its drift watched.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(verbs_run.run)
+app.command()(verbs_run.resume)
+app.command()(verbs_look.status)
+app.command()(verbs_look.log)
+app.command()(verbs_look.show)
+app.command()(verbs_look.query)
+app.command()(verbs_look.verify)
+app.add_typer(verbs_recipes.app, name="recipes")
+app.command()(verbs_machine.mlflow)
+app.command()(verbs_machine.doctor)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what `arguments` say (by default those of the process) and return the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return int(app(args=words, prog_name="selfsame", standalone_mode=False) or 0)
+    except SelfsameError as error:
+        return _failed(str(error), error.exit_code, words)
+    except typer.TyperException as error:
+        return _failed(f"{_sentence(error)}. `selfsame --help` lists the verbs and what they take", 2, words)
+    except Exception as error:  # a bug: keep the traceback, spare the person
+        return _failed(f"a bug: {type(error).__name__}: {error}. The traceback is in {_keep_traceback()}", 1, words)
+
+
+def _failed(text: str, code: int, words: Sequence[str]) -> int:
+    print_aside(f"selfsame: {text}")
+    if "--json" in words:
+        print_document({"error": text, "exit_code": code})
+    return code
+
+
+def _sentence(error: typer.TyperException) -> str:
+    formatted = getattr(error, "format_message", None)
+    return (str(formatted()) if formatted else str(error)).rstrip(".")
+
+
+def _keep_traceback() -> Path:
+    handle, name = tempfile.mkstemp(prefix="selfsame-", suffix=".traceback")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(traceback.format_exc())
+    return Path(name)

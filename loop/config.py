@@ -1,0 +1,209 @@
+"""The configuration: one frozen tree. A field's documentation is the sentence under it.
+
+A leaf of a semantic section enters the key of that section's own step, and so of every step after it; a leaf of an
+operational section (`iterations`, `limits`, `export`) enters none, and may change when a run is resumed.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+OPERATIONAL = ("iterations", "gold", "limits", "export")
+
+Finite = Field(allow_inf_nan=False)
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
+
+
+class Model(Section):
+    base: str = "microworld:m1"
+    """The base model: a folder, a hub name (then `revision` is required), or `microworld:NAME` for a shipped one."""
+    revision: str | None = None
+    """The hub commit that pins `base`; 40 hexadecimal digits. Unused for a folder."""
+    adapter: str | None = None
+    """A folder with a PEFT LoRA adapter to start from; none starts from the base itself."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """The numbers that engine and trainer compute in; float32 on a CPU, bfloat16 for a model of billions on a GPU."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where engine and trainer compute."""
+
+
+class Prompts(Section):
+    source: str = "microworld"
+    """Where prompts come from: `microworld`, or a JSONL or Parquet file with `prompt` (text) or `messages` (several turns)."""
+    count: Count = 384
+    """Prompts an iteration. A file is gone through in a seeded order, and again from its start when it ends."""
+
+
+class Generate(Section):
+    samples: Annotated[int, Field(ge=2)] = 6
+    """Answers to each prompt; the best and the worst of them make a pair, so at least 2."""
+    temperature: Annotated[float, Field(gt=0, le=2)] = 1.0
+    """Sampling temperature, above 0 (greedy answers would all be the same) and at most 2."""
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Nucleus sampling: the smallest set of tokens with this much probability. 1 keeps all."""
+    max_tokens: Count = 48
+    """Longest answer in tokens. An answer cut off here is never chosen in a pair."""
+
+
+class Judge(Section):
+    method: Literal["expected", "rubric"] = "expected"
+    """`expected`: mean of the scale under the verdict tokens' probabilities; `rubric`: a written reason, then a score."""
+    adapter: str = "self"
+    """Who judges: `self` (the policy that answers), `previous` (the policy before it), `seed`, or an address like `r1@3`."""
+    replies: Count = 3
+    """Replies sampled for each answer and averaged. Only `rubric` writes replies."""
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
+    """Sampling temperature of the judge's replies. Only `rubric` writes replies."""
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Nucleus sampling of the judge's replies. Only `rubric` writes replies."""
+    max_tokens: Count = 32
+    """Longest reply in tokens; one that is cut off here is Unscored. Only `rubric` writes replies."""
+    min_readable_frac: Fraction = 0.5
+    """Smallest share of the replies that must hold a verdict, or the answer is Unscored. Only `rubric` writes replies."""
+    min_mass: Fraction = 0.5
+    """Least probability that the verdict tokens must have together, or the answer is Unscored. Only for `expected`."""
+
+
+class Pair(Section):
+    min_margin: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1
+    """Least difference between the best and the worst score of a prompt, in points of the scale. Ties never pair."""
+
+
+class Train(Section):
+    reference: Literal["previous", "seed", "base"] = "previous"
+    """DPO's reference: the policy promoted last, the policy of iteration 0, or the model without an adapter."""
+    learning_rate: Positive = 3e-4
+    """AdamW's peak learning rate. LoRA wants more than full fine-tuning does; 1e-3 already breaks the microworld's model."""
+    beta: Positive = 0.3
+    """Strength of DPO's pull towards the reference; small values let the policy move far."""
+    epochs: Count = 2
+    """Passes over the pairs of the iteration."""
+    batch_size: Count = 16
+    """Pairs a gradient step."""
+    micro_batch_size: Count = 16
+    """Pairs computed at once; `batch_size` must be a multiple of it. Lower it where memory runs out."""
+    warmup_frac: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Share of the steps over which the learning rate rises from 0."""
+    schedule: Literal["constant", "linear", "cosine"] = "linear"
+    """How the learning rate goes on after the rise."""
+    max_grad_norm: Positive = 1.0
+    """Gradients longer than this are scaled down to it."""
+    max_length_tokens: Annotated[int, Field(ge=2)] = 512
+    """Longest prompt with answer, in tokens. A longer pair is counted and left out, never cut."""
+    lora_rank: Annotated[int, Field(ge=1, le=512)] = 16
+    """Rank of a new adapter. An adapter that training goes on from keeps its own."""
+    lora_alpha: Positive = 32
+    """Scale of a new adapter; its product is multiplied by alpha / rank."""
+    threads: Count = 2
+    """CPU threads of the trainer."""
+
+
+class Measure(Section):
+    prompts: Count = 128
+    """Held-out prompts on which each policy is measured, with one answer each at temperature 1."""
+    max_tokens: Count = 48
+    """Longest measured answer in tokens."""
+    anchors: str | None = "microworld"
+    """Pairs labelled by people: `microworld`, a JSONL file (`messages`, `a`, `b`, `label`: a, b or tie), or none."""
+    anchor_count: Count = 200
+    """How many of the labelled pairs the judge is held against."""
+
+
+class Guards(Section):
+    max_unscored_frac: Fraction = 0.2
+    """Halt when more than this share of the judgments has no score."""
+    min_pairs: Count = 16
+    """Halt when an iteration yields fewer pairs."""
+    max_kl_to_seed_nats: Positive = 20.0
+    """Halt when an answer's mean log-ratio to the seed policy is above this, in nats a response."""
+    max_kl_to_previous_nats: Positive = 10.0
+    """Halt when an answer's mean log-ratio to the policy promoted last is above this, in nats a response."""
+
+
+class Gold(Section):
+    enabled: bool = True
+    """Score answers with the microworld's gold scorer, for the eye only: its output enters no key. Needs microworld prompts."""
+    prompts: Count = 256
+    """Held-out prompts answered for the gold score: one sampled answer and one greedy answer each."""
+    max_tokens: Count = 48
+    """Longest answer that is scored, in tokens."""
+
+
+class Engine(Section):
+    kind: Literal["vllm", "stub"] = "vllm"
+    """`vllm`, or `stub`: a deterministic stand-in without a model, for tests of everything around it."""
+    threads: Count = 2
+    """CPU threads of the engine. More or fewer change the last bits of log-probabilities."""
+    max_num_seqs: Count = 256
+    """Sequences computed at once. Another batch changes the last bits of log-probabilities."""
+    shard_requests: Count = 2304
+    """Requests an engine call: what a crash can cost, and what one receipt stands for."""
+    max_model_len_tokens: Annotated[int, Field(ge=16)] = 512
+    """Longest prompt with answer that the engine takes, in tokens."""
+    kv_cache_gib: Positive = 1.0
+    """Memory for keys and values, in GiB."""
+
+
+class Limits(Section):
+    hours: Positive | None = None
+    """Stop cleanly before the first shard that would begin after this many hours of this start."""
+    tokens: Count | None = None
+    """Stop cleanly before the first shard that would begin after this many generated tokens of this start."""
+    training_timeout_s: Positive = 86_400
+    """Longest training of one iteration, in seconds; a trainer that takes longer is ended."""
+    min_free_disk_gib: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.5
+    """Stop cleanly, with exit 74, before the first shard that would begin with less free disk."""
+
+
+class Export(Section):
+    mlflow: bool = True
+    """Send parameters, metrics and plots to MLflow. A dead server never stops the loop."""
+    tracking_uri: str | None = None
+    """MLflow's tracking address: none is a SQLite file in selfsame's home."""
+
+
+class Config(Section):
+    seed: int = 0
+    """The seed that every other seed is made from."""
+    iterations: Annotated[int, Field(ge=0)] = 3
+    """How many iterations to have in the end. Operational: raise it to extend a run."""
+    constitution: str = "microworld"
+    """What "good" means: a shipped constitution's name, or a YAML file."""
+    model: Model = Model()
+    """The model that answers and judges."""
+    prompts: Prompts = Prompts()
+    """What the policy is asked."""
+    generate: Generate = Generate()
+    """How candidates are written."""
+    judge: Judge = Judge()
+    """How candidates are judged."""
+    pair: Pair = Pair()
+    """How judgments become preference pairs."""
+    train: Train = Train()
+    """How pairs become an adapter."""
+    measure: Measure = Measure()
+    """What is measured of each new policy."""
+    guards: Guards = Guards()
+    """What halts the run."""
+    gold: Gold = Gold()
+    """The microworld's truth, for the eye."""
+    engine: Engine = Engine()
+    """The engine's shape."""
+    limits: Limits = Limits()
+    """What stops the run before its last iteration."""
+    export: Export = Export()
+    """Where the run is shown."""
+
+    def semantic(self) -> dict[str, Any]:
+        """What decides the results, as JSON values."""
+        return self.model_dump(mode="json", exclude=set(OPERATIONAL))
+
+    def operational(self) -> dict[str, Any]:
+        """What may change on resume, as JSON values."""
+        return self.model_dump(mode="json", include=set(OPERATIONAL))

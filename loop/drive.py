@@ -1,0 +1,126 @@
+"""Beginning, resuming and planning runs: what the command line calls."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from constitutions.load import find_constitution
+from loop import iterate
+from loop.base import find_base
+from loop.config import Config
+from loop.desk import Desk
+from loop.export import Exporter
+from loop.iterate import Outcome, PlannedStep
+from loop.progress import Event, Say
+from loop.start_engine import engine_starter
+from loop.training import programs
+from loop.worker import Trainers
+from runs.environment import differences, environment
+from runs.errors import ConfigError, UsageError
+from runs.records import Run
+from runs.store import Store
+
+
+def begin(store: Store, name: str, recipe: str, config: Config) -> Run:
+    """A new run that has done nothing yet. Raises UsageError if the name is taken."""
+    if store.run(name) is not None:
+        raise UsageError(
+            f"a run called {name} exists; `selfsame resume {name}` goes on with it, or give another --name"
+        )
+    run = Run(
+        name=name,
+        recipe=recipe,
+        iteration="",
+        branched_from="",
+        config=config.semantic(),
+        operational=config.operational(),
+        environment=environment(),
+    )
+    with store.lock():
+        store.move(run)
+    return run
+
+
+def config_of(run: Run) -> Config:
+    """The configuration that a run was begun with, as it stands now."""
+    return Config.model_validate({**run.config, **run.operational})
+
+
+def change(store: Store, name: str, config: Config) -> Run:
+    """The run with other operational settings. Raises ConfigError for a semantic change, and says what to do instead."""
+    run = existing(store, name)
+    if differing := sorted(leaf_differences(run.config, config.semantic())):
+        leaf, old, new = differing[0]
+        with desk_of(store, name, config_of(run)) as before, desk_of(store, name, config) as after:
+            step = first_affected(iterate.plan(before), iterate.plan(after))
+        raise ConfigError(
+            f"{leaf}={new} (it is {old}) would change what {name} already did, from {step} on; a run keeps its "
+            f"semantic settings. Begin another: selfsame run {run.recipe} --name {name}-2 {leaf}={new}"
+        )
+    changed = replace(run, operational=config.operational())
+    with store.lock():
+        store.move(changed)
+    return changed
+
+
+def carry_on(store: Store, name: str, say: Say) -> Outcome:
+    """Take the run as far as it goes, holding the store's lock, with MLflow fed from the receipts beside it."""
+    run = existing(store, name)
+    config = config_of(run)
+    with store.lock(), desk_of(store, name, config, say) as desk:
+        for sentence in differences(run.environment, environment()):
+            say(Event("note", name, text=f"not the machine or versions that began this run: {sentence}"))
+        exporter = Exporter(store, name, config.export, say)
+        try:
+            return iterate.carry_on(desk, run, closed=lambda _: exporter.poke())
+        finally:
+            desk.close()
+            exporter.finish()
+
+
+def planned(store: Store, name: str, config: Config) -> list[PlannedStep]:
+    """What a run with this configuration would find done, and the first step that it would do."""
+    with desk_of(store, name, config) as desk:
+        return iterate.plan(desk)
+
+
+def existing(store: Store, name: str) -> Run:
+    """The run of that name. Raises UsageError."""
+    run = store.run(name)
+    if run is None:
+        names = ", ".join(run.name for run in store.runs()) or "none yet"
+        raise UsageError(f"there is no run called {name}; there are: {names}. `selfsame status` lists them")
+    return run
+
+
+@contextmanager
+def desk_of(store: Store, name: str, config: Config, say: Say = lambda event: None) -> Iterator[Desk]:
+    """A run's working place; its engine is ended when the block is left."""
+    base = find_base(config.model)
+    constitution = find_constitution(config.constitution)
+    trainers = Trainers(store.logs / f"train-{name}.log", config.train.threads, programs(config))
+    desk = Desk(store, name, config, base, constitution, engine_starter(store, config, base), trainers, say)
+    try:
+        yield desk
+    finally:
+        desk.close()
+
+
+def leaf_differences(
+    old: dict[str, object], new: dict[str, object], place: str = ""
+) -> Iterator[tuple[str, object, object]]:
+    """The dotted leaves in which two configurations differ, with both values."""
+    for key in old.keys() | new.keys():
+        a, b = old.get(key), new.get(key)
+        if isinstance(a, dict) and isinstance(b, dict):
+            yield from leaf_differences(a, b, f"{place}{key}.")
+        elif a != b:
+            yield f"{place}{key}", a, b
+
+
+def first_affected(before: list[PlannedStep], after: list[PlannedStep]) -> str:
+    """The first step whose key differs between two plans, as `index/step`."""
+    for old, new in zip(before, after, strict=False):
+        if old.key != new.key:
+            return f"{new.index}/{new.step}"
+    return f"{after[-1].index}/{after[-1].step}"

@@ -1,0 +1,1 @@
+"""One model, two roles: the engine that writes answers and reads verdicts."""

@@ -1,0 +1,100 @@
+"""What an engine is asked and what it answers.
+
+Policy and judge are two kinds of request to one engine. `policy` names the weights: the digest of the
+base model or of an adapter that was loaded before. One call is one shard: nothing else is in flight,
+all requests of a call are of one kind, and replies come in the order of the requests.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, overload
+
+from runs.records import Message, Sampling, Stop
+
+
+@dataclass(frozen=True)
+class Write:
+    """Write an answer to `messages`. `opening` is text that the assistant's turn begins with."""
+
+    messages: tuple[Message, ...]
+    policy: str
+    sampling: Sampling
+    seed: int
+    opening: str = ""
+
+
+@dataclass(frozen=True)
+class Written:
+    """An answer: `token_ids` with the end token if `stop` is `end`, raw log-probabilities in nats, one a token."""
+
+    text: str
+    token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    stop: Stop
+
+
+@dataclass(frozen=True)
+class Choose:
+    """Read how likely each label is as the next thing said, after `opening`. Each label must be one token there."""
+
+    messages: tuple[Message, ...]
+    policy: str
+    labels: tuple[str, ...]
+    opening: str = ""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The labels' log-probabilities over the whole vocabulary, in nats, in the order of the labels."""
+
+    logprobs: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Score:
+    """Read how likely a given answer is."""
+
+    messages: tuple[Message, ...]
+    policy: str
+    token_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The answer's raw log-probabilities in nats, one a token."""
+
+    logprobs: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a fixed prompt and answer must score: by the trainer's own arithmetic, with the adapter and without."""
+
+    messages: tuple[Message, ...]
+    token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    base_logprobs: tuple[float, ...]
+
+
+class Engine(Protocol):
+    """A vLLM engine in a child process, or the stub."""
+
+    base: str
+    """The digest of the base model, also the name of the policy without an adapter."""
+
+    def load(self, adapter: str, folder: Path, probe: Probe) -> None:
+        """Make `adapter` servable and prove it: its log-probabilities match the trainer's and differ from the base's.
+
+        Raises WorkerError where they do not. Loading what is loaded already does nothing.
+        """
+
+    @overload
+    def run(self, requests: Sequence[Write]) -> list[Written]: ...
+    @overload
+    def run(self, requests: Sequence[Choose]) -> list[Chosen]: ...
+    @overload
+    def run(self, requests: Sequence[Score]) -> list[Scored]: ...
+
+    def close(self) -> None:
+        """End the child and everything that it started."""

@@ -1,0 +1,92 @@
+"""An engine without a model: deterministic from (policy, messages, seed), for tests of everything around it."""
+
+import math
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from loop.engine.protocol import Choose, Chosen, Probe, Score, Scored, Write, Written
+from runs.canonical import seed_of
+from runs.errors import WorkerError
+from runs.records import Message
+
+WORDS = (
+    "sure",
+    "the",
+    "answer",
+    "is",
+    "cat",
+    "dog",
+    "bird",
+    "red",
+    "small",
+    "7",
+    "12",
+    "40",
+    "please",
+    "thanks",
+    "well",
+)
+END = 0
+"""The id of the end token; word i of WORDS is token i + 1."""
+
+
+class StubEngine:
+    """Writes words, scores answers and reads labels by hashing; a policy has a taste that its digest decides."""
+
+    def __init__(self, base: str) -> None:
+        self.base = base
+        self._loaded = {base}
+
+    def load(self, adapter: str, folder: Path, probe: Probe) -> None:
+        """Make `adapter` servable."""
+        self._loaded.add(adapter)
+
+    def run(self, requests: Sequence[Any]) -> list[Any]:
+        """The replies in the order of the requests. Raises WorkerError for a policy that was not loaded."""
+        if strange := {request.policy for request in requests} - self._loaded:
+            raise WorkerError(f"the policy {min(strange)} was not loaded into the stub engine")
+        return [_reply(request) for request in requests]
+
+    def close(self) -> None:
+        """Nothing runs."""
+
+
+def _reply(request: Write | Choose | Score) -> Written | Chosen | Scored:
+    match request:
+        case Write():
+            return _write(request)
+        case Choose():
+            rng = _rng("choose", request.policy, request.messages)
+            favourite = rng.randrange(len(request.labels))
+            weights = [math.exp(-abs(n - favourite) - rng.random()) for n in range(len(request.labels))]
+            total = sum(weights) * 1.02  # a little is left for other words
+            return Chosen(tuple(math.log(weight / total) for weight in weights))
+        case Score():
+            return Scored(_logprobs(request.policy, request.token_ids))
+
+
+def _write(request: Write) -> Written:
+    greedy = request.sampling.temperature == 0
+    rng = _rng("write", request.policy, request.messages, 0 if greedy else request.seed)
+    ids: tuple[int, ...]
+    if "Score" in request.messages[-1].content or "score" in request.messages[-1].content:
+        score = rng.choice(["0", "1", "2", "3", "4", "5", "5/5", "?"])
+        text, ids = f"right, short.\nScore: {score}", (1, 2, END)
+    else:
+        words = [rng.randrange(len(WORDS)) for _ in range(rng.randint(2, 9))]
+        text, ids = " ".join(WORDS[n] for n in words), (*(n + 1 for n in words), END)
+    finished = len(ids) <= request.sampling.max_tokens
+    ids = ids[: request.sampling.max_tokens]
+    return Written(text, ids, _logprobs(request.policy, ids), "end" if finished else "length")
+
+
+def _logprobs(policy: str, token_ids: Sequence[int]) -> tuple[float, ...]:
+    """One a token, decided by the policy and the token alone."""
+    return tuple(-0.1 - _rng(policy, str(token)).random() for token in token_ids)
+
+
+def _rng(*parts: str | int | tuple[Message, ...]) -> random.Random:
+    plain = [part if isinstance(part, str | int) else repr(part) for part in parts]
+    return random.Random(seed_of(*plain))

@@ -1,0 +1,215 @@
+"""What runs in the engine's own process: vLLM, its adapters, and the three kinds of request. See `vllm_child`."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from itertools import count
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from vllm import LLM, RequestOutput, SamplingParams
+from vllm.lora.request import LoRARequest
+
+from loop.engine.cpu_lora import register
+from loop.engine.options import EngineOptions
+from loop.engine.protocol import Choose, Chosen, Score, Scored, Write, Written
+from runs.records import Message, Sampling
+from trainers.chat import label_ids, render
+
+# What an adapter may change (as in trainers.policy). vLLM would wrap embeddings and head too, at a cost, and a head
+# with LoRA crashes on `prompt_logprobs` of more than one request on a CPU (vLLM issues 16668 and 51594).
+PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
+Task = tuple[list[int], SamplingParams, str]  # prompt, what to do with it, policy
+
+
+class Refused(Exception):
+    """A message that cannot be served; vLLM has not seen it and is as it was."""
+
+
+class Served:
+    """vLLM with a base model, and the adapters that are loaded."""
+
+    def __init__(self, base: str, options: EngineOptions) -> None:
+        register()
+        self.options = options
+        self.llm = LLM(
+            model=str(options.base),
+            dtype=options.dtype,
+            seed=options.seed,
+            max_model_len=options.max_model_len,
+            max_num_seqs=options.max_num_seqs,
+            max_num_batched_tokens=options.max_num_batched_tokens,
+            # A prompt in pieces winds back its request's seed, which a CPU's generator cannot (gpu_model_runner.py).
+            enable_chunked_prefill=False,
+            kv_cache_memory_bytes=options.kv_cache_bytes,
+            enforce_eager=options.device == "cpu",
+            enable_lora=True,
+            lora_target_modules=PROJECTIONS,
+            max_lora_rank=options.rank_tier,
+            max_loras=2,  # the policy and a judge with another adapter
+            max_cpu_loras=options.max_adapters,
+            enable_prefix_caching=True,
+            logprobs_mode="raw_logprobs",
+            load_format="safetensors",
+            trust_remote_code=False,
+            disable_log_stats=True,
+        )
+        self.tokenizer: Any = self.llm.get_tokenizer()
+        # vLLM knows an adapter's weights by number but its cached keys and values by name: neither is ever used twice.
+        self.numbers = count(1)
+        self.adapters: dict[str, LoRARequest | None] = {base: None}
+
+    def load(self, adapter: str, folder: str) -> None:
+        """Load an adapter now: vLLM would read it inside a step, where a bad one takes the engine down."""
+        number = next(self.numbers)
+        lora = LoRARequest(f"{adapter}#{number}", number, folder)
+        try:
+            self.llm.llm_engine.add_lora(lora)
+        except Exception as error:
+            raise Refused(f"vLLM cannot load the adapter in {folder}: {error}") from error
+        self.adapters[adapter] = lora
+
+    def unload(self, adapter: str) -> None:
+        if lora := self.adapters.pop(adapter):
+            self.llm.llm_engine.remove_lora(lora.lora_int_id)
+
+    def write(self, requests: Sequence[Write]) -> list[Written]:
+        outputs = self._generate(
+            (
+                self._prompt(request.messages, request.opening),
+                sampling_params(
+                    temperature=request.sampling.temperature,
+                    top_p=request.sampling.top_p,
+                    max_tokens=request.sampling.max_tokens,
+                    seed=request.seed,
+                    logprobs=0,  # of the sampled token alone
+                ),
+                request.policy,
+            )
+            for request in requests
+        )
+        return [self._written(output) for output in outputs]
+
+    def _written(self, output: RequestOutput) -> Written:
+        answer = output.outputs[0]
+        assert answer.logprobs is not None
+        ended = answer.finish_reason == "stop"
+        said = list(answer.token_ids[:-1] if ended else answer.token_ids)
+        return Written(
+            text=self.tokenizer.decode(said, skip_special_tokens=True, clean_up_tokenization_spaces=False),
+            token_ids=tuple(answer.token_ids),
+            logprobs=tuple(at[id_].logprob for at, id_ in zip(answer.logprobs, answer.token_ids, strict=True)),
+            stop="end" if ended else "length",
+        )
+
+    def choose(self, requests: Sequence[Choose]) -> list[Chosen]:
+        labels = [self._label_ids(request) for request in requests]
+        # No grammar: it would renormalise over the labels and hide how little the model wants to say any of them.
+        outputs = self._generate(
+            (
+                self._prompt(request.messages, request.opening),
+                sampling_params(temperature=0.0, max_tokens=1, logprob_token_ids=ids),
+                request.policy,
+            )
+            for request, ids in zip(requests, labels, strict=True)
+        )
+        chosen = []
+        for output, ids in zip(outputs, labels, strict=True):
+            assert output.outputs[0].logprobs is not None
+            first = output.outputs[0].logprobs[0]
+            chosen.append(Chosen(tuple(first[id_].logprob for id_ in ids)))
+        return chosen
+
+    def score(self, requests: Sequence[Score]) -> list[Scored]:
+        outputs = self._generate(
+            (
+                [*self._prompt(request.messages), *request.token_ids],
+                sampling_params(temperature=0.0, max_tokens=1, prompt_logprobs=0),
+                request.policy,
+            )
+            for request in requests
+        )
+        scored = []
+        for request, output in zip(requests, outputs, strict=True):
+            assert output.prompt_logprobs is not None
+            answer = output.prompt_logprobs[len(output.prompt_logprobs) - len(request.token_ids) :]
+            pairs = zip(answer, request.token_ids, strict=True)
+            scored.append(Scored(tuple(at[id_].logprob for at, id_ in pairs if at is not None)))
+        return scored
+
+    def _prompt(self, messages: Sequence[Message], opening: str = "") -> list[int]:
+        try:
+            return render(self.tokenizer, messages, opening)
+        except ValueError as error:
+            raise Refused(str(error)) from error
+
+    def _label_ids(self, request: Choose) -> list[int]:
+        try:
+            return label_ids(self.tokenizer, request.messages, request.opening, request.labels)
+        except ValueError as error:
+            raise Refused(str(error)) from error
+
+    def _generate(self, tasks: Iterable[Task]) -> list[RequestOutput]:
+        """vLLM's answers to one shard, in order. Nothing of an earlier shard is left to change their last bits."""
+        asked = list(tasks)
+        for place, (prompt, _, policy) in enumerate(asked):
+            if policy not in self.adapters:
+                raise Refused(f"request {place} names the policy {policy}, which is not loaded")
+            if len(prompt) >= self.options.max_model_len:
+                raise Refused(
+                    f"request {place} has {len(prompt)} tokens, and the engine takes fewer than "
+                    f"{self.options.max_model_len}; raise engine.max_model_len_tokens or ask for less"
+                )
+        self.llm.reset_prefix_cache()
+        return self.llm.generate(
+            [{"prompt_token_ids": prompt} for prompt, _, _ in asked],
+            [params for _, params, _ in asked],
+            lora_request=[self.adapters[policy] for _, _, policy in asked],
+            use_tqdm=False,
+        )
+
+
+def sampling_params(**asked: Any) -> SamplingParams:
+    """vLLM's parameters for one request; of the model's `generation_config.json` only the end tokens count."""
+    neutral = {"n": 1, "top_p": 1.0, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0, "ignore_eos": False}
+    return SamplingParams(**{**neutral, "detokenize": False, "skip_clone": True, **asked})
+
+
+def start(message: dict[str, Any]) -> Served:
+    """The engine that the parent's first message describes."""
+    return Served(message["base"], EngineOptions(**{**message["options"], "base": Path(message["options"]["base"])}))
+
+
+def answer(served: Served, message: dict[str, Any]) -> Any:
+    """What is replied to a later message of the parent's, as JSON's types."""
+    match message["do"]:
+        case "load":
+            return served.load(message["adapter"], message["folder"])
+        case "unload":
+            return served.unload(message["adapter"])
+        case "Write":
+            return _spell(served.write([Write(**_fields(spelt)) for spelt in message["requests"]]))
+        case "Choose":
+            return _spell(served.choose([Choose(**_fields(spelt)) for spelt in message["requests"]]))
+        case "Score":
+            return _spell(served.score([Score(**_fields(spelt)) for spelt in message["requests"]]))
+        case strange:
+            raise Refused(f"nobody here does {strange!r}")
+
+
+def _fields(spelt: dict[str, Any]) -> dict[str, Any]:
+    """A request's fields, in its own types, from their JSON."""
+    fields = {key: tuple(value) if isinstance(value, list) else value for key, value in spelt.items()}
+    fields["messages"] = tuple(Message(**message) for message in spelt["messages"])
+    if "sampling" in spelt:
+        fields["sampling"] = Sampling(**spelt["sampling"])
+    return fields
+
+
+def _spell(replies: Sequence[Written | Chosen | Scored]) -> list[dict[str, Any]]:
+    """The replies as JSON's types. Raises ArithmeticError if a log-probability is not a number: the cache is spoilt."""
+    for place, reply in enumerate(replies):
+        if bad := [value for value in reply.logprobs if not isfinite(value)]:
+            raise ArithmeticError(f"the log-probabilities of reply {place} hold {bad[0]}: the weights are broken")
+    return [asdict(reply) for reply in replies]

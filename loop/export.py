@@ -1,0 +1,108 @@
+"""Keeping MLflow up to date from beside the loop, which never waits for it."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from urllib.parse import urlsplit
+
+from loop.config import Export
+from loop.progress import Event, Say
+from runs.errors import SelfsameError
+from runs.lineage import find_run
+from runs.mlflow_mark import default_uri, forget, owed
+from runs.store import Store
+
+LOCAL_PATIENCE_S = 20.0
+SERVER_PATIENCE_S = 2.0
+"""How long a run that ends waits for its last points: a file in the home always takes them, a server may be dead."""
+
+
+def rebuild(store: Store) -> list[str]:
+    """Send every run to MLflow again, whatever was sent before, and return the names of those that could not be.
+
+    What is there stays as it is, what is gone comes back: every point goes out with its original time.
+    """
+    failed = []
+    for run in store.runs():
+        forget(store.home, run.name)
+        uri = run.operational["export"]["tracking_uri"] or default_uri(store.home)
+        if subprocess.run(_command(store, run.name, uri), stdin=subprocess.DEVNULL, check=False).returncode:
+            failed.append(run.name)
+    return failed
+
+
+class Exporter:
+    """Runs the sender (`runs.mlflow_sender`) beside the loop. One that failed is started again at the next poke."""
+
+    def __init__(self, store: Store, run: str, export: Export, say: Say) -> None:
+        self._store = store
+        self._run = run
+        self._wanted = export.mlflow
+        self._uri = export.tracking_uri or default_uri(store.home)
+        self._say = say
+        self._log = store.logs / f"mlflow-{run}.log"
+        self._sender: subprocess.Popen[bytes] | None = None
+        # What an earlier start of the run could not send.
+        if self._owed():
+            self.poke()
+
+    def poke(self) -> None:
+        """Have everything sent that the store holds by now. Returns at once."""
+        if not self._wanted:
+            return
+        if self._sender is None or self._sender.poll() is not None:
+            self._start()
+        elif self._sender.stdin is not None:
+            # Broken: it has just failed. Full: it was told already.
+            with contextlib.suppress(BrokenPipeError, BlockingIOError):
+                os.write(self._sender.stdin.fileno(), b"\n")
+
+    def finish(self) -> None:
+        """Wait a bounded time for the last points, end the sender, and say so if anything is still owed."""
+        if not self._wanted:
+            return
+        if self._sender is not None and self._sender.stdin is not None:
+            self._sender.stdin.close()
+            served = urlsplit(self._uri).scheme in ("http", "https")
+            try:
+                self._sender.wait(SERVER_PATIENCE_S if served else LOCAL_PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                self._sender.kill()
+                self._sender.wait()
+        if count := self._owed():
+            self._note(
+                f"{count} iterations of {self._run} are not in MLflow at {self._uri} yet ({self._log} says why); "
+                f"`selfsame resume {self._run}` sends them, nothing is lost"
+            )
+
+    def _owed(self) -> int:
+        if not self._wanted:
+            return 0
+        try:
+            return len(owed(self._store, find_run(self._store, self._run), self._uri))
+        except SelfsameError:
+            return 0  # a damaged store is for the loop to report, not for the window
+
+    def _start(self) -> None:
+        command = _command(self._store, self._run, self._uri)
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        try:
+            with self._log.open("wb") as log:
+                # In a session of its own: Ctrl-C is for the loop.
+                self._sender = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment, start_new_session=True
+                )
+        except OSError as error:
+            self._sender = None
+            self._note(f"MLflow is not fed: its sender did not start ({error})")
+            return
+        if self._sender.stdin is not None:
+            os.set_blocking(self._sender.stdin.fileno(), False)
+
+    def _note(self, text: str) -> None:
+        self._say(Event("note", self._run, text=text))
+
+
+def _command(store: Store, run: str, uri: str) -> list[str]:
+    return [sys.executable, "-P", "-m", "runs.mlflow_sender", str(store.home), run, uri]

@@ -1,0 +1,89 @@
+"""The terminal step `gold`: the microworld's truth about the promoted policy, for the eye only.
+
+It runs after `decide`, its output enters no key, and no other file of this room may import the scorer.
+"""
+
+import statistics
+from collections import defaultdict
+
+from loop.desk import Desk
+from loop.sources import prompt_source
+from loop.steps.generate import write_answers
+from loop.steps.turn import Turn
+from microworld.gold import Gold, score
+from runs.canonical import digest, seed_of
+from runs.output import Output
+from runs.records import Judgment, Measurement, Prompt, Response, Sampling
+
+SCORER = digest({"scorer": "microworld.gold"})
+
+
+def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
+    """The model and the candidate."""
+    return {"model": turn.model, "candidate": turn.candidate}
+
+
+def run(desk: Desk, turn: Turn, key: str) -> Output:
+    """Gold of sampled (temperature 1) and greedy answers to held-out prompts, over all and by family."""
+    settings = desk.config.gold
+    prompts = prompt_source("microworld").held_out(settings.prompts, seed_of(desk.config.seed, "gold"))
+    by_digest = {prompt.digest: prompt for prompt in prompts}
+    wanted = [(prompt, seed_of(desk.config.seed, "gold", prompt.digest)) for prompt in prompts]
+    numbers: dict[str, float | None] = {}
+    answers: list[str] = []
+    verdicts: list[Judgment] = []
+    for way, temperature in (("sampled", 1.0), ("greedy", 0.0)):
+        sampling = Sampling(temperature, 1.0, settings.max_tokens)
+        address = f"{desk.run}@{turn.index}/gold"
+        shards = desk.shards(
+            address,
+            digest([key, way]),
+            "responses",
+            wanted,
+            lambda part, how=sampling: write_answers(desk, turn.candidate, part, how),
+        )
+        rows: list[Response] = desk.store.rows_of("responses", shards)
+        scored = [(by_digest[row.prompt], row, score(by_digest[row.prompt].messages, row.text)) for row in rows]
+        numbers |= gold_metrics(scored, way)
+        verdicts += [gold_judgment(row, gold) for _, row, gold in scored]
+        answers += shards
+    measurement = Measurement(turn.candidate, turn.seed_policy, digest(sorted(by_digest)), numbers)
+    tables = {
+        "prompts": (desk.store.put_rows("prompts", prompts),),
+        "responses": tuple(answers),
+        "judgments": (desk.store.put_rows("judgments", verdicts),),
+        "measurements": (desk.store.put_rows("measurements", [measurement]),),
+    }
+    return Output("gold", tables, {"metrics": numbers})
+
+
+def gold_metrics(scored: list[tuple[Prompt, Response, Gold]], way: str) -> dict[str, float | None]:
+    """Mean total (0 to 5) with its standard error, and the mean of each family."""
+    totals = [gold.total for _, _, gold in scored]
+    families: dict[str, list[float]] = defaultdict(list)
+    for prompt, _, gold in scored:
+        families[prompt.tags["family"]].append(gold.total)
+    return {
+        f"gold/{way}_mean": statistics.fmean(totals),
+        f"gold/{way}_se": statistics.stdev(totals) / len(totals) ** 0.5 if len(totals) > 1 else None,
+        **{f"gold/{way}/{family}": statistics.fmean(values) for family, values in sorted(families.items())},
+    }
+
+
+def gold_judgment(response: Response, gold: Gold) -> Judgment:
+    """The truth about a response as a judgment of the scorer's."""
+    return Judgment(
+        target="response",
+        judged=(response.digest,),
+        adapter=SCORER,
+        by="verifier",
+        method="gold",
+        constitution="",
+        principles=(),
+        replies=(),
+        reply_scores=(),
+        score=gold.total,
+        unscored=None,
+        probability=None,
+        seed=0,
+    )

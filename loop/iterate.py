@@ -1,0 +1,143 @@
+"""The loop: carry a run forward by asking one question again and again, "which receipt is missing?".
+
+A step whose key has a receipt is never run again, so resuming is running the loop again, and extending a run is
+running it with more iterations. Nothing is caught here: an error leaves the receipts that exist, and they are the
+progress.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from loop.desk import Desk
+from loop.limits import LimitReached
+from loop.progress import Event
+from loop.steps import GOLD, Step, steps_of
+from loop.steps.decide import is_due
+from loop.steps.turn import Turn
+from runs.lineage import decision_of, iterations
+from runs.output import Output
+from runs.records import Iteration, Run
+
+
+Steps = Callable[[int], tuple[Step, ...]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run came to rest: all its iterations are there, a guard halted it, or a limit stopped it."""
+
+    kind: Literal["done", "halted", "stopped"]
+    reason: str
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """A step that a run would take, and whether its result is there already."""
+
+    index: int
+    step: str
+    key: str
+    done: bool
+
+
+def carry_on(desk: Desk, run: Run, closed: Callable[[Run], None], steps: Steps = steps_of) -> Outcome:
+    """Take `run` to its last iteration, or as far as guards and limits let it; `closed` is told of each iteration.
+
+    A halt stays: a halted run comes back at once with its reason. `steps` gives the steps of an iteration by its index.
+    """
+    while True:
+        past = iterations(desk.store, run)
+        if past and (reason := halt_reason(desk, past[-1])):
+            return Outcome("halted", f"{run.name}@{past[-1].index}: {reason}")
+        if len(past) > desk.config.iterations:
+            return Outcome("done", f"{run.name} has its {desk.config.iterations} iterations")
+        try:
+            run = advance(desk, run, past, steps)
+        except LimitReached as limit:
+            return Outcome("stopped", str(limit))
+        closed(run)
+
+
+def advance(desk: Desk, run: Run, past: list[Iteration], steps: Steps) -> Run:
+    """The run, one iteration further, made from whatever the disk already holds and nothing twice."""
+    turn = Turn(len(past), tuple(past))
+    for step in steps(turn.index):
+        if not is_due(desk, turn, step.name):
+            continue
+        turn = turn.with_output(step.name, *_result(desk, step, turn))
+        run = replace(run, under_way=turn.outputs)
+        desk.store.move(run)
+    iteration = close(desk, turn)
+    gold = dict(run.gold)
+    if desk.config.gold.enabled:
+        # After all else is fixed, and recorded beside the iteration: gold enters no key and no digest of the loop.
+        gold[iteration.digest] = _result(desk, GOLD, turn)[0]
+    run = replace(run, iteration=desk.store.put_record(iteration), under_way={}, gold=gold)
+    desk.store.move(run)
+    return run
+
+
+def close(desk: Desk, turn: Turn) -> Iteration:
+    """The iteration that a finished turn amounts to."""
+    (decision,) = desk.store.all_rows("decisions", turn.done["decide"])
+    return Iteration(
+        parent=turn.past[-1].digest if turn.past else "",
+        index=turn.index,
+        config=desk.config.semantic(),
+        seed=desk.config.seed,
+        outputs=turn.outputs,
+        policy=decision.policy,
+        decision=decision.digest,
+    )
+
+
+def plan(desk: Desk) -> list[PlannedStep]:
+    """The steps whose results the store holds already for this configuration, and the first one that it lacks.
+
+    What comes after that one depends on what it will give, so it has no key yet.
+    """
+    planned: list[PlannedStep] = []
+    past: list[Iteration] = []
+    while len(past) <= desk.config.iterations:
+        turn = Turn(len(past), tuple(past))
+        for step in steps_of(turn.index):
+            if not is_due(desk, turn, step.name):
+                continue
+            key = step.key(desk, turn)
+            got = desk.store.recall(key)
+            planned.append(PlannedStep(turn.index, step.name, key, got is not None))
+            if got is None:
+                return planned
+            turn = turn.with_output(step.name, got, desk.store.output(got))
+        past.append(close(desk, turn))
+        if halt_reason(desk, past[-1]):
+            return planned
+    return planned
+
+
+def halt_reason(desk: Desk, iteration: Iteration) -> str:
+    """Why the iteration halted; "" if it did not."""
+    decision = decision_of(desk.store, iteration)
+    return str(decision["reason"]) if decision["verdict"] == "halt" else ""
+
+
+def _result(desk: Desk, step: Step, turn: Turn) -> tuple[str, Output]:
+    """The digest of the step's output, and the output: recalled if there is a receipt, made if not."""
+    address = f"{desk.run}@{turn.index}/{step.name}"
+    asked = step.asked(desk, turn)
+    key = step.key(desk, turn)
+    got = desk.store.recall(key)
+    if got is not None:
+        desk.say(Event("known", address))
+        return got, desk.store.output(got)
+    desk.limits.check()
+    desk.say(Event("begin", address))
+    desk.beside = {}
+    began = time.time()
+    output = step.run(desk, turn, key)
+    provenance = {"began": began, "ended": time.time(), **desk.beside}
+    got = desk.store.commit(key, desk.store.put_record(output), asked, provenance)
+    desk.say(Event("end", address))
+    return got, desk.store.output(got)

@@ -1,0 +1,38 @@
+"""What stops a run cleanly before its last iteration: hours, tokens, disk. Asked before each shard and step."""
+
+import shutil
+import time
+from pathlib import Path
+
+from loop.config import Limits
+from runs.errors import DiskError
+
+GIB = 2**30
+
+
+class LimitReached(Exception):
+    """A limit of the operator's was reached. No error: the run stops, and `resume` goes on from there."""
+
+
+class LimitWatch:
+    """Counts what this start of the run has used."""
+
+    def __init__(self, limits: Limits, home: Path) -> None:
+        self._limits = limits
+        self._home = home
+        self._began = time.monotonic()
+        self.tokens = 0
+
+    def check(self) -> None:
+        """Returns if there is room for another shard. Raises LimitReached, or DiskError where the disk is too full."""
+        hours = (time.monotonic() - self._began) / 3600
+        if self._limits.hours is not None and hours >= self._limits.hours:
+            raise LimitReached(f"limits.hours={self._limits.hours:g} is reached")
+        if self._limits.tokens is not None and self.tokens >= self._limits.tokens:
+            raise LimitReached(f"limits.tokens={self._limits.tokens} is reached ({self.tokens} generated)")
+        free_gib = shutil.disk_usage(self._home).free / GIB
+        if free_gib < self._limits.min_free_disk_gib:
+            raise DiskError(
+                f"{self._home} has {free_gib:.2f} GiB free, below limits.min_free_disk_gib="
+                f"{self._limits.min_free_disk_gib:g}; make room and run the same command again: nothing is lost"
+            )

@@ -1,0 +1,161 @@
+"""A configuration from a recipe or a file, with dotted overrides on top. Every scalar is typed by the schema."""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from constitutions.strict_yaml import StrictYamlError, load_strict_yaml
+from loop.config import Config, Section
+from runs.errors import ConfigError, UsageError
+
+RECIPES = Path(__file__).with_name("recipes")
+SMOKE = (
+    "iterations=1",
+    "prompts.count=32",
+    "generate.samples=4",
+    "train.epochs=1",
+    "measure.prompts=16",
+    "measure.anchor_count=16",
+    "gold.prompts=16",
+    "guards.min_pairs=1",
+)
+"""The smallest size that still does every step: `--smoke` puts these under the overrides of the command line."""
+
+
+def recipe_names() -> list[str]:
+    """The recipes that come with selfsame, in order."""
+    return sorted(path.stem for path in RECIPES.glob("*.yaml"))
+
+
+def recipe_about(name: str) -> str:
+    """The comment that a shipped recipe begins with: what the paper did, what this does, what differs."""
+    lines = (RECIPES / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
+    return "\n".join(line.removeprefix("#").strip() for line in takewhile(lambda line: line.startswith("#"), lines))
+
+
+def load_config(source: str, overrides: Sequence[str] = (), smoke: bool = False) -> Config:
+    """The configuration that `source` (a recipe's name or a YAML file) and `overrides` (`a.b=c`) spell.
+
+    Raises UsageError where there is no such recipe or file, and ConfigError, naming file or override, key and value,
+    for what the schema refuses.
+    """
+    path = _find(source)
+    try:
+        tree = load_strict_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, StrictYamlError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    if tree is None:
+        tree = {}
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path}: holds {_kind(tree)}, not `key: value` lines; see `selfsame recipes show`")
+    if smoke:
+        tree = with_overrides(tree, SMOKE, str(path)).model_dump(mode="json")
+    return with_overrides(tree, overrides, str(path))
+
+
+def with_overrides(tree: dict[str, Any], overrides: Sequence[str], place: str) -> Config:
+    """The configuration that `tree` holds, with each override put in its leaf. `place` says where the tree is from."""
+    places: dict[str, str] = {}
+    for dotted, value, text in _leaves(tree, place):
+        _check_key(dotted, value, text)
+        places[dotted] = text
+    merged = _copy(tree)
+    seen: dict[str, str] = {}
+    for override in overrides:
+        dotted, equals, text = override.partition("=")
+        if not equals or not text:
+            raise ConfigError(f"override {override!r} is not KEY=VALUE; write for example train.learning_rate=1e-4")
+        _check_key(dotted, text, f"override {override!r}")
+        if dotted in seen:
+            raise ConfigError(f"{dotted} is given twice: {seen[dotted]!r} and {override!r}; keep one")
+        seen[dotted] = override
+        places[dotted] = f"override {override!r}"
+        _put(merged, dotted, None if text == "null" else text)
+    try:
+        return Config.model_validate(merged)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_sentence(detail, places, place) for detail in error.errors())) from error
+
+
+def fields_of(section: type[Section], prefix: str = "") -> dict[str, Any]:
+    """Every key below `section`, sections included, with its field: dotted name -> pydantic FieldInfo."""
+    found: dict[str, Any] = {}
+    for name, field in section.model_fields.items():
+        found[prefix + name] = field
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            found |= fields_of(field.annotation, f"{prefix}{name}.")
+    return found
+
+
+KEYS = fields_of(Config)
+SECTIONS = {dotted.rpartition(".")[0] for dotted in KEYS if "." in dotted}
+
+
+def _find(source: str) -> Path:
+    if source in recipe_names():
+        return RECIPES / f"{source}.yaml"
+    path = Path(source)
+    if path.is_file():
+        return path
+    near = difflib.get_close_matches(source, recipe_names(), n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    raise UsageError(f"{source!r} is neither a recipe nor a file; {hint}the recipes are {', '.join(recipe_names())}")
+
+
+def _leaves(tree: dict[str, Any], place: str, prefix: str = "") -> Iterator[tuple[str, Any, str]]:
+    for name, value in tree.items():
+        if isinstance(value, dict) and prefix + name in SECTIONS:
+            yield from _leaves(value, place, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value, place
+
+
+def _check_key(dotted: str, value: Any, place: str) -> None:
+    """Raises ConfigError unless `dotted` is a leaf."""
+    if dotted in SECTIONS:
+        inner = ", ".join(key for key in KEYS if key.rpartition(".")[0] == dotted)
+        raise ConfigError(f"{place}: {dotted} is a section, not a value ({value!r}); its keys are {inner}")
+    if dotted in KEYS:
+        return
+    above = dotted.rpartition(".")[0]
+    if above in KEYS and above not in SECTIONS:
+        raise ConfigError(
+            f"{place}: {above} is a value with no keys of its own, so {dotted} is none; write {above}=..."
+        )
+    near = _nearest(dotted)
+    hint = f"did you mean {near}? " if near else ""
+    raise ConfigError(f"{place}: unknown key {dotted!r}; {hint}`selfsame recipes show` prints all with their meaning")
+
+
+def _nearest(dotted: str) -> str | None:
+    last = dotted.rpartition(".")[2]
+    by_last = {key.rpartition(".")[2]: key for key in KEYS if key not in SECTIONS}
+    whole = difflib.get_close_matches(dotted, KEYS, n=1)
+    part = difflib.get_close_matches(last, by_last, n=1)
+    return whole[0] if whole else by_last[part[0]] if part else None
+
+
+def _copy(tree: dict[str, Any]) -> dict[str, Any]:
+    return {name: _copy(value) if isinstance(value, dict) else value for name, value in tree.items()}
+
+
+def _put(tree: dict[str, Any], dotted: str, value: Any) -> None:
+    *sections, leaf = dotted.split(".")
+    for section in sections:
+        tree = tree.setdefault(section, {})
+    tree[leaf] = value
+
+
+def _kind(value: Any) -> str:
+    return "a list" if isinstance(value, list) else f"the text {value!r}"
+
+
+def _sentence(detail: Any, places: dict[str, str], place: str) -> str:
+    dotted = ".".join(str(part) for part in detail["loc"])
+    says = detail["msg"][0].lower() + detail["msg"][1:]
+    meaning = KEYS[dotted].description if dotted in KEYS else None
+    return f"{places.get(dotted, place)}: {dotted}={detail['input']!r}: {says}" + (f". {meaning}" if meaning else "")

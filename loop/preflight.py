@@ -1,0 +1,90 @@
+"""What is refused at the door, before anything is written: inputs that cannot be used, settings that contradict."""
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+from constitutions.load import find_constitution
+from loop.anchors import anchor_pairs
+from loop.base import find_base
+from loop.config import Config
+from loop.sources import prompt_source
+from runs.errors import ConfigError
+
+
+def check(config: Config) -> None:
+    """Returns if every input of `config` is there and can be used. Raises ConfigError with the first that cannot."""
+    check_settings(config)
+    check_constitution(config)
+    check_model(config)
+    prompt_source(config.prompts.source)
+    anchor_pairs(config.measure.anchors, config.measure.anchor_count)
+
+
+def check_settings(config: Config) -> None:
+    """Returns if the settings agree with each other. Raises ConfigError."""
+    train, generate, judge = config.train, config.generate, config.judge
+    if train.batch_size % train.micro_batch_size:
+        raise ConfigError(
+            f"train.batch_size={train.batch_size} is no multiple of train.micro_batch_size={train.micro_batch_size}; "
+            "change one of the two"
+        )
+    if config.gold.enabled and config.prompts.source != "microworld":
+        raise ConfigError(
+            f"gold.enabled=true needs prompts of the microworld, and prompts.source={config.prompts.source}; "
+            "set gold.enabled=false"
+        )
+    if judge.method == "rubric" and judge.temperature == 0 and judge.replies > 1:
+        raise ConfigError(
+            f"judge.temperature=0 writes the same reply {judge.replies} times; set judge.replies=1 or raise it above 0"
+        )
+    for name, tokens in (("generate", generate.max_tokens), ("judge", judge.max_tokens)):
+        if tokens >= config.engine.max_model_len_tokens:
+            raise ConfigError(
+                f"{name}.max_tokens={tokens} leaves no room for a prompt within "
+                f"engine.max_model_len_tokens={config.engine.max_model_len_tokens}; raise the second"
+            )
+    if config.engine.kind == "vllm" and find_spec("vllm") is None:
+        raise ConfigError("engine.kind=vllm, and vLLM is not installed here; run `make setup`, then `selfsame doctor`")
+
+
+def check_constitution(config: Config) -> None:
+    """Returns if the constitution has the question that `judge.method` asks. Raises ConfigError."""
+    questions = find_constitution(config.constitution).questions
+    if config.judge.method not in questions:
+        raise ConfigError(
+            f"judge.method={config.judge.method}: constitution={config.constitution} has no such question, only "
+            f"{', '.join(sorted(questions))}; add it there or choose another method"
+        )
+
+
+def check_model(config: Config) -> None:
+    """Returns if the base has a chat template and the adapter, if one is given, its two files. Raises ConfigError."""
+    folder = find_base(config.model).folder
+    if not _has_chat_template(folder):
+        raise ConfigError(
+            f"model.base={config.model.base}: {folder} has no chat template (neither chat_template.jinja nor one in "
+            "tokenizer_config.json); name an instruct model, or save its tokenizer with a template"
+        )
+    if config.model.adapter is None:
+        return
+    adapter = Path(config.model.adapter)
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        if not (adapter / name).is_file():
+            found = ", ".join(sorted(path.name for path in adapter.glob("*"))) or "nothing"
+            raise ConfigError(
+                f"model.adapter={adapter}: no {name} there ({found}; pickled weights are never read); "
+                "name a folder that PEFT saved with safetensors"
+            )
+
+
+def _has_chat_template(folder: Path) -> bool:
+    if any(folder.glob("chat_template*")):
+        return True
+    settings = folder / "tokenizer_config.json"
+    if not settings.is_file():
+        return False
+    try:
+        return "chat_template" in json.loads(settings.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"{settings}: {error}") from error

@@ -1,0 +1,19 @@
+"""What long work tells whoever watches: one event a step begun, a shard done, a step done."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Event:
+    """`address` is `run@index/step`; `done` of `total` counts shards (0 of 0 where a step has none)."""
+
+    kind: Literal["begin", "shard", "end", "known", "note"]
+    address: str
+    done: int = 0
+    total: int = 0
+    text: str = ""
+
+
+Say = Callable[[Event], None]

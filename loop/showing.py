@@ -1,0 +1,112 @@
+"""What `selfsame show` says about an iteration, a step and a row: as a document, and as text for people."""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from loop.summary import metrics_of
+from loop.terminal import block, cell, table
+from runs.lineage import Found, decision_of, made_by, outputs_of
+from runs.store import Store
+
+ORDER = ("seed", "prompts", "generate", "judge", "pair", "train", "measure", "decide", "gold")
+"""The steps in the order in which they are done."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The same facts twice: JSON values, and lines."""
+
+    document: dict[str, Any]
+    text: str
+
+
+def iteration(store: Store, found: Found) -> Shown:
+    """Who made the iteration, what was decided on which evidence, and what each step gave."""
+    turn, run = found.iteration, found.run
+    decision = decision_of(store, turn)
+    outputs = outputs_of(store, run, turn)
+    metrics = metrics_of(store, run, turn)
+    facts = {
+        "address": f"{run.name}@{turn.index}",
+        "made by": made_by(store, run, turn.index),
+        "digest": turn.digest,
+        "parent": turn.parent or None,
+        "policy": turn.policy,
+        "decision": decision["verdict"],
+        "reason": decision["reason"],
+    }
+    document = {
+        **facts,
+        "evidence": decision["evidence"],
+        "outputs": outputs,
+        "metrics": metrics,
+        "config": turn.config,
+    }
+    text = [
+        _facts(facts),
+        table(["step", "output"], sorted(outputs.items(), key=lambda item: ORDER.index(item[0]))),
+        table(["metric", "value"], sorted(metrics.items())),
+        f"Rows of a step: selfsame show {run.name}@{turn.index}/measure",
+    ]
+    return Shown(document, "\n\n".join(text))
+
+
+def step(store: Store, found: Found, most: int) -> Shown:
+    """The step's values, and the first `most` rows of each of its tables under the numbers that address them."""
+    assert found.output is not None
+    address = f"{found.run.name}@{found.iteration.index}/{found.step}"
+    text = [_facts({"address": address, "digest": found.output.digest})]
+    tables: dict[str, Any] = {}
+    first = 0
+    for noun in sorted(found.output.tables):
+        records = store.all_rows(noun, found.output)
+        head = records[:most]
+        numbered = [{"row": first + n, "digest": record.digest, **asdict(record)} for n, record in enumerate(head)]
+        tables[noun] = {"rows": len(records), "first": numbered}
+        text.append(f"{noun}: {len(records)} rows" + (f", the first {most}" if len(records) > most else ""))
+        if head:
+            columns = ["row", *_telling(head)]
+            text.append(table(columns, [[one[column] for column in columns] for one in numbered]))
+            text.append(f"One of them whole: selfsame show {address}/{first}")
+        first += len(records)
+    metrics = found.output.values.get("metrics", {})
+    if metrics:
+        text.append(table(["metric", "value"], sorted(metrics.items())))
+    document = {"address": address, "digest": found.output.digest, "tables": tables, "values": found.output.values}
+    return Shown(document, "\n\n".join(text))
+
+
+def row(found: Found) -> Shown:
+    """Every field of a row, its texts unshortened."""
+    assert found.row is not None
+    values = asdict(found.row)  # type: ignore[call-overload]
+    document = {"noun": found.noun, "digest": found.row.digest, **values}
+    return Shown(document, "\n".join(f"{name}: {_whole(value)}" for name, value in document.items()))
+
+
+def _whole(value: Any) -> str:
+    """A value unshortened; texts and objects of a list each on a line of their own."""
+    if isinstance(value, str):
+        return block(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={_whole(inner)}" for name, inner in value.items()) or "-"
+    if not isinstance(value, tuple | list):
+        return cell(value)
+    if any(isinstance(item, str | dict) for item in value):
+        return "".join(f"\n  - {_whole(item)}" for item in value)
+    return " ".join(cell(item) for item in value) or "-"
+
+
+def _facts(facts: dict[str, Any]) -> str:
+    width = max(map(len, facts))
+    return "\n".join(f"{name:<{width}}  {'-' if value is None else block(str(value))}" for name, value in facts.items())
+
+
+def _telling(records: list[Any]) -> list[str]:
+    """The fields that differ between the rows or hold text: what all share says nothing in a table."""
+    names = [field.name for field in fields(records[0])]
+    return [
+        name
+        for name in names
+        if len(records) == 1 or len({repr(getattr(record, name)) for record in records}) > 1 or name == "adapter"
+    ]

@@ -1,0 +1,138 @@
+"""Where prompts come from: the microworld's grammar, or a file of the user's."""
+
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+from microworld import splits
+from runs.canonical import digest, digest_file
+from runs.errors import ConfigError
+from runs.records import Message, Prompt, Split
+
+HELD_OUT_OF = 10  # where a file does not say, one prompt in ten is held out, by its digest
+MAX_PROMPT_CHARACTERS = 100_000
+ROLES = ("system", "user", "assistant")
+
+
+class Source(Protocol):
+    """Prompts to train on and, never among them, prompts to measure on."""
+
+    digest: str
+
+    def train(self, count: int, index: int, seed: int) -> list[Prompt]:
+        """`count` prompts for iteration `index`."""
+
+    def held_out(self, count: int, seed: int) -> list[Prompt]:
+        """At most `count` prompts to measure on, the same in every iteration."""
+
+
+def prompt_source(name: str) -> Source:
+    """The source that `prompts.source` names. Raises ConfigError."""
+    return Microworld() if name == "microworld" else PromptFile(Path(name))
+
+
+class Microworld:
+    """Prompts drawn from the grammar; its splits are disjoint by digest."""
+
+    def __init__(self) -> None:
+        # Another grammar draws other prompts: the first hundred stand for all of it.
+        self.digest = digest([prompt.digest for prompt in splits.prompts("train", 100, seed=0)])
+
+    def train(self, count: int, index: int, seed: int) -> list[Prompt]:
+        return splits.prompts("train", count, seed + index)
+
+    def held_out(self, count: int, seed: int) -> list[Prompt]:
+        return splits.prompts("held-out", count, seed)
+
+
+class PromptFile:
+    """A JSONL or Parquet file: `prompt` (text) or `messages`, and optionally `split` and `tags`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        prompts = {prompt.digest: prompt for prompt in read_prompts(path)}
+        self._train = [p for p in prompts.values() if p.split == "train"]
+        self._held_out = [p for p in prompts.values() if p.split == "held-out"]
+        self.digest = digest_file(path)
+        for split, found in (("train", self._train), ("held-out", self._held_out)):
+            if not found:
+                raise ConfigError(
+                    f"prompts.source={path}: none of its {len(prompts)} prompts is in the split {split!r}"
+                )
+
+    def train(self, count: int, index: int, seed: int) -> list[Prompt]:
+        order = list(self._train)
+        random.Random(seed).shuffle(order)
+        start = (index - 1) * count
+        return [order[(start + n) % len(order)] for n in range(min(count, len(order)))]
+
+    def held_out(self, count: int, seed: int) -> list[Prompt]:
+        order = list(self._held_out)
+        random.Random(seed).shuffle(order)
+        return order[:count]
+
+
+def read_prompts(path: Path) -> list[Prompt]:
+    """Every prompt of a file, in order. Raises ConfigError with the file, the line and what is wrong with it."""
+    return [_prompt(row, f"{path}: line {number}", path.name) for number, row in numbered_rows(path)]
+
+
+def numbered_rows(path: Path) -> Iterator[tuple[int, Any]]:
+    """The rows of a JSONL or Parquet file with their numbers, from 1. Raises ConfigError."""
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file; name a JSONL or Parquet file, or `microworld`")
+    if path.suffix == ".parquet":
+        from pyarrow import ArrowInvalid
+        from pyarrow.parquet import read_table
+
+        try:
+            yield from enumerate(read_table(path).to_pylist(), start=1)
+        except (ArrowInvalid, OSError) as error:
+            raise ConfigError(f"{path}: {error}") from error
+        return
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                yield number, json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise ConfigError(f"{path}: line {number} is no JSON: {error}") from error
+
+
+def messages_of(value: Any, place: str) -> tuple[Message, ...]:
+    """A conversation that ends with a user's turn. Raises ConfigError naming `place`."""
+    if not isinstance(value, list) or not value:
+        raise ConfigError(f"{place}: `messages` must be a list of role and content, and it is {value!r:.80}")
+    for turn in value:
+        if not isinstance(turn, dict) or turn.get("role") not in ROLES or not isinstance(turn.get("content"), str):
+            raise ConfigError(
+                f"{place}: a turn needs a role among {ROLES} and a text as content, and it is {turn!r:.80}"
+            )
+    if value[-1]["role"] != "user":
+        raise ConfigError(f"{place}: the last turn must be the user's, and it is the {value[-1]['role']}'s")
+    messages = tuple(Message(turn["role"], turn["content"]) for turn in value)
+    if sum(len(message.content) for message in messages) > MAX_PROMPT_CHARACTERS:
+        raise ConfigError(f"{place}: the prompt has more than {MAX_PROMPT_CHARACTERS} characters")
+    return messages
+
+
+def _prompt(row: Any, place: str, source: str) -> Prompt:
+    if not isinstance(row, dict):
+        raise ConfigError(f"{place}: a row must be an object with `prompt` or `messages`, and it is {row!r:.80}")
+    if isinstance(row.get("prompt"), str) and row["prompt"].strip():
+        messages = messages_of([{"role": "user", "content": row["prompt"]}], place)
+    elif row.get("messages") is not None:
+        messages = messages_of(row["messages"], place)
+    else:
+        raise ConfigError(f"{place}: neither `prompt` (a text) nor `messages` is there; it has {sorted(row)}")
+    tags = row.get("tags") or {}
+    if not isinstance(tags, dict) or not all(isinstance(v, str) for v in tags.values()):
+        raise ConfigError(f"{place}: `tags` must map words to words, and it is {tags!r:.80}")
+    drawn = Prompt(messages, source, "train", tags)
+    split: Split = row.get("split") or ("held-out" if int(drawn.digest[-8:], 16) % HELD_OUT_OF == 0 else "train")
+    if split not in ("train", "held-out", "anchor"):
+        raise ConfigError(f"{place}: `split` must be train, held-out or anchor, and it is {split!r}")
+    return Prompt(messages, source, split, tags)

@@ -1,0 +1,46 @@
+"""Step `decide`: the guards look at the numbers, and the candidate is promoted or the run halts."""
+
+from dataclasses import asdict
+
+from loop.desk import Desk
+from loop.guards import Finding, after_measuring, all_finite, before_training
+from loop.steps.turn import Turn
+from runs.output import Output
+from runs.records import Decision
+
+
+def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
+    """Every output of the iteration so far, and the policy that stays if the candidate does not pass."""
+    return {"previous": turn.policy, **turn.outputs}
+
+
+def run(desk: Desk, turn: Turn, key: str) -> Output:
+    """The decision: promote, or halt with the guards that said so."""
+    found = findings(desk, turn)
+    failed = [finding for finding in found if not finding.passed]
+    decision = Decision(
+        verdict="halt" if failed else "promote",
+        policy=turn.policy if failed else turn.candidate,
+        reason="; ".join(f"{finding.guard}: {finding.says}" for finding in failed) or "every guard passed",
+        evidence=tuple(finding.evidence() for finding in found),
+    )
+    metrics = {f"guard/{finding.guard}_passed": float(finding.passed) for finding in found}
+    shards = (desk.store.put_rows("decisions", [decision]),)
+    return Output("decide", {"decisions": shards}, {"decision": asdict(decision), "metrics": metrics})
+
+
+def findings(desk: Desk, turn: Turn) -> list[Finding]:
+    """What the guards see of what there is: judgments and pairs, then the training, then the measured candidate."""
+    metrics = {name: value for output in turn.done.values() for name, value in output.metrics.items()}
+    guards = desk.config.guards
+    found = before_training(guards, metrics) if "pair" in turn.done else []
+    if "train" in turn.done:
+        found += all_finite(turn.done["train"].metrics)
+    if "measure" in turn.done:
+        found += after_measuring(guards, turn.done["measure"].metrics)
+    return found
+
+
+def is_due(desk: Desk, turn: Turn, step: str) -> bool:
+    """Whether `step` is to be taken: nothing is trained or measured once a guard has failed."""
+    return step not in ("train", "measure") or all(finding.passed for finding in findings(desk, turn))

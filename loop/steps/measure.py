@@ -1,0 +1,133 @@
+"""Step `measure`: how the candidate answers and judges on held-out prompts, and how far it has moved."""
+
+import math
+import statistics
+from collections.abc import Sequence
+
+from judges.statistics import LabelledPair, agreement
+from loop.anchors import AnchorPair, anchor_pairs, anchors_digest
+from loop.desk import Desk
+from loop.engine.protocol import Score
+from loop.judging import Candidate, judge_answers, requests_per_answer
+from loop.sources import prompt_source
+from loop.steps.generate import write_answers
+from loop.steps.judge import judging_policy, judgment_metrics
+from loop.steps.turn import Turn
+from runs.canonical import digest, seed_of
+from runs.output import Output
+from runs.records import Judgment, Measurement, Prompt, Response, Sampling
+
+
+def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
+    """The model, the candidate and the two policies it is held against, its judge, the prompts and the anchors."""
+    return {
+        "model": turn.model,
+        "candidate": turn.candidate,
+        "seed": turn.seed_policy,
+        "previous": turn.policy,
+        "judge": judging_policy(desk, turn, turn.candidate),
+        "constitution": desk.constitution.digest,
+        "source": prompt_source(desk.config.prompts.source).digest,
+        "anchors": anchors_digest(desk.config.measure.anchors),
+    }
+
+
+def run(desk: Desk, turn: Turn, key: str) -> Output:
+    """Answers, judgments and numbers about the candidate."""
+    address = f"{desk.run}@{turn.index}/measure"
+    settings = desk.config.measure
+    prompts = prompt_source(desk.config.prompts.source).held_out(
+        settings.prompts, seed_of(desk.config.seed, "held-out")
+    )
+    by_digest = {prompt.digest: prompt for prompt in prompts}
+    judge = judging_policy(desk, turn, turn.candidate)
+
+    # Temperature 1: KL is an expectation under the policy itself, not under a sharpened one.
+    sampling = Sampling(1.0, 1.0, settings.max_tokens)
+    wanted = [(prompt, seed_of(desk.config.seed, "measure", prompt.digest)) for prompt in prompts]
+    answers = desk.shards(
+        address, key, "responses", wanted, lambda part: write_answers(desk, turn.candidate, part, sampling)
+    )
+    responses: list[Response] = desk.store.rows_of("responses", answers)
+    own = [Candidate(by_digest[r.prompt].messages, r.text, r.digest) for r in responses]
+    anchors = anchor_pairs(settings.anchors, settings.anchor_count)
+    labelled = [Candidate(a.messages, text, digest([a.digest, side])) for a in anchors for side, text in a.sides()]
+    verdicts = desk.shards(
+        address,
+        key,
+        "judgments",
+        own + labelled,
+        lambda part: judge_answers(desk, judge, part, turn.index),
+        requests_per_answer(desk),
+    )
+    judgments: list[Judgment] = desk.store.rows_of("judgments", verdicts)
+
+    numbers: dict[str, float | None] = {
+        **judgment_metrics(judgments[: len(own)], "judge/"),
+        **length_metrics(responses),
+        **kl_metrics(desk, turn.candidate, turn.seed_policy, responses, by_digest, "seed"),
+        **kl_metrics(desk, turn.candidate, turn.policy, responses, by_digest, "previous"),
+        **anchor_metrics(anchors, labelled, judgments[len(own) :], seed_of(desk.config.seed, "anchors")),
+    }
+    measurement = Measurement(turn.candidate, turn.seed_policy, digest(sorted(by_digest)), numbers)
+    tables = {
+        "prompts": (desk.store.put_rows("prompts", prompts),),
+        "responses": answers,
+        "judgments": verdicts,
+        "measurements": (desk.store.put_rows("measurements", [measurement]),),
+    }
+    return Output("measure", tables, {"metrics": numbers})
+
+
+def length_metrics(responses: Sequence[Response]) -> dict[str, float | None]:
+    """Length of the sampled answers in tokens, and the share that was cut off."""
+    lengths = [len(response.token_ids) for response in responses]
+    return {
+        "policy/length_mean_tokens": statistics.fmean(lengths),
+        "policy/length_se_tokens": statistics.pstdev(lengths) / len(lengths) ** 0.5,
+        "policy/length_p50_tokens": statistics.median(lengths),
+        "policy/truncated_frac": sum(response.stop == "length" for response in responses) / len(responses),
+    }
+
+
+def kl_metrics(
+    desk: Desk, policy: str, reference: str, responses: Sequence[Response], prompts: dict[str, Prompt], name: str
+) -> dict[str, float | None]:
+    """KL(policy || reference) from the policy's own samples: k1 in nats a response, k3 in nats a token.
+
+    k1 = mean of log p - log q, unbiased; k3 = mean of (q/p - 1) - log(q/p), never negative and of lower variance
+    (Schulman, "Approximating KL divergence"). A policy held against itself is at 0 by definition.
+    """
+    k1_name, k3_name = f"policy/kl_to_{name}_nats", f"policy/kl_to_{name}_k3_nats_per_token"
+    if policy == reference:
+        return {k1_name: 0.0, k3_name: 0.0}
+    requests = [Score(prompts[r.prompt].messages, reference, r.token_ids) for r in responses]
+    scored = desk.engine(reference).run(requests)
+    ratios = [
+        [q - p for p, q in zip(response.logprobs, under.logprobs, strict=True)]
+        for response, under in zip(responses, scored, strict=True)
+    ]
+    k1 = statistics.fmean(-math.fsum(ratio) for ratio in ratios)
+    tokens = [log_ratio for ratio in ratios for log_ratio in ratio]
+    k3 = math.fsum(math.expm1(log_ratio) - log_ratio for log_ratio in tokens) / len(tokens)
+    return {k1_name: k1, k3_name: k3}
+
+
+def anchor_metrics(
+    anchors: Sequence[AnchorPair], labelled: Sequence[Candidate], judgments: Sequence[Judgment], seed: int
+) -> dict[str, float | None]:
+    """How often the judge prefers what people preferred, with its interval, and how it ranks against their labels."""
+    if not anchors:
+        return {}
+    score = {judgment.judged[0]: judgment.score for judgment in judgments}
+    scores = [score[candidate.digest] for candidate in labelled]
+    pairs = [LabelledPair(anchor.label, a, b) for anchor, a, b in zip(anchors, scores[0::2], scores[1::2], strict=True)]
+    found = agreement(pairs, seed)
+    return {
+        "judge/anchor_accuracy": found.accuracy.value,
+        "judge/anchor_accuracy_low": found.accuracy.low,
+        "judge/anchor_accuracy_high": found.accuracy.high,
+        "judge/anchor_kendall_tau_b": found.kendall_tau_b.value,
+        "judge/anchor_decided": float(found.decided_n),
+        "judge/anchor_tie_frac": found.judge_tie_frac,
+    }

@@ -1,0 +1,46 @@
+"""One turn of the loop as its steps see it: the iterations before it, and what this one has so far."""
+
+from dataclasses import dataclass, field, replace
+
+from runs.output import Output
+from runs.records import Iteration
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The iteration under way. `outputs` hold the output digests of its finished steps, `done` the outputs themselves."""
+
+    index: int
+    past: tuple[Iteration, ...]
+    outputs: dict[str, str] = field(default_factory=dict)
+    done: dict[str, Output] = field(default_factory=dict)
+
+    def with_output(self, step: str, digest: str, output: Output) -> "Turn":
+        """This turn with one more finished step."""
+        return replace(self, outputs=self.outputs | {step: digest}, done=self.done | {step: output})
+
+    @property
+    def model(self) -> str:
+        """The output digest of the step that fixed the model."""
+        return self.outputs["seed"] if self.index == 0 else self.past[0].outputs["seed"]
+
+    @property
+    def seed_policy(self) -> str:
+        """The policy at iteration 0."""
+        return str(self.done["seed"].values["policy"]) if self.index == 0 else self.past[0].policy
+
+    @property
+    def policy(self) -> str:
+        """The policy promoted last: the one that answers in this iteration."""
+        return self.past[-1].policy if self.past else self.seed_policy
+
+    @property
+    def policy_before(self) -> str:
+        """The policy before that one; the seed where there is none."""
+        return self.past[-2].policy if len(self.past) > 1 else self.seed_policy
+
+    @property
+    def candidate(self) -> str:
+        """The policy that this iteration proposes: the adapter just trained, or the policy as it was."""
+        trained = self.done["train"].adapter if "train" in self.done else None
+        return trained or self.policy

@@ -1,0 +1,154 @@
+"""What a run did, from the store alone: a table by iteration, what moved in words, and what to type next."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from loop.terminal import table
+from runs.lineage import entries, outputs_of
+from runs.records import Iteration, Run
+from runs.store import Store
+
+HEADLINES = {
+    "judge/score_mean": "own score",
+    "judge/anchor_accuracy": "agrees with people",
+    "policy/kl_to_seed_nats": "KL to seed",
+    "policy/length_mean_tokens": "tokens",
+    "signal/pairs": "pairs",
+    "gold/sampled_mean": "gold sampled",
+    "gold/greedy_mean": "gold greedy",
+}
+"""The metrics that a table shows, where a run has them, and what its columns are called."""
+
+
+@dataclass(frozen=True)
+class Closed:
+    """One closed iteration: its decision, and every metric of its steps (gold's too)."""
+
+    index: int
+    digest: str
+    policy: str
+    verdict: str
+    reason: str
+    metrics: dict[str, float | None]
+
+    def headlines(self) -> dict[str, float | None]:
+        """The metrics that a table shows."""
+        return {name: self.metrics[name] for name in HEADLINES if name in self.metrics}
+
+    def shown(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+
+def history(store: Store, run: Run) -> list[Closed]:
+    """The closed iterations of `run`, oldest first."""
+    closed = []
+    for entry in entries(store, run):
+        one = entry.iteration
+        closed.append(
+            Closed(one.index, one.digest, one.policy, entry.verdict, entry.reason, metrics_of(store, run, one))
+        )
+    return closed
+
+
+def metrics_of(store: Store, run: Run, iteration: Iteration) -> dict[str, float | None]:
+    """Every metric of the iteration's steps, gold's too."""
+    metrics: dict[str, float | None] = {}
+    for name in outputs_of(store, run, iteration).values():
+        metrics |= store.output(name).values.get("metrics", {})
+    return metrics
+
+
+def history_table(closed: list[Closed]) -> str:
+    """One line an iteration, with the headline metrics that any of them has."""
+    names = [name for name in HEADLINES if any(name in one.metrics for one in closed)]
+    columns = ["iteration", *(HEADLINES[name] for name in names), "decision"]
+    return table(columns, [[one.index, *(one.metrics.get(name) for name in names), one.verdict] for one in closed])
+
+
+def in_words(closed: list[Closed]) -> list[str]:
+    """What improved and what moved between the seed and the last iteration that was measured."""
+    measured = [one for one in closed if "judge/score_mean" in one.metrics]
+    if len(measured) < 2:
+        return ["There is nothing to compare yet: no iteration after the seed was measured."]
+    first, last = measured[0].metrics, measured[-1].metrics
+    moves = {name: Move.of(name, first, last) for name in HEADLINES if _both(name, first, last)}
+    said = [f"{SENTENCES[name]} {move.says()}." for name, move in moves.items() if name in SENTENCES]
+    if (kl := last.get("policy/kl_to_seed_nats")) is not None:
+        said.append(f"The policy has moved {kl:.3g} nats an answer away from the seed.")
+    own = moves.get("judge/score_mean")
+    fell = [
+        SENTENCES[name].lower()
+        for name in ("judge/anchor_accuracy", "gold/sampled_mean", "gold/greedy_mean")
+        if name in moves and moves[name].direction < 0
+    ]
+    if own is not None and own.direction > 0 and fell:
+        said.append(f"Beware: it thinks better of itself while {' and '.join(fell)} fell. The loop is fooling itself.")
+    return said
+
+
+SENTENCES = {
+    "gold/sampled_mean": "The true quality of its sampled answers (gold, 0 to 5)",
+    "gold/greedy_mean": "The true quality of its greedy answers (gold, 0 to 5)",
+    "judge/score_mean": "Its own score of its answers",
+    "judge/anchor_accuracy": "Its agreement with people's labels",
+    "policy/length_mean_tokens": "The length of its answers in tokens",
+}
+
+
+@dataclass(frozen=True)
+class Move:
+    """How a number went from one iteration to another; `noise` is twice the standard error of the difference."""
+
+    before: float
+    after: float
+    noise: float | None
+
+    @staticmethod
+    def of(name: str, first: dict[str, float | None], last: dict[str, float | None]) -> "Move":
+        """The move of one metric, with its noise where the run states any."""
+        before, after = first[name], last[name]
+        assert before is not None and after is not None
+        errors = [_standard_error(name, metrics) for metrics in (first, last)]
+        known = [error for error in errors if error is not None]
+        return Move(before, after, 2 * sum(e * e for e in known) ** 0.5 if len(known) == 2 else None)
+
+    @property
+    def direction(self) -> int:
+        """1 up, -1 down, 0 within the noise."""
+        change = self.after - self.before
+        if abs(change) <= (self.noise or 0.0):
+            return 0
+        return 1 if change > 0 else -1
+
+    def says(self) -> str:
+        """The move in words and numbers."""
+        numbers = f"from {self.before:.3g} to {self.after:.3g}"
+        if self.after == self.before:
+            return f"stayed at {self.after:.3g}"
+        if self.direction == 0:
+            return f"went {numbers}, which is within its noise"
+        share = f" ({(self.after - self.before) / abs(self.before):+.0%})" if self.before else ""
+        return f"{'rose' if self.direction > 0 else 'fell'} {numbers}{share}"
+
+
+def next_commands(run: Run, closed: list[Closed]) -> list[str]:
+    """What a person may want to type now."""
+    last = closed[-1].index if closed else 0
+    commands = [f"selfsame log {run.name}", f"selfsame show {run.name}@{last}", "selfsame mlflow"]
+    if closed and closed[-1].verdict != "halt":
+        commands.append(f"selfsame resume {run.name} iterations={run.operational['iterations'] + 3}")
+    return commands
+
+
+def _both(name: str, first: dict[str, float | None], last: dict[str, float | None]) -> bool:
+    return first.get(name) is not None and last.get(name) is not None
+
+
+def _standard_error(name: str, metrics: dict[str, float | None]) -> float | None:
+    """The standard error of a mean, stated beside it; else a quarter of the width of the metric's 95 % interval."""
+    stated = metrics.get(name.replace("_mean", "_se")) if "_mean" in name else None
+    low, high = metrics.get(f"{name}_low"), metrics.get(f"{name}_high")
+    if stated is None and low is not None and high is not None:
+        return (high - low) / 4
+    return stated

@@ -1,0 +1,105 @@
+"""`run` and `resume`: what makes the loop turn."""
+
+from typing import Annotated
+
+import typer
+
+from loop.home import home
+from loop.terminal import Json, print_aside, print_document, print_line, table
+from runs.store import Store
+
+Overrides = Annotated[
+    list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Settings, e.g. train.beta=0.1", show_default=False)
+]
+
+
+def run(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE|FILE", help="A shipped recipe's name, or a YAML file")],
+    overrides: Overrides = None,
+    name: Annotated[str | None, typer.Option(help="What to call the run; by default a readable name")] = None,
+    smoke: Annotated[bool, typer.Option("--smoke", help="The smallest size that still does every step")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and write nothing")] = False,
+    as_json: Json = False,
+) -> int:
+    """Begin a run and take it to its last iteration."""
+    from loop.load_config import load_config
+    from loop.preflight import check
+
+    config = load_config(recipe, overrides or (), smoke)
+    check(config)
+    # Imported only now: a mistake in the settings is answered at once.
+    from loop.drive import begin, planned
+    from loop.run_names import fresh_name
+
+    store = Store(home())
+    called = name or fresh_name({run.name for run in store.runs()})
+    if dry_run:
+        steps = planned(store, called, config)
+        if as_json:
+            print_document({"config": config.model_dump(mode="json"), "steps": [vars(step) for step in steps]})
+        else:
+            rows = [(f"{step.index}/{step.step}", "known" if step.done else "to do", step.key) for step in steps]
+            print_line(table(["step", "state", "key"], rows))
+            print_line("Later steps depend on what the first missing one gives. Nothing was written.")
+        return 0
+    begin(store, called, recipe, config)
+    return _carry_on(store, called, as_json)
+
+
+def resume(
+    name: Annotated[str, typer.Argument(help="A run's name")],
+    overrides: Overrides = None,
+    as_json: Json = False,
+) -> int:
+    """Go on with a run: after an interruption, or further than it was meant to go (iterations=N)."""
+    from loop.drive import change, config_of
+    from loop.load_config import with_overrides
+    from loop.preflight import check
+    from runs.lineage import find_run
+
+    store = Store(home())
+    config = config_of(find_run(store, name))
+    if overrides:
+        config = with_overrides(config.model_dump(mode="json"), overrides, f"the configuration of {name}")
+    check(config)
+    if overrides:
+        change(store, name, config)
+    return _carry_on(store, name, as_json)
+
+
+def _carry_on(store: Store, name: str, as_json: bool) -> int:
+    from loop.drive import carry_on
+    from loop.summary import history, history_table, in_words, next_commands
+    from loop.watching import watch
+    from runs.lineage import find_run
+
+    try:
+        with watch() as say:
+            outcome = carry_on(store, name, say)
+    except KeyboardInterrupt:
+        print_aside(f"interrupted; `selfsame resume {name}` goes on from what is there")
+        raise
+    code = 3 if outcome.kind == "halted" else 0
+    this = find_run(store, name)
+    closed = history(store, this)
+    if as_json:
+        print_document(
+            {
+                "run": name,
+                "outcome": outcome.kind,
+                "reason": outcome.reason,
+                "exit_code": code,
+                "iterations": [one.shown() for one in closed],
+                "says": in_words(closed),
+                "next": next_commands(this, closed),
+            }
+        )
+        return code
+    print_line(f"{outcome.kind}: {outcome.reason}\n")
+    print_line(history_table(closed) + "\n")
+    for sentence in in_words(closed):
+        print_line(sentence)
+    print_line("\nNext:")
+    for command in next_commands(this, closed):
+        print_line(f"  {command}")
+    return code

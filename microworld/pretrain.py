@@ -1,0 +1,194 @@
+"""Trains the microworld's models: `python -m microworld.pretrain m0|m1|weak|noisy|large --out FOLDER`.
+
+`m0` learns to answer, from nothing. `m1` goes on from `m0` and learns to judge as well. The others are variants for
+the wind tunnel. Equal arguments on the same kind of machine give the same bytes.
+"""
+
+import argparse
+import math
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.utils.data import DataLoader, IterableDataset
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from microworld.demonstrations import ANSWERS_AND_VERDICTS, ANSWERS_ONLY, Shares
+from microworld.packing import IGNORED, Batch, attention_mask, batches
+from microworld.tokenizer import LONGEST, load_tokenizer
+from microworld.vocabulary import microworld_tokenizer
+from runs.canonical import digest_folder, seed_of
+
+MODELS = Path(__file__).with_name("models")
+WARM_UP_STEPS = 100
+LENGTH = 160  # tokens of a row; the longest demonstration has about 125
+ROWS = 24
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A Llama's size."""
+
+    hidden: int = 128
+    layers: int = 4
+    intermediate: int = 384
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one model comes to be. `start` names the shipped model it goes on from, "" for nothing."""
+
+    shape: Shape
+    shares: Shares
+    steps: int
+    learning_rate: float
+    start: str = ""
+    label_noise: float = 0.02
+
+
+RECIPES: dict[str, Recipe] = {
+    "m0": Recipe(Shape(), ANSWERS_ONLY, steps=2000, learning_rate=3e-3),
+    "m1": Recipe(Shape(), ANSWERS_AND_VERDICTS, steps=5000, learning_rate=2e-3, start="m0"),
+    "weak": Recipe(Shape(hidden=64, layers=2, intermediate=192), ANSWERS_AND_VERDICTS, steps=2000, learning_rate=3e-3),
+    "noisy": Recipe(Shape(), ANSWERS_AND_VERDICTS, steps=3000, learning_rate=2e-3, start="m0", label_noise=0.25),
+    "large": Recipe(Shape(hidden=512, layers=8, intermediate=1376), ANSWERS_AND_VERDICTS, steps=100, learning_rate=1e-3),
+}
+
+
+class _Batches(IterableDataset[Batch]):
+    def __init__(self, recipe: Recipe, tokenizer: PreTrainedTokenizerFast, seed: int) -> None:
+        self.arguments = (recipe.shares, recipe.label_noise, tokenizer, ROWS, LENGTH, seed)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return batches(*self.arguments)
+
+
+def new_model(shape: Shape, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    """An untrained model in fp32, the same one after the same `torch.manual_seed`."""
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=shape.hidden,
+        intermediate_size=shape.intermediate,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.hidden // 32,
+        num_key_value_heads=shape.hidden // 32,
+        head_dim=32,
+        max_position_embeddings=LONGEST,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        dtype="float32",
+    )
+    model = LlamaForCausalLM(config)
+    _teach_counting(model, tokenizer)
+    return model
+
+
+PERIODS = (2, 5, 10, 20, 50, 100, 200)
+
+
+def _teach_counting(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:
+    """Gives the numbers 0 to 99 embeddings in which near numbers are near: waves of several periods, and their own noise.
+
+    A larger model has learnt as much from its text; here it would take most of the training to find out that 41
+    follows 40.
+    """
+    table = model.get_input_embeddings().weight.data
+    ids = [tokenizer.encode(str(n), add_special_tokens=False)[0] for n in range(100)]
+    angles = torch.arange(100)[:, None] * (2 * math.pi / torch.tensor(PERIODS))
+    waves_100_W = torch.cat([angles.cos(), angles.sin()], dim=1)
+    directions_W_H = torch.linalg.qr(torch.randn(table.shape[1], waves_100_W.shape[1])).Q.T
+    waves_100_H = waves_100_W @ directions_W_H
+    table[ids] = 0.3 * table[ids] + waves_100_H * (table[ids].norm(dim=1).mean() / waves_100_H.norm(dim=1).mean())
+
+
+def train(model: LlamaForCausalLM, recipe: Recipe, tokenizer: PreTrainedTokenizerFast, seed: int) -> None:
+    """`model`, trained in place by `recipe`.
+
+    The arithmetic is bf16 on a copy of the weights, which the CPU's matrix unit does fastest, and AdamW works on the
+    fp32 weights themselves. Attention is the plain one: at these lengths the fused kernel's backward pass is slower.
+    """
+    weights = list(model.parameters())
+    worker = LlamaForCausalLM(model.config)
+    worker.load_state_dict(model.state_dict())
+    worker.to(torch.bfloat16).set_attn_implementation("eager")
+    copies = list(worker.parameters())
+    optimizer = torch.optim.AdamW(weights, lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+    read = torch.compile(_read, dynamic=False)
+    start, trained_tokens = time.perf_counter(), 0
+    source = DataLoader(_Batches(recipe, tokenizer, seed), batch_size=None, num_workers=1, prefetch_factor=8)
+    for step, batch in zip(range(recipe.steps), source, strict=False):
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.learning_rate * _schedule(step, recipe.steps)
+        hidden_B_T_H = read(worker, batch, attention_mask(batch.segments_B_T, torch.bfloat16))
+        # Only replies are predicted, so only there are logits needed; how many varies, so this part is not compiled.
+        asked = batch.targets_B_T != IGNORED
+        loss = functional.cross_entropy(worker.lm_head(hidden_B_T_H[asked]).float(), batch.targets_B_T[asked])
+        loss.backward()
+        for weight, copy in zip(weights, copies, strict=True):
+            weight.grad, copy.grad = copy.grad.float(), None  # type: ignore[union-attr]
+        nn.utils.clip_grad_norm_(weights, 1.0)
+        optimizer.step()
+        with torch.no_grad():
+            torch._foreach_copy_(copies, weights)
+        trained_tokens += int((batch.segments_B_T > 0).sum())
+        if step % 100 == 99 or step == recipe.steps - 1:
+            rate = trained_tokens / (time.perf_counter() - start)
+            print(f"step={step + 1}/{recipe.steps} loss={loss.item():.3f} tokens_per_s={rate:.0f}", flush=True)
+
+
+def _read(worker: LlamaForCausalLM, batch: Batch, mask: torch.Tensor) -> torch.Tensor:
+    return worker.model(
+        input_ids=batch.tokens_B_T, position_ids=batch.positions_B_T, attention_mask=mask, use_cache=False
+    ).last_hidden_state
+
+
+def _schedule(step: int, steps: int) -> float:
+    """0 to 1 over the warm-up, then back to 0 along a cosine."""
+    if step < WARM_UP_STEPS:
+        return (step + 1) / WARM_UP_STEPS
+    return (1 + math.cos(math.pi * (step - WARM_UP_STEPS) / (steps - WARM_UP_STEPS))) / 2
+
+
+def make(name: str, out: Path, start: Path | None, steps: int | None) -> str:
+    """The model called `name`, trained and saved in `out` with its tokenizer; returns the folder's digest."""
+    recipe = RECIPES[name]
+    if steps is not None:
+        recipe = Recipe(recipe.shape, recipe.shares, steps, recipe.learning_rate, recipe.start, recipe.label_noise)
+    seed = seed_of("microworld", "pretrain", name)
+    torch.manual_seed(seed)
+    if recipe.start:
+        folder = start or MODELS / recipe.start
+        tokenizer, model = load_tokenizer(folder), LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    else:
+        tokenizer = microworld_tokenizer()
+        model = new_model(recipe.shape, tokenizer)
+    train(model, recipe, tokenizer, seed)
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+    return digest_folder(out)
+
+
+def main() -> None:
+    """Reads the command line, trains, and prints the digest of what it saved."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", choices=sorted(RECIPES))
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--from", dest="start", type=Path, help="start from this model instead of the shipped one")
+    parser.add_argument("--steps", type=int, help="train for this many steps instead of the recipe's")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="the digest depends on it")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    torch.use_deterministic_algorithms(True)
+    print(make(arguments.name, arguments.out, arguments.start, arguments.steps))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What happened: the nouns, their digests, the store, lineage, SQL and the way to MLflow."""

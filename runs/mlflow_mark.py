@@ -1,0 +1,71 @@
+"""Where MLflow is, and how much of a run it has been sent. A mark that is lost costs work and nothing else."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from runs.durable import make_folder, read_checked, write_checked
+from runs.errors import CorruptError
+from runs.lineage import branch_point, iterations
+from runs.records import Iteration, Run
+from runs.store import Store
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Everything up to `iteration` was sent to `uri`; the ids are MLflow's own, of the page of the run."""
+
+    uri: str
+    iteration: str
+    experiment_id: str
+    run_id: str
+
+
+def default_uri(home: Path) -> str:
+    """MLflow's address where none is configured: a SQLite file in selfsame's home, whatever folder one is in."""
+    return f"sqlite:///{mlflow_folder(home) / 'mlflow.db'}"
+
+
+def mlflow_folder(home: Path) -> Path:
+    """What MLflow itself keeps in a home: its database, and the files of its pages. Can be rebuilt from the store."""
+    return home.resolve() / "mlflow"
+
+
+def own_iterations(store: Store, run: Run) -> list[Iteration]:
+    """The iterations that the run made itself, oldest first; what it shares is on its ancestor's page."""
+    first = branch_point(run)[1] + 1 if run.branched_from else 0
+    return iterations(store, run)[first:]
+
+
+def owed(store: Store, run: Run, uri: str) -> list[Iteration]:
+    """The run's own iterations that were not sent to `uri` yet, oldest first."""
+    own = own_iterations(store, run)
+    mark = read_mark(store.home, run.name)
+    if mark is None or mark.uri != uri:
+        return own
+    sent = next((n for n, iteration in enumerate(own, start=1) if iteration.digest == mark.iteration), 0)
+    return own[sent:]
+
+
+def read_mark(home: Path, run: str) -> Mark | None:
+    """How much of the run was sent; None where nothing was, or where the mark is lost or damaged."""
+    try:
+        value = read_checked(mark_path(home, run))
+    except CorruptError:
+        return None
+    return None if value is None else Mark(**value)
+
+
+def write_mark(home: Path, run: str, mark: Mark) -> None:
+    """Note how much of the run was sent."""
+    make_folder(home / "control")
+    write_checked(mark_path(home, run), asdict(mark))
+
+
+def forget(home: Path, run: str) -> None:
+    """Have the whole run sent again, which restores what is gone there and changes nothing that is there."""
+    mark_path(home, run).unlink(missing_ok=True)
+
+
+def mark_path(home: Path, run: str) -> Path:
+    """Where the mark of a run is."""
+    return home / "control" / f"mlflow-{run}.json"

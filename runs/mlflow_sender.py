@@ -1,0 +1,167 @@
+"""The program that sends to MLflow what is owed: `python -P -m runs.mlflow_sender HOME RUN [URI]`.
+
+It sends at once, again for each line on its standard input, and ends when that does: the loop pokes it after each
+iteration and never waits. A failure ends it with exit 1 and a line that says why; whatever was not sent stays owed.
+Everything goes to explicit pages (MLflow runs) that are found by a tag or made, so sending again doubles nothing.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from runs.durable import make_folder
+from runs.errors import SelfsameError
+from runs.figures import loss_curve, run_panel
+from runs.lineage import find_run
+from runs.lock import hold
+from runs.mlflow_mark import Mark, default_uri, mark_path, mlflow_folder, owed, write_mark
+from runs.outbox import Page, Past, Point, iteration_page, read_past, run_page, series
+from runs.pair_table import as_html, as_json, sample_pairs
+from runs.records import Iteration
+from runs.store import Store
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric
+
+EXPERIMENT = "selfsame"
+PAGE_TAG = "selfsame.page"
+STALL_S = 300
+"""Longest work on one page. The kernel ends the program then, also in the middle of a call that never returns."""
+
+# MLflow waits for a dead server for minutes: 7 retries, backing off, of 120 s each.
+SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Send what is owed, now and at each poke. Returns the exit code."""
+    store, name = Store(Path(arguments[0])), arguments[1]
+    uri = arguments[2] if len(arguments) > 2 else default_uri(store.home)
+    _give_way()
+    signal.alarm(STALL_S)
+    for setting, value in SETTINGS.items():
+        os.environ.setdefault(setting, value)
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    try:
+        while True:
+            send_owed(store, name, uri, MlflowClient(uri))
+            signal.alarm(0)
+            if not os.read(sys.stdin.fileno(), 1 << 16):
+                return 0
+    except (MlflowException, SelfsameError, OSError) as error:
+        print(f"{name}: not sent to {uri}, and still owed: {error}", file=sys.stderr)
+        return 1
+
+
+def send_owed(store: Store, name: str, uri: str, client: "MlflowClient") -> None:
+    """Make MLflow show every iteration that the run has closed, and mark each one as sent."""
+    run = find_run(store, name)
+    iterations = owed(store, run, uri)
+    if not iterations:
+        return
+    make_folder(mark_path(store.home, name).parent)
+    make_folder(mlflow_folder(store.home))
+    # Two senders at once would each find no page and make one.
+    with hold(mark_path(store.home, name).with_suffix(".lock")):
+        past = read_past(store, run)
+        experiment_id = _experiment(client, store.home, uri)
+        page = run_page(past)
+        run_id = _put(client, experiment_id, page, page.points)
+        _attach(client, run_id, {"metrics.png": run_panel(name, series(past))})
+        _close(client, run_id, page)
+        for iteration in iterations:
+            signal.alarm(STALL_S)
+            _send_iteration(client, experiment_id, run_id, past, iteration)
+            write_mark(store.home, name, Mark(uri, iteration.digest, experiment_id, run_id))
+
+
+def _send_iteration(client: "MlflowClient", experiment_id: str, run_id: str, past: Past, iteration: Iteration) -> None:
+    page = iteration_page(past, iteration)
+    below = {"mlflow.parentRunId": run_id}
+    child_id = _put(client, experiment_id, page, page.points + page.curve, below)
+    client.log_batch(run_id, metrics=_metrics(page.points))
+    pairs = sample_pairs(past.store, [past.store.output(digest) for digest in iteration.outputs.values()])
+    _attach(
+        client,
+        child_id,
+        {
+            "loss.png": loss_curve(page.name, page.curve),
+            "pairs.html": as_html(f"{page.name}: {len(pairs)} of its preference pairs", pairs) if pairs else None,
+            "pairs.json": as_json(pairs) if pairs else None,
+        },
+    )
+    if pairs:
+        client.set_tag(child_id, "mlflow.loggedArtifacts", '[{"path": "pairs.json", "type": "table"}]')
+    _close(client, child_id, page)
+
+
+def _experiment(client: "MlflowClient", home: Path, uri: str) -> str:
+    """The id of the experiment that holds all pages. A server keeps files where it likes, a database none."""
+    found = client.get_experiment_by_name(EXPERIMENT)
+    if found is not None:
+        return str(found.experiment_id)
+    files = mlflow_folder(home) / "artifacts"
+    served = urlsplit(uri).scheme in ("http", "https")
+    return str(client.create_experiment(EXPERIMENT, artifact_location=None if served else files.as_uri()))
+
+
+def _put(
+    client: "MlflowClient", experiment_id: str, page: Page, points: Sequence[Point], above: dict[str, str] | None = None
+) -> str:
+    """The id of the page in MLflow, made if it is not there, with its points, parameters and tags."""
+    from mlflow.entities import Param, RunTag
+
+    found = client.search_runs([experiment_id], f"tags.`{PAGE_TAG}` = '{page.identity}'", max_results=1)
+    if found:
+        run_id = found[0].info.run_id
+    else:
+        tags = {PAGE_TAG: page.identity, **(above or {})}
+        made = client.create_run(experiment_id, start_time=page.began_ms, tags=tags, run_name=page.name)
+        run_id = made.info.run_id
+    params = [Param(name, text) for name, text in page.params.items()]
+    client.log_batch(run_id, _metrics(points), params, [RunTag(name, text) for name, text in page.tags.items()])
+    return str(run_id)
+
+
+def _close(client: "MlflowClient", run_id: str, page: Page) -> None:
+    """Give the page its end. A halt shows as MLflow's "killed": no failure, and no ordinary end either."""
+    client.set_terminated(run_id, "KILLED" if page.halted else "FINISHED", end_time=page.ended_ms)
+
+
+def _attach(client: "MlflowClient", run_id: str, files: dict[str, bytes | None]) -> None:
+    with tempfile.TemporaryDirectory(prefix="selfsame-mlflow-") as folder:
+        for name, data in files.items():
+            if data is not None:
+                Path(folder, name).write_bytes(data)
+        client.log_artifacts(run_id, folder)
+
+
+def _metrics(points: Sequence[Point]) -> "list[Metric]":
+    from mlflow.entities import Metric
+
+    return [Metric(point.name, point.value, point.time_ms, point.step) for point in points]
+
+
+def _give_way() -> None:
+    """Take the processor time that engine and trainer leave, and be killed with the process that started this one."""
+    os.nice(10)
+    set_death_signal = 1  # PR_SET_PDEATHSIG of prctl(2)
+    ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,212 @@
+"""The nouns. All are frozen; all but `Run` are immutable and named by digest.
+
+`adapter` is never empty: it holds the digest of whoever made the row, and `by` says of which
+kind that is. A row's `digest` is made from what it is, never from when or where it was made.
+"""
+
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Literal, cast
+
+from runs.canonical import digest
+
+By = Literal["adapter", "base", "endpoint", "verifier", "preference_model", "person"]
+Split = Literal["train", "held-out", "anchor", "never"]
+Target = Literal["response", "pair", "revision", "judgment", "span"]
+Stop = Literal["end", "length"]
+Verdict = Literal["promote", "reject", "roll back", "halt"]
+
+
+class Unscored(StrEnum):
+    """Why a judgment has no score. A failed judgment is never a number and never a tie."""
+
+    TRUNCATED = "truncated"  # the reply hit its token limit
+    NO_VERDICT = "no verdict"  # nothing in the reply reads as one
+    OFF_SCALE = "off scale"  # a number that the scale does not have
+    LOW_MASS = "low mass"  # too little probability on the verdict tokens
+    ABSTAINED = "abstained"  # the method itself decided not to decide
+
+
+class Record:
+    """Gives a frozen dataclass its digest: that of its fields, less those in `_beside`."""
+
+    _beside: frozenset[str] = frozenset()
+
+    @cached_property
+    def digest(self) -> str:
+        """The name of this record."""
+        # Not by asdict, which copies each token id: this runs for every row that is written or joined.
+        return digest({f.name: getattr(self, f.name) for f in fields(cast(Any, self)) if f.name not in self._beside})
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn. `role` is `system`, `user` or `assistant`."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True)
+class Prompt(Record):
+    """What the policy is asked: messages that end with a user's turn.
+
+    Its digest is that of the messages alone, so that one text is one prompt whatever its source.
+    `tags` hold what metrics are grouped by (family, difficulty, harm, turns) and, for prompts of the
+    microworld, the facts that its scorer needs.
+    """
+
+    messages: tuple[Message, ...]
+    source: str
+    split: Split = "train"
+    tags: dict[str, str] = field(default_factory=dict)
+
+    _beside = frozenset({"source", "split", "tags"})
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How text was drawn. Temperature 0 is greedy."""
+
+    temperature: float
+    top_p: float
+    max_tokens: int
+
+
+@dataclass(frozen=True)
+class Response(Record):
+    """One answer. `token_ids` end with the end token if `stop` is `end`; `logprobs` are raw, one a token, in nats."""
+
+    prompt: str
+    adapter: str
+    by: By
+    sampling: Sampling
+    seed: int
+    text: str
+    token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    stop: Stop
+
+    _beside = frozenset({"logprobs"})
+
+
+@dataclass(frozen=True)
+class Judgment(Record):
+    """One verdict on `target`: either a `score` or the reason why there is none.
+
+    `judged` holds the digests of what was judged, in the order shown; `principles` the ids shown, in order.
+    `replies` are the raw texts, and `reply_scores` the score read from each (None where none could be).
+    `probability` is the judge's own: for a pair that the first is better, for a score its mass on the scale.
+    """
+
+    target: Target
+    judged: tuple[str, ...]
+    adapter: str
+    by: By
+    method: str
+    constitution: str
+    principles: tuple[str, ...]
+    replies: tuple[str, ...]
+    reply_scores: tuple[float | None, ...]
+    score: float | None
+    unscored: Unscored | None
+    probability: float | None
+    seed: int
+
+    _beside = frozenset({"probability"})
+
+    def __post_init__(self) -> None:
+        if (self.score is None) == (self.unscored is None):
+            raise ValueError(f"a judgment has a score or a reason, not both or neither: {self.score} {self.unscored}")
+
+
+@dataclass(frozen=True)
+class PreferencePair(Record):
+    """Two answers to one prompt. `label_probability` is that `chosen` is better; `margin` the score difference."""
+
+    prompt: str
+    chosen: str
+    rejected: str
+    label_probability: float
+    weight: float
+    margin: float
+    label_source: str
+    judgments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Adapter(Record):
+    """LoRA weights that are kept: where they came from, and the digests of their two files.
+
+    `parent` is the policy that training started from (an adapter or the base), `reference` DPO's reference,
+    `pairs` the output of the step that made the pairs ("" for an imported adapter). `probe` is the digest of
+    what a fixed answer must score with these weights, by the trainer's own arithmetic.
+    """
+
+    base: str
+    parent: str
+    reference: str
+    pairs: str
+    weights: str
+    config: str
+    probe: str
+
+
+@dataclass(frozen=True)
+class Measurement(Record):
+    """Numbers about one adapter. Units are in their names; None is a number that could not be had."""
+
+    adapter: str
+    reference: str
+    probes: str
+    numbers: dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Decision(Record):
+    """What the guards concluded, with the evidence: one entry a guard, its observed value and its limit."""
+
+    verdict: Verdict
+    policy: str
+    reason: str
+    evidence: tuple[dict[str, Any], ...]
+    config_changes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Iteration(Record):
+    """A "commit": what one turn of the loop was asked to do, what each step gave, and the decision.
+
+    `config` is the semantic configuration; `outputs` map a step's name to its output's digest;
+    `policy` is what the next iteration starts from.
+    """
+
+    parent: str
+    index: int
+    config: dict[str, Any]
+    seed: int
+    outputs: dict[str, str]
+    policy: str
+    decision: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """A "branch": a name that points at an iteration. The only noun that moves.
+
+    `iteration` is "" until the first one is closed. `config` is the semantic configuration, `operational` what may
+    change on resume; `branched_from` is an address or "". `under_way` holds the output digests of the finished steps of
+    the iteration that is not closed yet, for whoever looks (the truth remains the receipts). `gold` maps an
+    iteration to the output of its gold step, which is beside the iteration because it enters no digest.
+    """
+
+    name: str
+    recipe: str
+    iteration: str
+    branched_from: str
+    config: dict[str, Any]
+    operational: dict[str, Any]
+    environment: dict[str, Any]
+    under_way: dict[str, str] = field(default_factory=dict)
+    gold: dict[str, str] = field(default_factory=dict)

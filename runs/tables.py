@@ -1,0 +1,201 @@
+"""Records as rows: one Arrow schema a noun, and shards of them as Parquet with the same bytes each time.
+
+Each row carries its record's digest, so that any row can be checked and joined by anybody who can read Parquet.
+"""
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from runs.canonical import canonical_json
+from runs.errors import CorruptError
+from runs.records import (
+    Decision,
+    Judgment,
+    Measurement,
+    Message,
+    PreferencePair,
+    Prompt,
+    Record,
+    Response,
+    Sampling,
+    Unscored,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+KINDS: dict[str, type[Record]] = {
+    "prompts": Prompt,
+    "responses": Response,
+    "judgments": Judgment,
+    "pairs": PreferencePair,
+    "measurements": Measurement,
+    "decisions": Decision,
+}
+"""The record of each noun that has a table."""
+
+# What a column holds: text, a whole number, a float, or several of them; `?` where a row may have none. Numbers and
+# evidence are of any shape, so they are canonical JSON, which keeps 3 and 3.0 apart.
+COLUMNS: dict[str, dict[str, str]] = {
+    "prompts": {"messages": "messages", "source": "text", "split": "text", "tags": "tags"},
+    "responses": {
+        "prompt": "text",
+        "adapter": "text",
+        "by": "text",
+        "sampling": "sampling",
+        "seed": "int",
+        "text": "text",
+        "token_ids": "ints",
+        "logprobs": "floats",
+        "stop": "text",
+    },
+    "judgments": {
+        "target": "text",
+        "judged": "texts",
+        "adapter": "text",
+        "by": "text",
+        "method": "text",
+        "constitution": "text",
+        "principles": "texts",
+        "replies": "texts",
+        "reply_scores": "floats?",
+        "score": "float?",
+        "unscored": "unscored",
+        "probability": "float?",
+        "seed": "int",
+    },
+    "pairs": {
+        "prompt": "text",
+        "chosen": "text",
+        "rejected": "text",
+        "label_probability": "float",
+        "weight": "float",
+        "margin": "float",
+        "label_source": "text",
+        "judgments": "texts",
+    },
+    "measurements": {"adapter": "text", "reference": "text", "probes": "text", "numbers": "json"},
+    "decisions": {"verdict": "text", "policy": "text", "reason": "text", "evidence": "json", "config_changes": "json"},
+}
+
+
+def schema(noun: str) -> "pa.Schema":
+    """The columns of a noun's rows; `digest` is the first."""
+    import pyarrow as pa
+
+    text, floats = pa.string(), pa.list_(pa.float64())
+    types = {
+        "text": text,
+        "texts": pa.list_(text),
+        "int": pa.int64(),
+        "ints": pa.list_(pa.int32()),
+        "float": pa.float64(),
+        "float?": pa.float64(),
+        "floats": floats,
+        "floats?": floats,
+        "unscored": text,
+        "tags": pa.map_(text, text),
+        "json": text,
+        "messages": pa.list_(pa.struct([("role", text), ("content", text)])),
+        "sampling": pa.struct([("temperature", pa.float64()), ("top_p", pa.float64()), ("max_tokens", pa.int64())]),
+    }
+    fields = [pa.field("digest", text, nullable=False)]
+    for name, kind in COLUMNS[noun].items():
+        fields.append(pa.field(name, types[kind], nullable=kind in ("float?", "unscored")))
+    return pa.schema(fields)
+
+
+def to_parquet(noun: str, records: Sequence[Record]) -> bytes:
+    """A shard: the Parquet bytes of `records`, in order; the same records give the same bytes.
+
+    Raises TypeError for a record of another noun, and for a whole number or NaN where the record declares a float.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kind = KINDS[noun]
+    for record in records:
+        if type(record) is not kind:
+            raise TypeError(f"{noun} hold {kind.__name__} records, not {type(record).__name__}")
+    columns: dict[str, list[Any]] = {"digest": [record.digest for record in records]}
+    for name, what in COLUMNS[noun].items():
+        values = [getattr(record, name) for record in records]
+        try:
+            columns[name] = [_PACK[what](value) for value in values] if what in _PACK else values
+        except TypeError as error:
+            raise TypeError(f"{kind.__name__}.{name}: {error}") from error
+    wanted = schema(noun)
+    table = pa.table([pa.array(columns[field.name], field.type) for field in wanted], schema=wanted)
+    sink = pa.BufferOutputStream()
+    # Everything that could vary is said; what is left is the version of pyarrow, which Parquet notes in its footer.
+    pq.write_table(
+        table, sink, version="2.6", compression="zstd", compression_level=3, data_page_version="1.0",
+        use_dictionary=True, write_statistics=False, row_group_size=1 << 20, store_schema=True,
+    )  # fmt: skip
+    return sink.getvalue().to_pybytes()
+
+
+def read_table(noun: str, data: bytes, place: str) -> "pa.Table":
+    """A shard as an Arrow table. Raises CorruptError, naming `place`, unless it is a shard of `noun`."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
+    except (pa.ArrowException, OSError) as error:
+        raise CorruptError(f"{place} is not readable as Parquet ({error}). Run `selfsame verify`") from error
+    if not table.schema.equals(schema(noun)):
+        raise CorruptError(f"{place} has not the columns of {noun}: {table.schema.names}. Run `selfsame verify`")
+    return table
+
+
+def from_table(noun: str, table: "pa.Table") -> list[Record]:
+    """The records that the rows of `table` were made from, in order."""
+    columns = []
+    for name, what in COLUMNS[noun].items():
+        values = table[name].to_pylist()
+        columns.append([_UNPACK[what](value) for value in values] if what in _UNPACK else values)
+    return [KINDS[noun](*row) for row in zip(*columns, strict=True)]
+
+
+def _float(number: float) -> float:
+    # NaN has no canonical form, and a whole number would come back as a float, under another digest.
+    if not isinstance(number, float) or not math.isfinite(number):
+        raise TypeError(f"{number!r} is not a finite float")
+    return number
+
+
+def _float_or_none(number: float | None) -> float | None:
+    return None if number is None else _float(number)
+
+
+_PACK: dict[str, Callable[[Any], Any]] = {
+    "float": _float,
+    "float?": _float_or_none,
+    "floats": lambda numbers: [_float(number) for number in numbers],
+    "floats?": lambda numbers: [_float_or_none(number) for number in numbers],
+    "tags": lambda tags: sorted(tags.items()),
+    "json": lambda value: canonical_json(value).decode(),
+    "messages": lambda messages: [{"role": m.role, "content": m.content} for m in messages],
+    "sampling": lambda s: {"temperature": _float(s.temperature), "top_p": _float(s.top_p), "max_tokens": s.max_tokens},
+}
+
+
+def _from_json(text: str) -> Any:
+    value = json.loads(text)
+    return tuple(value) if isinstance(value, list) else value
+
+
+_UNPACK: dict[str, Callable[[Any], Any]] = {
+    "texts": tuple,
+    "ints": tuple,
+    "floats": tuple,
+    "floats?": tuple,
+    "tags": dict,
+    "json": _from_json,
+    "unscored": lambda reason: None if reason is None else Unscored(reason),
+    "messages": lambda messages: tuple(Message(m["role"], m["content"]) for m in messages),
+    "sampling": lambda s: Sampling(s["temperature"], s["top_p"], s["max_tokens"]),
+}

@@ -1,0 +1,183 @@
+"""Is everything under the home still what it says? Every byte is read, and every digest made again."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from runs.canonical import TAG, digest, digest_file
+from runs.errors import CorruptError, SelfsameError
+from runs.lineage import resolve
+from runs.records import Iteration, Run
+from runs.store import ADAPTER_FILES, DIGEST, Store, needed_by
+
+Read = TypeVar("Read")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A file that is not what it should be, why, and the addresses that need it (none: nobody does any more)."""
+
+    file: Path
+    what: str
+    needed_by: tuple[str, ...]
+
+
+def verify(store: Store, address: str | None = None) -> list[Problem]:
+    """What is wrong in the store, by file; nothing, if it is sound. With `address`, only what that address needs.
+
+    Raises UsageError for an address that names nothing.
+    """
+    survey = _Survey(store)
+    if address is None:
+        survey.everything()
+    else:
+        survey.one(address)
+    found = sorted(survey.problems.items())
+    return [Problem(file, what, tuple(sorted(survey.needed_by[file]))) for file, what in found]
+
+
+class _Survey:
+    """Who needs which file, and what is wrong with it: the first thing found, which is the nearest to the cause."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.needed_by: defaultdict[Path, set[str]] = defaultdict(set)
+        self.problems: dict[Path, str] = {}
+        self.gold: dict[str, str] = {}
+
+    def everything(self) -> None:
+        """Every run, every receipt, and every file that is there."""
+        refs = self.store.files("refs")
+        for path in refs:
+            self.needed_by[path].add(path.stem)
+        runs = [run for path in refs if (run := self._read(path, partial(self.store.run, path.stem)))]
+        self._know_gold(runs)
+        for run in runs:
+            self._chain(run)
+        for path in self.store.files("receipts"):
+            self._receipt(path)
+        for path in self.store.files("objects"):
+            if path not in self.needed_by:
+                self._object(path)
+        for folder in self.store.files("adapters"):
+            self._copy(folder)
+
+    def one(self, address: str) -> None:
+        """What `address` needs."""
+        found = resolve(self.store, address)
+        self._know_gold(self.store.runs())
+        if address == found.run.name:
+            self._chain(found.run)
+        elif found.step is None:
+            self._steps(address, self._outputs(found.iteration))
+        else:
+            step = f"{found.run.name}@{found.iteration.index}/{found.step}"
+            self._output(step, self._outputs(found.iteration)[found.step])
+        for path in list(self.needed_by):
+            if (folder := self.store.home / "adapters" / path.name).exists():
+                self._copy(folder)
+
+    # ---- from a run to its bytes
+
+    def _know_gold(self, runs: list[Run]) -> None:
+        # Merged here: following branches would end at the first damaged ref.
+        self.gold = {iteration: output for run in runs for iteration, output in run.gold.items()}
+
+    def _chain(self, run: Run) -> None:
+        name, below = run.iteration, None
+        while name:
+            path = self._need(name, run.name)
+            iteration = self._read(path, partial(self.store.iteration, name))
+            if iteration is None:
+                return
+            follows = below is None or iteration.index == below - 1
+            if not follows or (iteration.index == 0) != (iteration.parent == ""):
+                self.problems[path] = f"its number {iteration.index} does not fit the chain of {run.name}"
+                return
+            if below is None:
+                self._steps(f"{run.name}@{iteration.index + 1}", run.under_way)
+            self._steps(f"{run.name}@{iteration.index}", self._outputs(iteration))
+            name, below = iteration.parent, iteration.index
+        if below is None:
+            self._steps(f"{run.name}@0", run.under_way)
+
+    def _outputs(self, iteration: Iteration) -> dict[str, str]:
+        gold = self.gold.get(iteration.digest)
+        return iteration.outputs | ({"gold": gold} if gold else {})
+
+    def _steps(self, address: str, outputs: dict[str, str]) -> None:
+        for step, name in outputs.items():
+            self._output(f"{address}/{step}", name)
+
+    def _output(self, address: str, name: str) -> None:
+        output = self._read(self._need(name, address), partial(self.store.output, name))
+        if output is None:
+            return
+        for noun, shards in output.tables.items():
+            for shard in shards:
+                self._read(self._need(shard, address), partial(self._rows, noun, shard))
+        if output.adapter is not None:
+            adapter = self._need(output.adapter, address)
+            for part in self._read(adapter, lambda: list(needed_by(self.store, output))) or ():
+                self._need(part, address)
+
+    def _rows(self, noun: str, shard: str) -> None:
+        from runs.tables import from_table
+
+        table = self.store.table(noun, [shard])
+        names = table["digest"].to_pylist()
+        for number, (record, name) in enumerate(zip(from_table(noun, table), names, strict=True)):
+            if record.digest != name:
+                raise CorruptError(f"row {number} is not what its digest {name} says")
+            if getattr(record, "adapter", None) == "":
+                raise CorruptError(f"row {number} ({name}) does not say who made it")
+
+    # ---- from the files
+
+    def _need(self, name: str, needer: str) -> Path:
+        path = self.store.object_path(name)
+        if path not in self.needed_by:
+            self._object(path)
+        self.needed_by[path].add(needer)
+        return path
+
+    def _object(self, path: Path) -> None:
+        if not DIGEST.fullmatch(TAG + path.name):
+            self.problems[path] = "it is no object: its name is no digest"
+        elif not path.exists():
+            self.problems[path] = "it is gone"
+        elif self._read(path, partial(digest_file, path)) != TAG + path.name:
+            self.problems.setdefault(path, "its bytes are not as they were written: its hash fails")
+
+    def _receipt(self, path: Path) -> None:
+        receipt = self._read(path, partial(self.store.receipt, TAG + path.stem))
+        if receipt is None:
+            return
+        if digest(receipt["asked"]) != receipt["key"]:
+            self.problems[path] = "its key is not the digest of what was asked"
+        for name in (receipt["digest"], *receipt["parts"]):
+            self._need(name, f"receipt {path.stem[:12]}")
+
+    def _copy(self, folder: Path) -> None:
+        """The copy of an adapter: its two files, as the adapter says, and nothing else."""
+        adapter = self._read(folder, partial(self.store.adapter, TAG + folder.name))
+        if adapter is None:
+            return
+        for path in folder.iterdir():
+            self.needed_by[path] |= self.needed_by[self.store.object_path(TAG + folder.name)]
+            if path.name not in ADAPTER_FILES:
+                self.problems[path] = "it is no file of an adapter"
+            elif self._read(path, partial(digest_file, path)) != getattr(adapter, ADAPTER_FILES[path.name]):
+                self.problems.setdefault(path, "this copy is not as it was written; delete it: it is made again")
+
+    def _read(self, path: Path, read: Callable[[], Read]) -> Read | None:
+        if path in self.problems:
+            return None
+        try:
+            return read()
+        except (SelfsameError, OSError, ValueError, TypeError, KeyError) as error:
+            self.problems[path] = str(error)
+            return None

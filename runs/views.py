@@ -1,0 +1,210 @@
+"""The views of `selfsame query` as Arrow tables: what every run made, each row under the run that made it.
+
+A shard does not know which run asked for it. `run`, `iteration` and `step` come from the lineage: a row appears under
+each run that made it and not under the branches that inherit it.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from runs.canonical import canonical_json
+from runs.lineage import decision_of, iterations, made_by, outputs_of
+from runs.records import Iteration, Run
+from runs.store import Store
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SHARDED = ("prompts", "responses", "judgments", "pairs", "decisions")
+VIEWS = ("runs", "iterations", "steps", *SHARDED, "adapters", "measurements")
+
+
+@dataclass(frozen=True)
+class Made:
+    """A finished step, under the run that made it. `output` is a digest."""
+
+    run: str
+    iteration: int
+    step: str
+    output: str
+
+
+def view(store: Store, name: str) -> "pa.Table":
+    """All rows of the view of that name."""
+    import pyarrow as pa
+
+    if name in SHARDED:
+        return pa.concat_tables([empty_view(name), *_shards(store, name)])
+    rows = {"runs": _runs, "iterations": _iterations, "steps": _steps, "adapters": _adapters, "measurements": _numbers}
+    return pa.Table.from_pylist(list(rows[name](store)), schema=_schema(name))
+
+
+def empty_view(name: str) -> "pa.Table":
+    """The view's columns without rows."""
+    return _schema(name).empty_table()
+
+
+def ancestry(store: Store) -> "pa.Table":
+    """For each run (`of_run`) every iteration behind it: the run that made it, its number and its digest."""
+    import pyarrow as pa
+
+    rows = [
+        {"of_run": run.name, "run": made_by(store, run, i.index), "iteration": i.index, "digest": i.digest}
+        for run in store.runs()
+        for i in iterations(store, run)
+    ]
+    text = pa.string()
+    return pa.Table.from_pylist(
+        rows, schema=pa.schema([("of_run", text), ("run", text), ("iteration", pa.int64()), ("digest", text)])
+    )
+
+
+def made_iterations(store: Store) -> list[tuple[str, Run, Iteration]]:
+    """Every iteration that a run reaches, once for each run that made it: the maker's name, who reaches it, and it."""
+    found: dict[tuple[str, str], tuple[str, Run, Iteration]] = {}
+    for run in store.runs():
+        for iteration in iterations(store, run):
+            maker = made_by(store, run, iteration.index)
+            found.setdefault((maker, iteration.digest), (maker, run, iteration))
+    return list(found.values())
+
+
+def made_steps(store: Store) -> Iterator[Made]:
+    """Every finished step that a run reaches, those of iterations under way included."""
+    for maker, run, iteration in made_iterations(store):
+        for step, output in outputs_of(store, run, iteration).items():
+            yield Made(maker, iteration.index, step, output)
+    for run in store.runs():
+        index = store.iteration(run.iteration).index + 1 if run.iteration else 0
+        for step, output in run.under_way.items():
+            yield Made(run.name, index, step, output)
+
+
+def _shards(store: Store, noun: str) -> Iterator["pa.Table"]:
+    import pyarrow as pa
+
+    for made in made_steps(store):
+        shards = store.output(made.output).tables.get(noun, ())
+        table = store.table(noun, shards)
+        for place, (name, value) in enumerate((("run", made.run), ("iteration", made.iteration), ("step", made.step))):
+            table = table.add_column(place, _schema(noun).field(name), pa.repeat(pa.scalar(value), len(table)))
+        yield table
+
+
+def _runs(store: Store) -> Iterable[dict[str, Any]]:
+    for run in store.runs():
+        tip = store.iteration(run.iteration) if run.iteration else None
+        yield {
+            "run": run.name,
+            "iteration": tip.index if tip else None,
+            "digest": run.iteration or None,
+            "recipe": run.recipe,
+            "branched_from": run.branched_from or None,
+            "policy": tip.policy if tip else None,
+            "verdict": decision_of(store, tip)["verdict"] if tip else None,
+            "config": _json(run.config),
+            "operational": _json(run.operational),
+            "environment": _json(run.environment),
+        }
+
+
+def _iterations(store: Store) -> Iterable[dict[str, Any]]:
+    for maker, _, iteration in made_iterations(store):
+        decision = decision_of(store, iteration)
+        yield {
+            "run": maker,
+            "iteration": iteration.index,
+            "digest": iteration.digest,
+            "parent": iteration.parent or None,
+            "policy": iteration.policy,
+            "verdict": decision["verdict"],
+            "reason": decision["reason"],
+            "seed": iteration.seed,
+            "config": _json(iteration.config),
+        }
+
+
+def _steps(store: Store) -> Iterable[dict[str, Any]]:
+    receipts: dict[str, list[dict[str, Any]]] = {}
+    for receipt in store.receipts():
+        receipts.setdefault(receipt["digest"], []).append(receipt)
+    for made in made_steps(store):
+        # Two iterations can get one output (the same decision twice); the number that was asked for tells them apart.
+        found = receipts.get(made.output, [])
+        receipt = next((r for r in found if r["asked"].get("index") == made.iteration), found[0] if found else {})
+        provenance = receipt.get("provenance", {})
+        began, ended = provenance.get("began"), provenance.get("ended")
+        metrics = store.output(made.output).metrics
+        yield {
+            "run": made.run,
+            "iteration": made.iteration,
+            "step": made.step,
+            "digest": made.output,
+            "key": receipt.get("key"),
+            "began": began,
+            "seconds": None if began is None or ended is None else ended - began,
+            "metrics": sorted((name, None if value is None else float(value)) for name, value in metrics.items()),
+            "asked": _json(receipt.get("asked", {})),
+            "provenance": _json(provenance),
+        }
+
+
+def _adapters(store: Store) -> Iterable[dict[str, Any]]:
+    for made in made_steps(store):
+        adapter = store.output(made.output).adapter
+        if adapter is not None:
+            place = {"run": made.run, "iteration": made.iteration, "step": made.step, "digest": adapter}
+            yield place | asdict(store.adapter(adapter))
+
+
+def _numbers(store: Store) -> Iterable[dict[str, Any]]:
+    for made in made_steps(store):
+        for measurement in store.all_rows("measurements", store.output(made.output)):
+            for metric, value in sorted(measurement.numbers.items()):
+                yield {
+                    "run": made.run,
+                    "iteration": made.iteration,
+                    "step": made.step,
+                    "digest": measurement.digest,
+                    "adapter": measurement.adapter,
+                    "reference": measurement.reference,
+                    "probes": measurement.probes,
+                    "metric": metric,
+                    "value": None if value is None else float(value),
+                }
+
+
+def _schema(name: str) -> "pa.Schema":
+    import pyarrow as pa
+
+    from runs.tables import schema
+
+    text, whole, real = pa.string(), pa.int64(), pa.float64()
+    place = [pa.field("run", text), pa.field("iteration", whole), pa.field("step", text)]
+    if name in SHARDED:
+        return pa.schema([*place, *schema(name)])
+    own: dict[str, list[pa.Field]] = {
+        "runs": [pa.field(n, text) for n in _RUN_TEXTS],
+        "iterations": [*(pa.field(n, text) for n in _ITERATION_TEXTS), pa.field("seed", whole)],
+        "steps": [
+            *(pa.field(n, text) for n in ("digest", "key", "asked", "provenance")),
+            pa.field("began", real),
+            pa.field("seconds", real),
+            pa.field("metrics", pa.map_(text, real)),
+        ],
+        "adapters": [pa.field(n, text) for n in _ADAPTER_TEXTS],
+        "measurements": [*(pa.field(n, text) for n in _MEASUREMENT_TEXTS), pa.field("value", real)],
+    }
+    without_step = name in ("runs", "iterations")
+    return pa.schema([*(place[:2] if without_step else place), *own[name]])
+
+
+_RUN_TEXTS = "digest recipe branched_from policy verdict config operational environment".split()
+_ITERATION_TEXTS = "digest parent policy verdict reason config".split()
+_ADAPTER_TEXTS = "digest base parent reference pairs weights config probe".split()
+_MEASUREMENT_TEXTS = "digest adapter reference probes metric".split()
+
+
+def _json(value: Any) -> str:
+    return canonical_json(value).decode()

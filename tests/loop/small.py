@@ -1,0 +1,50 @@
+"""A small run on the stub engine, and the ways that tests look at it."""
+
+from pathlib import Path
+
+from loop import drive
+from loop.config import Config
+from loop.iterate import Outcome
+from loop.progress import Event, Say
+from runs.lineage import iterations
+from runs.records import Iteration
+from runs.store import Store
+
+SMALL = {
+    "iterations": "2",
+    "prompts": {"count": "24"},
+    "generate": {"samples": "3"},
+    "measure": {"prompts": "12", "anchor_count": "20"},
+    "gold": {"prompts": "13"},
+    "guards": {"min_pairs": "1", "max_kl_to_seed_nats": "1e9", "max_kl_to_previous_nats": "1e9"},
+    "engine": {"kind": "stub", "shard_requests": "30"},
+    "export": {"mlflow": "false"},
+}
+
+
+def small_config(**changes: object) -> Config:
+    """SMALL with some of its leaves changed: `judge__method="rubric"`."""
+    tree: dict[str, object] = {key: dict(value) if isinstance(value, dict) else value for key, value in SMALL.items()}
+    for dotted, value in changes.items():
+        section, _, leaf = dotted.partition("__")
+        if leaf:
+            tree[section] = {**tree.get(section, {}), leaf: value}  # type: ignore[dict-item]
+        else:
+            tree[section] = value
+    return Config.model_validate(tree)
+
+
+def quiet(event: Event) -> None:
+    """Nobody watches."""
+
+
+def run_small(home: Path, name: str = "r1", say: Say = quiet, **changes: object) -> tuple[Store, Outcome]:
+    """A run taken as far as it goes."""
+    store = Store(home)
+    drive.begin(store, name, "test", small_config(**changes))
+    return store, drive.carry_on(store, name, say)
+
+
+def chain(store: Store, name: str = "r1") -> list[Iteration]:
+    """The closed iterations of a run."""
+    return iterations(store, drive.existing(store, name))

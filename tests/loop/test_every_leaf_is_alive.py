@@ -1,0 +1,147 @@
+"""No dead option: a semantic leaf changes the key of its own step first, an operational one changes none."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+from small import run_small, small_config
+
+from loop import drive
+from loop.config import OPERATIONAL, Config
+from loop.iterate import PlannedStep
+from loop.steps import GOLD, steps_of
+from loop.steps.turn import Turn
+from runs.records import Run
+from runs.store import Store
+
+FIRST_READER = {
+    "seed": "0/seed",
+    "constitution": "0/measure",
+    "model": "0/seed",
+    "prompts": "1/prompts",
+    "generate": "1/generate",
+    "judge": "0/measure",
+    "pair": "1/pair",
+    "train": "1/train",
+    "measure": "0/measure",
+    "guards": "0/decide",
+    "engine": "0/measure",
+}
+"""The first step that reads each section; design/001 says why `judge` and `engine` have two readers."""
+
+
+def leaves(section: type[BaseModel], prefix: str = "") -> list[str]:
+    """Every dotted leaf below a section."""
+    found = []
+    for name, field in section.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            found += leaves(field.annotation, f"{prefix}{name}.")
+        else:
+            found.append(prefix + name)
+    return found
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    store, outcome = run_small(tmp_path_factory.mktemp("home"), iterations="1")
+    assert outcome.kind == "done"
+    return store
+
+
+def other_value(leaf: str, value: Any, scratch: Path) -> Any:
+    """A legal value of the leaf that is not `value`."""
+    special: dict[str, Any] = {
+        "constitution": str(scratch / "other.yaml"),
+        "model.base": "microworld:m0",
+        "model.revision": "0" * 40,
+        "model.adapter": str(scratch / "adapter"),
+        "model.dtype": "bfloat16",
+        "model.device": "cuda",
+        "prompts.source": str(scratch / "prompts.jsonl"),
+        "judge.method": "rubric",
+        "judge.adapter": "seed",
+        "train.reference": "base",
+        "train.schedule": "cosine",
+        "measure.anchors": None,
+        "engine.kind": "vllm",
+        "export.tracking_uri": "sqlite:///elsewhere.db",
+    }
+    if leaf in special:
+        return special[leaf]
+    if isinstance(value, bool):
+        return not value
+    if value is None:
+        return 7
+    return value + 1 if isinstance(value, int) else value / 2
+
+
+def changed(config: Config, leaf: str, scratch: Path) -> Config:
+    """The configuration with one leaf changed."""
+    tree = config.model_dump(mode="json")
+    *path, last = leaf.split(".")
+    section = tree
+    for name in path:
+        section = section[name]
+    section[last] = other_value(leaf, section[last], scratch)
+    return Config.model_validate(tree)
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Files for the leaves that name one: other words, other prompts, an adapter (only its bytes matter)."""
+    folder = tmp_path_factory.mktemp("scratch")
+    shipped = (Path(drive.__file__).parent.parent / "constitutions" / "microworld.yaml").read_text(encoding="utf-8")
+    (folder / "other.yaml").write_text(shipped.replace("judge this answer", "score this answer"), encoding="utf-8")
+    lines = [f'{{"prompt": "question {n}", "split": "{"held-out" if n % 2 else "train"}"}}' for n in range(40)]
+    (folder / "prompts.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    (folder / "adapter").mkdir()
+    (folder / "adapter" / "adapter_config.json").write_text("{}", encoding="utf-8")
+    return folder
+
+
+def keys(plan: list[PlannedStep]) -> dict[str, str]:
+    return {f"{step.index}/{step.step}": step.key for step in plan}
+
+
+def gold_key(store: Store, config: Config) -> str:
+    """The key of the gold step at iteration 0."""
+    with drive.desk_of(store, "r1", config) as desk:
+        turn = Turn(0, ())
+        for step in steps_of(0):
+            got = store.recall(step.key(desk, turn))
+            assert got is not None
+            turn = turn.with_output(step.name, got, store.output(got))
+        return GOLD.key(desk, turn)
+
+
+@pytest.mark.parametrize("leaf", [leaf for leaf in leaves(Config) if leaf.split(".")[0] not in OPERATIONAL])
+def test_a_semantic_leaf_changes_the_key_of_its_own_step_and_none_before_it(
+    home: Store, scratch: Path, leaf: str
+) -> None:
+    config = small_config(iterations="1")
+    before = drive.planned(home, "r1", config)
+    after = drive.planned(home, "r1", changed(config, leaf, scratch))
+    steps = [f"{step.index}/{step.step}" for step in before]
+    first = next(step for step in steps if keys(before)[step] != keys(after).get(step, "never reached"))
+    # A source also names the held-out prompts, on which the seed is measured first.
+    assert first == ("0/measure" if leaf == "prompts.source" else FIRST_READER[leaf.split(".")[0]])
+
+
+@pytest.mark.parametrize("leaf", [leaf for leaf in leaves(Config) if leaf.split(".")[0] in OPERATIONAL])
+def test_an_operational_leaf_changes_no_key_of_the_loop(home: Store, scratch: Path, leaf: str) -> None:
+    config = small_config(iterations="1")
+    before = drive.planned(home, "r1", config)
+    after = drive.planned(home, "r1", changed(config, leaf, scratch))
+    assert keys(after).items() >= keys(before).items()
+    if leaf.startswith("gold."):
+        assert gold_key(home, changed(config, leaf, scratch)) != gold_key(home, config)
+
+
+def test_the_sections_are_all_either_read_by_a_step_or_operational() -> None:
+    assert set(Config.model_fields) == {*FIRST_READER, *OPERATIONAL}
+
+
+def test_a_run_stores_its_configuration_so_that_it_reads_back_equal(home: Store) -> None:
+    run: Run = drive.existing(home, "r1")
+    assert drive.config_of(run) == small_config(iterations="1")

@@ -1,0 +1,64 @@
+"""Guards: a number over its limit halts, and so does a number that is not there."""
+
+import math
+
+import pytest
+
+from loop.config import Guards
+from loop.guards import after_measuring, all_finite, at_least, at_most, before_training
+
+HEALTHY = {
+    "judge/train_unscored_frac": 0.0,
+    "signal/pairs": 100.0,
+    "judge/unscored_frac": 0.0,
+    "policy/kl_to_seed_nats": 1.0,
+    "policy/kl_to_previous_nats": 0.5,
+}
+
+
+def test_healthy_numbers_pass_every_guard() -> None:
+    found = before_training(Guards(), HEALTHY) + after_measuring(Guards(), HEALTHY)
+    assert [finding.guard for finding in found if not finding.passed] == []
+    assert len(found) == 5
+
+
+@pytest.mark.parametrize(
+    ("metric", "limit_field", "over"),
+    [
+        ("judge/train_unscored_frac", "max_unscored_frac", 1e-9),
+        ("judge/unscored_frac", "max_unscored_frac", 1e-9),
+        ("policy/kl_to_seed_nats", "max_kl_to_seed_nats", 1e-9),
+        ("policy/kl_to_previous_nats", "max_kl_to_previous_nats", 1e-9),
+        ("signal/pairs", "min_pairs", -1e-9),
+    ],
+)
+def test_a_number_at_its_limit_passes_and_one_beyond_it_halts(metric: str, limit_field: str, over: float) -> None:
+    guards = Guards()
+    limit = float(getattr(guards, limit_field))
+
+    def failed(value: float | None) -> list[str]:
+        metrics = HEALTHY | {metric: value}
+        found = before_training(guards, metrics) + after_measuring(guards, metrics)
+        return [finding.guard for finding in found if not finding.passed]
+
+    assert failed(limit) == []
+    assert failed(limit + over * max(1.0, limit)) == [limit_field]
+    assert limit_field in failed(math.nan)
+    assert limit_field in failed(None)
+
+
+def test_a_missing_metric_halts() -> None:
+    assert not at_most("g", {}, "judge/unscored_frac", 1.0).passed
+    assert not at_least("g", {}, "signal/pairs", 0.0).passed
+
+
+def test_any_number_that_is_not_finite_is_named() -> None:
+    found = all_finite({"a": 1.0, "b": None, "c": math.inf, "d": math.nan})
+    assert [finding.metric for finding in found] == ["b", "c", "d"]
+    assert not any(finding.passed for finding in found)
+
+
+def test_a_finding_says_value_and_limit_and_its_evidence_is_plain_json() -> None:
+    finding = at_most("max_kl_to_seed_nats", {"policy/kl_to_seed_nats": 31.25}, "policy/kl_to_seed_nats", 20.0)
+    assert "31.25" in finding.says and "20" in finding.says
+    assert at_most("g", {"m": math.nan}, "m", 1.0).evidence()["observed"] == "nan"

@@ -1,0 +1,137 @@
+"""The loop on the stub engine: what it keeps, where it goes on, and when it stops."""
+
+from pathlib import Path
+
+import pytest
+from small import chain, quiet, run_small, small_config
+
+from loop import drive
+from loop.progress import Event
+from runs.errors import ConfigError, DiskError, UsageError
+from runs.lineage import decision_of
+from runs.query import query
+from runs.store import Store
+from runs.verify import verify
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    store, outcome = run_small(tmp_path_factory.mktemp("home"))
+    assert outcome.kind == "done"
+    return store
+
+
+def test_a_run_has_its_seed_and_its_iterations_each_with_every_step(finished: Store) -> None:
+    seed, first, second = chain(finished)
+    assert set(seed.outputs) == {"seed", "measure", "decide"}
+    assert set(first.outputs) == {"prompts", "generate", "judge", "pair", "train", "measure", "decide"}
+    assert second.parent == first.digest and first.parent == seed.digest
+    assert first.policy == finished.output(first.outputs["train"]).values["adapter"]
+
+
+def test_verify_finds_nothing_wrong_and_every_row_names_its_maker(finished: Store) -> None:
+    assert verify(finished) == []
+    for view in ("responses", "judgments"):
+        _, rows = query(finished, f"select count(*), count(adapter) filter (adapter <> '') from {view}")
+        assert rows[0][0] == rows[0][1] > 0
+
+
+def test_the_same_seed_gives_the_same_digests_and_another_seed_others(finished: Store, tmp_path: Path) -> None:
+    again, _ = run_small(tmp_path / "again")
+    other, _ = run_small(tmp_path / "other", seed=1)
+    assert [i.digest for i in chain(again)] == [i.digest for i in chain(finished)]
+    assert not {i.digest for i in chain(other)} & {i.digest for i in chain(finished)}
+
+
+def test_with_gold_off_every_digest_of_the_loop_is_the_same(finished: Store, tmp_path: Path) -> None:
+    blind, _ = run_small(tmp_path, gold__enabled="false")
+    assert [i.digest for i in chain(blind)] == [i.digest for i in chain(finished)]
+    assert drive.existing(blind, "r1").gold == {} != drive.existing(finished, "r1").gold
+
+
+class Interrupted(Exception):
+    """What stands for a Ctrl-C or a crash."""
+
+
+@pytest.mark.parametrize("after", [1, 7, 13, 20, 28, 40])
+def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(finished: Store, tmp_path: Path, after: int) -> None:
+    seen = []
+
+    def interrupt(event: Event) -> None:
+        seen.append(event)
+        if len(seen) == after:
+            raise Interrupted
+
+    store = Store(tmp_path)
+    drive.begin(store, "r1", "test", small_config())
+    with pytest.raises(Interrupted):
+        drive.carry_on(store, "r1", interrupt)
+    assert drive.carry_on(store, "r1", quiet).kind == "done"
+    assert [i.digest for i in chain(store)] == [i.digest for i in chain(finished)]
+
+
+def test_a_finished_run_has_nothing_to_do_and_more_iterations_extend_it(tmp_path: Path) -> None:
+    store, _ = run_small(tmp_path)
+    before = chain(store)
+    begun: list[Event] = []
+    assert drive.carry_on(store, "r1", begun.append).kind == "done"
+    assert [event for event in begun if event.kind == "begin"] == []
+    drive.change(store, "r1", small_config(iterations="3"))
+    assert drive.carry_on(store, "r1", quiet).kind == "done"
+    assert chain(store)[:3] == before and len(chain(store)) == 4
+
+
+def test_a_semantic_change_is_refused_with_leaf_values_step_and_next_command(tmp_path: Path) -> None:
+    store, _ = run_small(tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        drive.change(store, "r1", small_config(train__beta="0.7"))
+    for fact in ("train.beta", "0.7", "0.3", "1/train", "selfsame run"):
+        assert fact in str(caught.value)
+
+
+def test_a_name_that_is_taken_is_refused(finished: Store) -> None:
+    with pytest.raises(UsageError, match="selfsame resume r1"):
+        drive.begin(finished, "r1", "test", small_config())
+
+
+def test_too_few_pairs_halt_before_training_and_the_halt_stays(tmp_path: Path) -> None:
+    store, outcome = run_small(tmp_path, guards__min_pairs="1000")
+    assert outcome.kind == "halted" and "min_pairs" in outcome.reason
+    seed, halted = chain(store)
+    assert "train" not in halted.outputs and halted.policy == seed.policy
+    assert decision_of(store, halted)["verdict"] == "halt"
+    assert drive.carry_on(store, "r1", quiet) == outcome
+    assert len(chain(store)) == 2
+
+
+def test_a_policy_that_moved_too_far_is_not_promoted(tmp_path: Path) -> None:
+    store, outcome = run_small(tmp_path, guards__max_kl_to_seed_nats="1e-6")
+    assert outcome.kind == "halted" and "max_kl_to_seed_nats" in outcome.reason
+    seed, halted = chain(store)
+    assert "train" in halted.outputs and halted.policy == seed.policy
+
+
+def test_a_token_limit_stops_cleanly_and_the_next_start_goes_on(finished: Store, tmp_path: Path) -> None:
+    store, outcome = run_small(tmp_path, limits={"tokens": "200"})
+    assert outcome.kind == "stopped" and "limits.tokens=200" in outcome.reason
+    starts = 1
+    while drive.carry_on(store, "r1", quiet).kind == "stopped":
+        starts += 1
+    assert starts > 2
+    assert [i.digest for i in chain(store)] == [i.digest for i in chain(finished)]
+
+
+def test_a_disk_that_is_too_full_is_said_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(DiskError, match="min_free_disk_gib"):
+        run_small(tmp_path, limits={"min_free_disk_gib": "1e9"})
+
+
+def test_the_rubric_judge_keeps_every_reply_and_its_score(tmp_path: Path) -> None:
+    store, outcome = run_small(tmp_path, judge__method="rubric", judge__replies="2", iterations="1")
+    assert outcome.kind == "done"
+    columns, rows = query(store, "select replies, reply_scores, score from judgments where method = 'rubric'")
+    assert columns == ["replies", "reply_scores", "score"] and rows
+    for replies, reply_scores, score in rows:
+        read = [value for value in reply_scores if value is not None]
+        assert len(replies) == 2 and (score is None) == (not read)
+        assert score is None or score == pytest.approx(sum(read) / len(read))

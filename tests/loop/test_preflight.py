@@ -1,0 +1,196 @@
+"""What is refused at the door: exit 78, the value, the place, the next command, and nothing written."""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from loop.cli import main
+from loop.load_config import load_config
+from loop.preflight import check
+from runs.errors import ConfigError
+
+CONSTITUTION = """
+name: mine
+scale: {low: 0, high: 5}
+questions:
+  expected: "{request} {response}"
+"""
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A folder with the files of a model; what is in them does not matter at the door."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    (folder / "model.safetensors").write_bytes(b"")
+    (folder / "tokenizer.json").write_text("{}")
+    (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": "{{ messages }}"}))
+    return folder
+
+
+def refused(model: Path, *overrides: str) -> str:
+    config = load_config("self-rewarding", [f"model.base={model}", *overrides])
+    with pytest.raises(ConfigError) as caught:
+        check(config)
+    assert caught.value.exit_code == 78
+    return str(caught.value)
+
+
+def has(text: str, *facts: str) -> None:
+    assert all(fact in text for fact in facts), text
+
+
+def test_what_is_whole_passes(model: Path) -> None:
+    check(load_config("self-rewarding", [f"model.base={model}"]))
+
+
+def test_a_missing_model_folder_is_named(tmp_path: Path) -> None:
+    has(refused(tmp_path / "nowhere"), "model.base=", "nowhere")
+
+
+def test_the_placeholder_of_the_8b_recipe_is_refused_by_name() -> None:
+    with pytest.raises(ConfigError, match=r"model\.base=FOLDER"):
+        check(load_config("self-rewarding-8b"))
+
+
+def test_a_hub_name_without_a_pinned_revision_is_refused() -> None:
+    config = load_config("self-rewarding", ["model.base=owner/name", "model.revision=main"])
+    with pytest.raises(ConfigError, match=r"model\.revision=main"):
+        check(config)
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt"])
+def test_pickled_weights_are_refused(model: Path, name: str) -> None:
+    (model / "model.safetensors").rename(model / name)
+    has(refused(model), str(model), "safetensors", "pickled")
+
+
+def test_a_model_without_a_chat_template_is_refused(model: Path) -> None:
+    (model / "tokenizer_config.json").write_text("{}")
+    has(refused(model), str(model), "chat template")
+
+
+def test_a_chat_template_in_its_own_file_is_found(model: Path) -> None:
+    (model / "tokenizer_config.json").write_text("{}")
+    (model / "chat_template.jinja").write_text("{{ messages }}")
+    check(load_config("self-rewarding", [f"model.base={model}"]))
+
+
+def test_an_adapter_of_pickled_weights_is_refused_with_what_is_there(model: Path, tmp_path: Path) -> None:
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text("{}")
+    (adapter / "adapter_model.bin").write_bytes(b"")
+    has(refused(model, f"model.adapter={adapter}"), str(adapter), "adapter_model.safetensors", "adapter_model.bin")
+
+
+@pytest.mark.parametrize(
+    ("line", "facts"),
+    [
+        ("{not json", ["line 2"]),
+        ('"only a text"', ["line 2"]),
+        ('{"question": "x"}', ["line 2", "question"]),
+        ('{"prompt": ""}', ["line 2"]),
+        ('{"prompt": 5}', ["line 2"]),
+        ('{"messages": [{"role": "user"}]}', ["line 2"]),
+        ('{"messages": [{"role": "tool", "content": "x"}]}', ["line 2", "tool"]),
+        ('{"messages": [{"role": "assistant", "content": "x"}]}', ["line 2", "assistant"]),
+        ('{"prompt": "x", "split": "test"}', ["line 2", "test"]),
+        ('{"prompt": "x", "tags": {"a": 1}}', ["line 2", "tags"]),
+    ],
+)
+def test_a_bad_line_of_a_prompt_file_is_named_by_its_number(
+    model: Path, tmp_path: Path, line: str, facts: list[str]
+) -> None:
+    path = tmp_path / "prompts.jsonl"
+    path.write_text('{"prompt": "fine"}\n' + line + "\n")
+    has(refused(model, f"prompts.source={path}", "gold.enabled=false"), str(path), *facts)
+
+
+def test_bytes_of_a_prompt_file_that_are_no_text_are_named_by_their_line(model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "prompts.jsonl"
+    path.write_bytes(b'{"prompt": "fine"}\n{"prompt": "\xff"}\n')
+    has(refused(model, f"prompts.source={path}", "gold.enabled=false"), str(path), "line 2")
+
+
+def test_a_bad_row_of_a_parquet_file_is_named_by_its_number(model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "prompts.parquet"
+    pq.write_table(pa.table({"prompt": ["fine", None]}), path)
+    has(refused(model, f"prompts.source={path}", "gold.enabled=false"), str(path), "line 2")
+
+
+def test_a_file_that_only_says_that_it_is_parquet_is_refused(model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "prompts.parquet"
+    path.write_text("no")
+    has(refused(model, f"prompts.source={path}", "gold.enabled=false"), str(path))
+
+
+def test_a_missing_prompt_file_is_named(model: Path, tmp_path: Path) -> None:
+    has(refused(model, f"prompts.source={tmp_path}/no.jsonl", "gold.enabled=false"), "no.jsonl")
+
+
+def test_an_anchor_without_a_label_is_named_by_its_line(model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "anchors.jsonl"
+    path.write_text('{"messages": [{"role": "user", "content": "q"}], "a": "x", "b": "y", "label": "c"}\n')
+    has(refused(model, f"measure.anchors={path}"), str(path), "line 1", "label")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "facts"),
+    [
+        (["train.batch_size=16", "train.micro_batch_size=5"], ["train.batch_size=16", "train.micro_batch_size=5"]),
+        (["prompts.source=x.jsonl"], ["gold.enabled", "x.jsonl"]),
+        (["judge.method=rubric", "judge.temperature=0"], ["judge.temperature=0", "judge.replies"]),
+        (["generate.max_tokens=512"], ["generate.max_tokens=512", "engine.max_model_len_tokens"]),
+        (["constitution=nothing-like-it"], ["constitution=nothing-like-it", "microworld"]),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused_with_both(
+    model: Path, overrides: list[str], facts: list[str]
+) -> None:
+    has(refused(model, *overrides), *facts)
+
+
+def test_a_constitution_without_the_question_of_the_judge_is_refused(model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(CONSTITUTION)
+    check(load_config("self-rewarding", [f"model.base={model}", f"constitution={path}"]))
+    has(refused(model, f"constitution={path}", "judge.method=rubric"), "judge.method=rubric", str(path), "expected")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["run", "self-rewarding", "train.betta=1"], 78),
+        (["run", "self-rewarding", "model.base=./nowhere"], 78),
+        (["run", "self-rewarding", "train.micro_batch_size=5"], 78),
+        (["run", "no-such-recipe"], 2),
+        (["run"], 2),
+        (["run", "self-rewarding", "--nonsense"], 2),
+        (["nonsense"], 2),
+        (["show", "r1@0/judge"], 2),
+        (["show", "!!"], 2),
+        (["resume", "r1"], 2),
+        (["log", "r1"], 2),
+        (["query", "select nothing from nowhere"], 2),
+    ],
+)
+def test_a_mistake_writes_nothing_and_says_it_in_json_too(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+) -> None:
+    home = tmp_path / "home"
+    monkeypatch.setenv("SELFSAME_HOME", str(home))
+    assert main([*arguments, "--json"]) == code
+    shown = capsys.readouterr()
+    said = json.loads(shown.out)
+    assert said["exit_code"] == code
+    assert said["error"] in shown.err
+    assert not home.exists()

@@ -1,0 +1,61 @@
+"""What is said of a run's numbers: what rose, what fell, what is within its noise, and when to beware."""
+
+from loop.summary import Closed, history_table, in_words
+
+
+def closed(index: int, verdict: str = "promote", **metrics: float | None) -> Closed:
+    return Closed(
+        index, f"s1:{index}", "s1:p", verdict, "because", {k.replace("__", "/"): v for k, v in metrics.items()}
+    )
+
+
+def test_what_moved_beyond_its_noise_is_said_with_both_numbers() -> None:
+    said = " ".join(
+        in_words(
+            [
+                closed(0, judge__score_mean=3.0, gold__sampled_mean=2.0, gold__sampled_se=0.05),
+                closed(1, judge__score_mean=3.5, gold__sampled_mean=2.5, gold__sampled_se=0.05),
+            ]
+        )
+    )
+    assert "rose from 2 to 2.5 (+25%)" in said
+    assert "rose from 3 to 3.5" in said
+    assert "Beware" not in said
+
+
+def test_a_move_within_twice_its_standard_error_is_called_noise() -> None:
+    first = closed(0, judge__score_mean=3.0, gold__sampled_mean=2.0, gold__sampled_se=0.05)
+    last = closed(1, judge__score_mean=3.0, gold__sampled_mean=2.1, gold__sampled_se=0.05)
+    assert "from 2 to 2.1, which is within its noise" in " ".join(in_words([first, last]))
+
+
+def test_an_interval_serves_as_noise_too() -> None:
+    interval = {"judge__anchor_accuracy_low": 0.7, "judge__anchor_accuracy_high": 0.86}
+    first = closed(0, judge__score_mean=3.0, judge__anchor_accuracy=0.8, **interval)
+    last = closed(1, judge__score_mean=3.0, judge__anchor_accuracy=0.76, **interval)
+    assert "agreement with people's labels went from 0.8 to 0.76, which is within its noise" in " ".join(
+        in_words([first, last])
+    )
+
+
+def test_a_judge_that_thinks_better_of_itself_while_the_truth_falls_is_pointed_at() -> None:
+    first = closed(0, judge__score_mean=3.0, gold__sampled_mean=3.0, gold__sampled_se=0.05)
+    last = closed(2, judge__score_mean=3.9, gold__sampled_mean=2.0, gold__sampled_se=0.05)
+    assert "Beware" in in_words([first, last])[-1]
+
+
+def test_an_iteration_that_halted_before_it_was_measured_is_not_compared() -> None:
+    seed = closed(0, judge__score_mean=3.0)
+    halted = closed(1, "halt", signal__pairs=2)
+    assert "nothing to compare" in in_words([seed, halted])[0]
+
+
+def test_a_number_that_could_not_be_had_is_a_dash_and_never_compared() -> None:
+    one, other = closed(0, judge__score_mean=3.0, gold__sampled_mean=None), closed(1, judge__score_mean=3.5)
+    assert "-" in history_table([one, other]).splitlines()[1]
+    assert not any("gold" in sentence for sentence in in_words([one, other]))
+
+
+def test_the_table_has_a_column_for_each_headline_that_the_run_has_and_no_other() -> None:
+    head = history_table([closed(0, judge__score_mean=3.0, judge__other=1.0)]).splitlines()[0]
+    assert head.split() == ["iteration", "own", "score", "decision"]

@@ -1,0 +1,123 @@
+"""A small history made by hand: two iterations of `r1`, a branch `r2`, and a third iteration under way."""
+
+import struct
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from runs.canonical import digest
+from runs.output import Output
+from runs.records import (
+    Adapter,
+    Decision,
+    Iteration,
+    Judgment,
+    Measurement,
+    Message,
+    PreferencePair,
+    Prompt,
+    Record,
+    Response,
+    Run,
+    Sampling,
+    Unscored,
+)
+from runs.store import Store
+
+BASE = digest({"base": "tiny"})
+CONFIG: dict[str, Any] = {"train": {"beta": 0.1}, "generate": {"samples": 2}}
+
+
+def prompt(number: int) -> Prompt:
+    return Prompt((Message("user", f"sort {number} and 1"),), "hand", tags={"family": "sort"})
+
+
+def response(to: Prompt, policy: str, seed: int) -> Response:
+    return Response(
+        to.digest, policy, "base" if policy == BASE else "adapter", Sampling(1.0, 0.9, 8), seed, f"1 {seed}", (5, 6, 2),
+        (-0.25, -0.5, -1e-9), "end",
+    )  # fmt: skip
+
+
+def judgment(of: Response, score: float | None) -> Judgment:
+    return Judgment(
+        "response", (of.digest,), of.adapter, of.by, "rubric", digest("constitution"), ("concise",), ("Score: 3", "?"),
+        (score, None), score, None if score is not None else Unscored.NO_VERDICT, None, 7,
+    )  # fmt: skip
+
+
+def measurement(policy: str, kl: float | None) -> Measurement:
+    return Measurement(policy, BASE, digest("probes"), {"policy/kl_to_seed_nats": kl, "signal/answers": 2})
+
+
+def step(store: Store, index: int, name: str, tables: dict[str, list[Record]], salt: int = 0, **values: Any) -> str:
+    """The digest of a committed step's output."""
+    asked = {"step": name, "index": index, "salt": salt}
+    output = Output(name, {noun: (store.put_rows(noun, rows),) for noun, rows in tables.items()}, values)
+    provenance = {"began": 1000.0 + index, "ended": 1002.5 + index}
+    return store.commit(digest(asked), store.put_record(output), asked, provenance)
+
+
+def adapter(store: Store, parent: str, salt: int) -> str:
+    header = b'{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+    weights = struct.pack("<Q", len(header)) + header + struct.pack("<f", 0.5 + salt)
+    config, probe = store.put(b'{"r":4}'), store.put_json({"token_ids": [1]})
+    return store.put_record(Adapter(BASE, parent, parent, "", store.put(weights), config, probe))
+
+
+def turn(store: Store, index: int, policy: str, salt: int = 0) -> tuple[dict[str, str], str]:
+    """The outputs of an iteration and the policy that it proposes. `salt` makes another iteration of it."""
+    outputs, made = {}, policy
+    if index:
+        prompts = [prompt(index), prompt(index + 1)]
+        responses = [response(p, policy, seed) for p in prompts for seed in (salt, salt + 1)]
+        judgments = [judgment(r, 3.0 if n % 2 else None) for n, r in enumerate(responses)]
+        chosen, rejected = responses[:2]
+        names = (judgments[0].digest, judgments[1].digest)
+        pair = PreferencePair(prompts[0].digest, chosen.digest, rejected.digest, 1.0, 1.0, 2.0, "self", names)
+        made = adapter(store, policy, salt + index)
+        outputs["prompts"] = step(store, index, "prompts", {"prompts": list(prompts)})
+        outputs["generate"] = step(store, index, "generate", {"responses": list(responses)}, salt)
+        outputs["judge"] = step(store, index, "judge", {"judgments": list(judgments)}, salt)
+        outputs["pair"] = step(store, index, "pair", {"pairs": [pair]}, salt, metrics={"signal/pairs": 1})
+        outputs["train"] = step(store, index, "train", {}, salt, adapter=made, metrics={"signal/loss_last": 0.5})
+    else:
+        outputs["seed"] = step(store, 0, "seed", {}, base=BASE, policy=BASE, metrics={})
+    numbers = measurement(made, None if index == 0 else 0.25 * index)
+    outputs["measure"] = step(store, index, "measure", {"measurements": [numbers]}, salt, metrics=numbers.numbers)
+    return outputs, made
+
+
+def close(store: Store, run: Run, index: int, policy: str, salt: int = 0) -> Run:
+    """`run` after one more iteration that promotes what it made."""
+    outputs, made = turn(store, index, policy, salt)
+    decision = Decision("promote", made, "every guard passed", ({"guard": "kl", "observed": 0.1, "limit": 2},))
+    outputs["decide"] = step(store, index, "decide", {"decisions": [decision]}, salt, decision=asdict(decision))
+    shard = store.output(outputs["decide"]).tables["decisions"][0]
+    iteration = Iteration(run.iteration, index, CONFIG, 3, outputs, made, shard)
+    moved = replace(run, iteration=store.put_record(iteration), under_way={})
+    store.move(moved)
+    return moved
+
+
+def new_run(name: str) -> Run:
+    return Run(name, "self-rewarding", "", "", CONFIG, {"iterations": 2}, {"python": "3.11"})
+
+
+def small_history(home: Path) -> Store:
+    """`r1` with iterations 0 to 2, gold of number 1 and a started number 3; `r2` branched from r1@1 with its own 2."""
+    store = Store(home)
+    with store.lock():
+        r1 = close(store, new_run("r1"), 0, BASE)
+        r1 = close(store, r1, 1, store.iteration(r1.iteration).policy)
+        branching = r1
+        gold = step(store, 1, "gold", {"measurements": [measurement(digest("gold"), 4.5)]}, metrics={"gold/mean": 4.5})
+        r1 = replace(r1, gold={r1.iteration: gold})
+        r1 = close(store, r1, 2, store.iteration(r1.iteration).policy)
+        started = step(store, 3, "prompts", {"prompts": [prompt(9)]})
+        store.move(replace(r1, under_way={"prompts": started}))
+        r2 = replace(branching, name="r2", branched_from="r1@1")
+        policy = store.iteration(r2.iteration).policy
+        close(store, r2, 2, policy, salt=10)
+        store.adapter_folder(policy)
+    return store

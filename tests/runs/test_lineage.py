@@ -1,0 +1,97 @@
+"""Chains of iterations, who made them, and addresses."""
+
+from dataclasses import replace
+
+import pytest
+
+from runs.canonical import digest
+from runs.errors import CorruptError, UsageError
+from runs.lineage import entries, iterations, made_by, outputs_of, resolve
+from runs.records import Iteration, Judgment
+from runs.store import Store
+from tests.runs.history import BASE, close, new_run
+
+
+def test_iterations_are_in_order_and_a_branch_has_those_of_its_ancestor(history: Store) -> None:
+    r1, r2 = (iterations(history, run) for run in history.runs())
+    assert [i.index for i in r1] == [i.index for i in r2] == [0, 1, 2]
+    assert r1[:2] == r2[:2] and r1[2] != r2[2]
+
+
+def test_an_iteration_belongs_to_the_run_that_made_it(history: Store) -> None:
+    assert [(entry.made_by, entry.iteration.index, entry.verdict) for entry in entries(history, history.runs()[1])] == [
+        ("r1", 0, "promote"),
+        ("r1", 1, "promote"),
+        ("r2", 2, "promote"),
+    ]
+
+
+def test_an_ancestor_that_was_deleted_keeps_its_name(store: Store) -> None:
+    with store.lock():
+        child = replace(close(store, new_run("r2"), 0, BASE), branched_from="r1@0")
+    assert made_by(store, child, 0) == "r1"
+    assert made_by(store, child, 1) == "r2"
+
+
+def test_names_that_were_given_again_in_a_ring_do_not_go_round_for_ever(store: Store) -> None:
+    with store.lock():
+        run = close(store, new_run("r1"), 0, BASE)
+        store.move(replace(run, branched_from="r2@5"))
+        store.move(replace(run, name="r2", branched_from="r1@3"))
+    assert made_by(store, store.runs()[0], 0) in ("r1", "r2")
+
+
+def test_a_branch_sees_the_gold_of_its_ancestors_iterations(history: Store) -> None:
+    r2 = history.runs()[1]
+    assert ["gold" in outputs_of(history, r2, i) for i in iterations(history, r2)] == [False, True, False]
+
+
+def test_an_address_names_a_run_an_iteration_a_step_or_a_row(history: Store) -> None:
+    assert resolve(history, "r1").iteration.index == 2
+    assert resolve(history, "r1@0").iteration.index == 0
+    step = resolve(history, "r2@2/judge")
+    assert step.output is not None and step.output.step == "judge" and step.row is None
+    row = resolve(history, "r2@2/judge/3")
+    assert isinstance(row.row, Judgment) and row.noun == "judgments"
+    assert row.row == history.all_rows("judgments", step.output)[3]
+    assert resolve(history, "r1@1/gold").step == "gold"
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("r3", "r1, r2"),
+        ("r11", "did you mean 'r1'"),
+        ("r1@3", "0 to 2"),
+        ("r1@99", "0 to 2"),
+        ("r1@1/jugde", "did you mean 'judge'"),
+        ("r1@1/judge/4", "rows 0 to 3"),
+        ("r1@1/train/0", "no rows"),
+        ("r1@", "no address"),
+        ("r1@-1", "no address"),
+        ("r1/judge", "no address"),
+        ("", "no address"),
+        ("../r1", "no address"),
+        ("R1", "cannot be a run's name"),
+    ],
+)
+def test_an_address_that_names_nothing_says_what_there_is(history: Store, address: str, says: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        resolve(history, address)
+    assert says in str(caught.value) and caught.value.exit_code == 2
+
+
+def test_a_run_without_an_iteration_has_no_address(store: Store) -> None:
+    with store.lock():
+        store.move(new_run("r1"))
+    with pytest.raises(UsageError, match="resume r1"):
+        resolve(store, "r1")
+
+
+def test_a_chain_with_a_hole_is_corrupt(store: Store) -> None:
+    with store.lock():
+        run = close(store, new_run("r1"), 0, BASE)
+        late = Iteration(run.iteration, 2, {}, 1, {}, BASE, digest("d"))
+        store.move(replace(run, iteration=store.put_record(late)))
+    with pytest.raises(CorruptError, match="number 0 is the parent of number 2"):
+        iterations(store, store.runs()[0])

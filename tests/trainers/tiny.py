@@ -1,0 +1,92 @@
+"""A Llama of 20,000 parameters, a tokenizer and random pairs: enough for the real TRL and PEFT, and quick."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as parquet
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from trainers.spec import DpoSpec
+
+WORDS = ["<|user|>", "<|assistant|>", "<|end|>", "<|unk|>", *(f"w{i}" for i in range(60))]
+END = 2
+TEMPLATE = (
+    "{% for m in messages %}<|{{ m['role'] }}|> {{ m['content'] }} {% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+
+
+def make_base(folder: Path) -> Path:
+    """A random base model and its tokenizer in `folder`."""
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="<|unk|>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()  # type: ignore[assignment]
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        eos_token="<|end|>",
+        unk_token="<|unk|>",
+        additional_special_tokens=WORDS[:2],
+        chat_template=TEMPLATE,
+    ).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(WORDS),
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        max_position_embeddings=128,
+        tie_word_embeddings=True,
+        initializer_range=0.2,
+        bos_token_id=None,
+        eos_token_id=END,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+def random_pairs(n: int, seed: int = 0) -> list[dict[str, Any]]:
+    """`n` rows as `DpoSpec.pairs` wants them, of differing lengths."""
+    rng = random.Random(seed)
+
+    def answer() -> list[int]:
+        return [rng.randrange(4, len(WORDS)) for _ in range(rng.randint(1, 9))] + [END]
+
+    return [
+        {
+            "prompt": [{"role": "user", "content": " ".join(rng.choices(WORDS[4:], k=rng.randint(1, 7)))}],
+            "chosen_ids": answer(),
+            "rejected_ids": answer(),
+            "label_probability": 1.0,
+            "weight": 1.0,
+        }
+        for _ in range(n)
+    ]
+
+
+def write_spec(folder: Path, base: Path, rows: list[dict[str, Any]], **changes: Any) -> DpoSpec:
+    """A spec over `rows`, which are written to `folder`. By default one batch holds 16, in two micro-batches."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "pairs.parquet"
+    parquet.write_table(pa.Table.from_pylist(rows), path)
+    model = {"base": base, "dtype": "float32", "start": None, "reference": None, "threads": 1}
+    spec: dict[str, Any] = {
+        "model": model | changes.pop("model", {}),
+        "pairs": path,
+        "lora": {"rank": 4, "alpha": 8.0},
+        "beta": 0.3,
+        "learning_rate": 0.02,
+        "epochs": 2,
+        "batch_size": 16,
+        "micro_batch_size": 8,
+        "warmup_frac": 0.0,
+        "schedule": "constant",
+        "max_grad_norm": 1.0,
+        "max_length_tokens": 64,
+        "seed": 5,
+    }
+    return DpoSpec.model_validate(spec | changes)

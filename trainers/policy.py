@@ -1,0 +1,67 @@
+"""The base model with an adapter on it, as training and probing programs see it."""
+
+from pathlib import Path
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers.utils.logging import disable_progress_bar
+
+from trainers.spec import Lora, ModelSpec
+
+WEIGHTS = "adapter_model.safetensors"
+PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
+
+def load_base(model: ModelSpec) -> PreTrainedModel:
+    """The base model from its folder: safetensors only, no code of its own, nothing fetched."""
+    disable_progress_bar()
+    torch.set_num_threads(model.threads)
+    return AutoModelForCausalLM.from_pretrained(
+        model.base,
+        dtype=getattr(torch, model.dtype),
+        local_files_only=True,
+        trust_remote_code=False,
+        use_safetensors=True,
+    )
+
+
+def load_policy(model: ModelSpec, lora: Lora, seed: int) -> PeftModel:
+    """The base with the adapter to train, called `default`: the one to go on from, or a new one drawn from `seed`.
+
+    A new adapter changes nothing yet: its B matrices are zero. Raises ValueError if the adapter to go on from has
+    another shape than `lora` asks for.
+    """
+    base = load_base(model)
+    if model.start is None:
+        torch.manual_seed(seed)
+        config = LoraConfig(r=lora.rank, lora_alpha=lora.alpha, target_modules=PROJECTIONS, task_type="CAUSAL_LM")
+        return get_peft_model(base, config)
+    policy = PeftModel.from_pretrained(base, model.start, is_trainable=True)
+    check_loaded(policy, "default", model.start)
+    config = policy.peft_config["default"]
+    if (config.r, config.lora_alpha) != (lora.rank, lora.alpha):
+        raise ValueError(
+            f"{model.start} has rank {config.r} and alpha {config.lora_alpha}, but the configuration asks for rank "
+            f"{lora.rank} and alpha {lora.alpha}; set train.lora to the adapter's own, or start from the base"
+        )
+    return policy
+
+
+def check_loaded(policy: PeftModel, name: str, folder: Path) -> None:
+    """Raise ValueError unless adapter `name` holds exactly the weights of `folder`: PEFT only warns of missing keys."""
+    held = get_peft_model_state_dict(policy, adapter_name=name, save_embedding_layers=False)
+    stored = load_file(folder / WEIGHTS)
+    if held.keys() != stored.keys():
+        odd = sorted(held.keys() ^ stored.keys())
+        raise ValueError(f"{folder} does not fit the base model: {len(odd)} tensors without a match, first {odd[0]}")
+    for key, tensor in held.items():
+        if not torch.equal(tensor.cpu(), stored[key].to(tensor.dtype)):
+            raise ValueError(f"{key} of adapter {name} is not what {folder} holds")
+
+
+def save_adapter(policy: PeftModel, out: Path) -> None:
+    """Write the trained adapter's two files to `out`. TRL's copy of the reference stays out of it."""
+    # "auto" would ask the Hub whether the vocabulary grew.
+    policy.save_pretrained(str(out), selected_adapters=["default"], save_embedding_layers=False)

@@ -1,0 +1,73 @@
+"""What a training program is asked: one JSON file in, one folder out. No torch here.
+
+A program runs alone in its own process, `python -P -m trainers.dpo SPEC.json OUT`. It leaves in OUT the two files of
+an adapter, `log.jsonl` (one row a logged step), `probe.json` (what a fixed answer scores) and, last of all,
+`result.json`. Nothing there is believed before `trainers.adopt` has checked it.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Reference = Literal["previous", "seed", "base"]
+
+
+class Spec(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Lora(Spec):
+    """The shape of an adapter. Attention and feed-forward projections, never embeddings or the head."""
+
+    rank: int = Field(ge=1)
+    alpha: float = Field(gt=0)
+
+
+class ModelSpec(Spec):
+    """The base model and the adapters beside it."""
+
+    base: Path
+    dtype: Literal["float32", "bfloat16"]
+    start: Path | None
+    """The adapter to go on from; None starts a new one on the base."""
+    reference: Path | None
+    """The adapter that is DPO's reference; None is the base."""
+    threads: int = Field(ge=1)
+
+
+class DpoSpec(Spec):
+    """One round of DPO. `pairs` is a Parquet file with one row a pair:
+
+    `prompt` (list of {role, content}), `chosen_ids`, `rejected_ids` (token ids as sampled, end token included),
+    `label_probability`, `weight`.
+    """
+
+    model: ModelSpec
+    pairs: Path
+    lora: Lora
+    beta: float = Field(gt=0)
+    learning_rate: float = Field(gt=0)
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    micro_batch_size: int = Field(ge=1)
+    warmup_frac: float = Field(ge=0, lt=1)
+    schedule: Literal["constant", "linear", "cosine"]
+    max_grad_norm: float = Field(gt=0)
+    max_length_tokens: int = Field(ge=2)
+    seed: int
+
+    @model_validator(mode="after")
+    def batches_divide(self) -> "DpoSpec":
+        """A batch is a whole number of micro-batches."""
+        if self.batch_size % self.micro_batch_size:
+            raise ValueError(
+                f"batch_size {self.batch_size} is not a multiple of micro_batch_size {self.micro_batch_size}"
+            )
+        return self
+
+
+class ProbeSpec(Spec):
+    """Compute the probe of an adapter that was trained elsewhere (`model.start`): `python -P -m trainers.probe`."""
+
+    model: ModelSpec
