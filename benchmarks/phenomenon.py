@@ -65,8 +65,9 @@ def table(found: list[dict[str, Any]]) -> str:
         gold, own = row["result"]["gold"], row["result"]["own"]
         peak = max(gold)
         lines.append(
-            f"{row['cell']['condition']:9}  {row['cell']['seed']:4}  {gold[0]:6.2f}  {peak:4.2f} ({gold.index(peak):2})"
-            f"  {gold[-1]:5.2f}  {peak / gold[0] - 1:+9.0%}  {gold[-1] / peak - 1:+8.0%}  {own[0]:4.2f} -> {own[-1]:.2f}"
+            f"{row['cell']['condition']:9}  {row['cell']['seed']:4}  {gold[0]:6.2f}  {peak:.2f} ({gold.index(peak):2})"
+            f"  {gold[-1]:5.2f}  {peak / gold[0] - 1:+9.0%}  {gold[-1] / peak - 1:+8.0%}"
+            f"  {own[0]:4.2f} -> {own[-1]:.2f}"
         )
     return "\n".join(lines)
 

@@ -35,7 +35,7 @@ class Model(Section):
 
 class Prompts(Section):
     source: str = "microworld"
-    """Where prompts come from: `microworld`, or a JSONL or Parquet file with `prompt` (text) or `messages` (several turns)."""
+    """From where: `microworld`, or a JSONL or Parquet file with `prompt`, or `messages` of several turns."""
     count: Count = 384
     """Prompts an iteration. A file is gone through in a seeded order, and again from its start when it ends."""
 
@@ -53,9 +53,9 @@ class Generate(Section):
 
 class Judge(Section):
     method: Literal["expected", "rubric"] = "expected"
-    """`expected`: mean of the scale under the verdict tokens' probabilities; `rubric`: a written reason, then a score."""
+    """`expected`: the scale's mean under the verdict tokens' probabilities; `rubric`: a reason, then a score."""
     adapter: str = "self"
-    """Who judges: `self` (the policy that answers), `previous` (the policy before it), `seed`, or an address like `r1@3`."""
+    """Who judges: `self` (the policy that answers), `previous` (the one before it), `seed`, or an address (`r1@3`)."""
     replies: Count = 3
     """Replies sampled for each answer and averaged. Only `rubric` writes replies."""
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
@@ -65,7 +65,7 @@ class Judge(Section):
     max_tokens: Count = 32
     """Longest reply in tokens; one that is cut off here is Unscored. Only `rubric` writes replies."""
     min_readable_frac: Fraction = 0.5
-    """Smallest share of the replies that must hold a verdict, or the answer is Unscored. Only `rubric` writes replies."""
+    """Smallest share of the replies that must hold a verdict, or the answer is Unscored. Only for `rubric`."""
     min_mass: Fraction = 0.5
     """Least probability that the verdict tokens must have together, or the answer is Unscored. Only for `expected`."""
 
@@ -79,7 +79,7 @@ class Train(Section):
     reference: Literal["previous", "seed", "base"] = "previous"
     """DPO's reference: the policy promoted last, the policy of iteration 0, or the model without an adapter."""
     learning_rate: Positive = 3e-4
-    """AdamW's peak learning rate. LoRA wants more than full fine-tuning does; 1e-3 already breaks the microworld's model."""
+    """AdamW's peak learning rate. LoRA wants more than full fine-tuning does; 1e-3 breaks the microworld's model."""
     beta: Positive = 0.3
     """Strength of DPO's pull towards the reference; small values let the policy move far."""
     epochs: Count = 2
@@ -128,7 +128,7 @@ class Guards(Section):
 
 class Gold(Section):
     enabled: bool = True
-    """Score answers with the microworld's gold scorer, for the eye only: its output enters no key. Needs microworld prompts."""
+    """Score answers with the microworld's gold scorer, for the eye only. Needs prompts of the microworld."""
     prompts: Count = 256
     """Held-out prompts answered for the gold score: one sampled answer and one greedy answer each."""
     max_tokens: Count = 48

@@ -47,7 +47,7 @@ def config_of(run: Run) -> Config:
 
 
 def change(store: Store, name: str, config: Config) -> Run:
-    """The run with other operational settings. Raises ConfigError for a semantic change, and says what to do instead."""
+    """The run with other operational settings. Raises ConfigError for a semantic change, with what to do instead."""
     run = existing(store, name)
     if differing := sorted(leaf_differences(run.config, config.semantic())):
         leaf, old, new = differing[0]

@@ -5,6 +5,7 @@ It runs after `decide`, its output enters no key, and no other file of this room
 
 import statistics
 from collections import defaultdict
+from functools import partial
 
 from loop.desk import Desk
 from loop.sources import prompt_source
@@ -40,7 +41,7 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
             digest([key, way]),
             "responses",
             wanted,
-            lambda part, how=sampling: write_answers(desk, turn.candidate, part, how),
+            partial(write_answers, desk, turn.candidate, sampling=sampling),
         )
         rows: list[Response] = desk.store.rows_of("responses", shards)
         scored = [(by_digest[row.prompt], row, score(by_digest[row.prompt].messages, row.text)) for row in rows]

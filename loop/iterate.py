@@ -20,7 +20,6 @@ from runs.lineage import decision_of, iterations
 from runs.output import Output
 from runs.records import Iteration, Run
 
-
 Steps = Callable[[int], tuple[Step, ...]]
 
 

@@ -21,9 +21,11 @@ def mlflow(
     """Open MLflow's pages over this home, on 127.0.0.1 only, until Ctrl-C."""
     if rebuild:
         return _rebuild(as_json)
-    from runs.mlflow_mark import default_uri
+    from runs.mlflow_mark import default_uri, mlflow_folder
     from runs.mlflow_ui import server_command, server_environment
 
+    if not mlflow_folder(home()).is_dir():
+        raise UsageError(f"nothing in {home()} was sent to MLflow yet; `selfsame run self-rewarding` does so")
     _refuse_a_taken_port(port)
     address = f"http://127.0.0.1:{port}"
     if as_json:
@@ -31,6 +33,7 @@ def mlflow(
     else:
         print_line(f"MLflow opens at {address} (Ctrl-C ends it); it shows {default_uri(home())}")
     sys.stdout.flush()
+    os.dup2(2, 1)  # what the server says is no result of ours
     command = server_command(home(), port)
     # This process becomes the server: whoever ends it ends the server, by whatever signal.
     os.execve(command[0], command, server_environment())

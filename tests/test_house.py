@@ -26,7 +26,7 @@ MAY_IMPORT = {
 HEAVY = {"torch", "transformers", "trl", "peft", "vllm"}
 WORKER_PROGRAMS = {
     "loop/engine/cpu_lora.py",
-    "loop/engine/vllm_child_served.py",
+    "loop/engine/vllm_child.py",
     "loop/engine/vllm_child_served.py",
     "microworld/evaluate.py",
     "microworld/packing.py",

@@ -71,14 +71,15 @@ def _write(request: Write) -> Written:
     greedy = request.sampling.temperature == 0
     rng = _rng("write", request.policy, request.messages, 0 if greedy else request.seed)
     ids: tuple[int, ...]
-    if "Score" in request.messages[-1].content or "score" in request.messages[-1].content:
+    if "score" in request.messages[-1].content:
         score = rng.choice(["0", "1", "2", "3", "4", "5", "5/5", "?"])
-        text, ids = f"right, short.\nScore: {score}", (1, 2, END)
+        text, words = f"right, short.\nScore: {score}", [0, 1]
     else:
         words = [rng.randrange(len(WORDS)) for _ in range(rng.randint(2, 9))]
-        text, ids = " ".join(WORDS[n] for n in words), (*(n + 1 for n in words), END)
-    finished = len(ids) <= request.sampling.max_tokens
-    ids = ids[: request.sampling.max_tokens]
+        text = " ".join(WORDS[n] for n in words)
+    whole = (*(n + 1 for n in words), END)
+    finished = len(whole) <= request.sampling.max_tokens
+    ids = whole[: request.sampling.max_tokens]
     return Written(text, ids, _logprobs(request.policy, ids), "end" if finished else "length")
 
 

@@ -7,8 +7,8 @@ its own sections of the configuration, the digests of its inputs, and the run's 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from loop.desk import Desk
 from loop import gold
+from loop.desk import Desk
 from loop.steps import decide, generate, judge, measure, pair, prompts, seed, train
 from loop.steps.turn import Turn
 from runs.canonical import digest
@@ -17,7 +17,7 @@ from runs.output import Output
 
 @dataclass(frozen=True)
 class Step:
-    """One step: `sections` of the configuration and `inputs` enter its key; `run` gets the key to name its shards by."""
+    """One step: `sections` of the configuration and `inputs` enter its key; `run` gets it to name its shards by."""
 
     name: str
     version: int

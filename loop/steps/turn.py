@@ -8,7 +8,7 @@ from runs.records import Iteration
 
 @dataclass(frozen=True)
 class Turn:
-    """The iteration under way. `outputs` hold the output digests of its finished steps, `done` the outputs themselves."""
+    """The iteration under way. `outputs` are the output digests of its finished steps, `done` the outputs."""
 
     index: int
     past: tuple[Iteration, ...]

@@ -11,6 +11,7 @@ import pytest
 
 from loop.cli import main
 from runs.canonical import digest_folder
+from runs.mlflow_mark import mlflow_folder
 from runs.store import Store
 from tests.runs.history import new_run, small_history
 
@@ -172,7 +173,15 @@ def test_a_bug_is_one_line_with_the_place_of_its_traceback(
     traceback.unlink()
 
 
-def test_a_port_that_is_taken_is_refused_with_another_one(cli: Cli) -> None:
+def test_mlflow_without_a_run_says_what_to_do_first(cli: Cli) -> None:
+    assert "selfsame run" in cli.json("mlflow", code=2)["error"]
+
+
+def test_a_port_that_is_taken_is_refused_with_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli
+) -> None:
+    mlflow_folder(tmp_path).mkdir(parents=True)
+    monkeypatch.setenv("SELFSAME_HOME", str(tmp_path))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

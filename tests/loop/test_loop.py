@@ -107,8 +107,9 @@ def test_too_few_pairs_halt_before_training_and_the_halt_stays(tmp_path: Path) -
 def test_a_policy_that_moved_too_far_is_not_promoted(tmp_path: Path) -> None:
     store, outcome = run_small(tmp_path, guards__max_kl_to_seed_nats="1e-6")
     assert outcome.kind == "halted" and "max_kl_to_seed_nats" in outcome.reason
-    seed, halted = chain(store)
-    assert "train" in halted.outputs and halted.policy == seed.policy
+    *_, before, halted = chain(store)
+    assert "train" in halted.outputs and halted.policy == before.policy
+    assert decision_of(store, halted)["verdict"] == "halt"
 
 
 def test_a_token_limit_stops_cleanly_and_the_next_start_goes_on(finished: Store, tmp_path: Path) -> None:

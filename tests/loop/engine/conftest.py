@@ -98,7 +98,7 @@ class World:
             base=self.folder / "base",
             device="cpu",
             dtype="float32",
-            max_model_len=128,
+            max_model_len=256,
             max_num_seqs=16,
             threads=1,
             max_lora_rank=8,

@@ -12,7 +12,7 @@ from runs.records import Message, Sampling
 
 def shards(policy: str) -> list[list[Write] | list[Choose] | list[Score]]:
     """A shard of each kind, of which some prompts begin alike."""
-    asked = [(Message("user", "say hello to the fox " * (1 + n % 4) + str(n % 20)),) for n in range(60)]
+    asked = [(Message("user", "say hello to the fox " * (1 + 5 * (n % 3)) + str(n % 20)),) for n in range(60)]
     sampling = Sampling(temperature=1.0, top_p=1.0, max_tokens=12)
     return [
         [Write(messages, policy, sampling, seed=2**62 + n) for n, messages in enumerate(asked)],

@@ -120,7 +120,7 @@ def test_a_label_that_is_no_single_token_is_named_and_the_engine_lives(engine: V
 
 
 def test_a_prompt_that_does_not_fit_is_named_and_the_engine_lives(engine: VllmEngine) -> None:
-    with pytest.raises(WorkerError, match=r"request 1 has \d+ tokens.*128"):
+    with pytest.raises(WorkerError, match=r"request 1 has \d+ tokens.*256"):
         engine.run([Score(HELLO, "fox", (30,)), Score((Message("user", "xyz" * 99),), "fox", (30,))])
     assert engine.run([Score(HELLO, "fox", (30,))])
 
