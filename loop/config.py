@@ -86,7 +86,7 @@ class Train(Section):
     """Passes over the pairs of the iteration."""
     batch_size: Count = 16
     """Pairs a gradient step."""
-    micro_batch_size: Count = 16
+    micro_batch_size: Count = 8
     """Pairs computed at once; `batch_size` must be a multiple of it. Lower it where memory runs out."""
     warmup_frac: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of the steps over which the learning rate rises from 0."""

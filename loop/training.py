@@ -35,6 +35,7 @@ def model_spec(desk: Desk, start: Path | None, reference: Path | None) -> ModelS
     return ModelSpec(
         base=desk.base.folder,
         dtype=desk.config.model.dtype,
+        device=desk.config.model.device,
         start=start,
         reference=reference,
         threads=desk.config.train.threads,

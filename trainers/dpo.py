@@ -101,6 +101,7 @@ def training_arguments(spec: DpoSpec, out: Path) -> DPOConfig:
         max_grad_norm=spec.max_grad_norm,
         weight_decay=0.0,
         seed=spec.seed % 2**32,  # numpy takes no more
+        use_cpu=spec.model.device == "cpu",
         bf16=spec.model.dtype == "bfloat16",
         gradient_checkpointing=False,
         max_length=None,  # nothing is cut; see read_pairs

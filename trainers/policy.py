@@ -24,7 +24,7 @@ def load_base(model: ModelSpec) -> PreTrainedModel:
         local_files_only=True,
         trust_remote_code=False,
         use_safetensors=True,
-    )
+    ).to(model.device)
 
 
 def load_policy(model: ModelSpec, lora: Lora, seed: int) -> PeftModel:

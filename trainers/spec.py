@@ -29,6 +29,7 @@ class ModelSpec(Spec):
 
     base: Path
     dtype: Literal["float32", "bfloat16"]
+    device: Literal["cpu", "cuda"]
     start: Path | None
     """The adapter to go on from; None starts a new one on the base."""
     reference: Path | None

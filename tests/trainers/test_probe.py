@@ -18,7 +18,7 @@ from trainers.spec import ModelSpec, ProbeSpec
 
 
 def model_spec(base: Path, start: Path | None) -> ModelSpec:
-    return ModelSpec(base=base, dtype="float32", start=start, reference=None, threads=1)
+    return ModelSpec(base=base, dtype="float32", device="cpu", start=start, reference=None, threads=1)
 
 
 def probe_of(folder: Path) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def write_spec(folder: Path, base: Path, rows: list[dict[str, Any]], **changes: 
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "pairs.parquet"
     parquet.write_table(pa.Table.from_pylist(rows), path)
-    model = {"base": base, "dtype": "float32", "start": None, "reference": None, "threads": 1}
+    model = {"base": base, "dtype": "float32", "device": "cpu", "start": None, "reference": None, "threads": 1}
     spec: dict[str, Any] = {
         "model": model | changes.pop("model", {}),
         "pairs": path,
