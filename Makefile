@@ -30,7 +30,7 @@ $(READY): pyproject.toml requirements/$(EXTRA).txt | $(UV)
 
 $(OWN_UV):
 	python3 -m venv build/uv
-	build/uv/bin/python -m pip install --quiet uv
+	build/uv/bin/python -m pip install --quiet uv==0.13.8
 
 demo: setup
 	@n=1; while [ -e "$${SELFSAME_HOME:-.selfsame}/refs/demo-$$n.json" ]; do n=$$((n + 1)); done; \

@@ -26,8 +26,8 @@ from microworld.splits import split_of
 from runs.records import Message, Prompt
 
 Kind = Literal[
-    "lesson", "answer", "expected", "rubric", "pairwise", "pairwise_reasoned", "proposition", "meta", "critique", "revision",
-    "new_prompt",
+    "lesson", "answer", "expected", "rubric", "pairwise", "pairwise_reasoned", "proposition", "meta", "critique",
+    "revision", "new_prompt",
 ]  # fmt: skip
 Shares = dict[Kind, float]
 # Right answers and nothing else: abilities are learnt several times faster from these than from sloppy answers.

@@ -9,8 +9,8 @@ import math
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -19,7 +19,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from microworld.demonstrations import ANSWERS_AND_VERDICTS, ANSWERS_ONLY, Shares
+from microworld.demonstrations import ANSWERS_AND_VERDICTS, ANSWERS_ONLY, LESSONS, Shares
 from microworld.packing import IGNORED, Batch, attention_mask, batches
 from microworld.tokenizer import LONGEST, load_tokenizer
 from microworld.vocabulary import microworld_tokenizer
@@ -42,31 +42,45 @@ class Shape:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one model comes to be. `start` names the shipped model it goes on from, "" for nothing."""
+    """How one model comes to be: in `stages`, each on demonstrations in these shares for so many steps.
+
+    `start` names the shipped model it goes on from, "" for nothing. The learning rate (AdamW's peak) falls over all.
+    """
 
     shape: Shape
-    shares: Shares
-    steps: int
+    stages: tuple[tuple[Shares, int], ...]
     learning_rate: float
     start: str = ""
     label_noise: float = 0.02
 
+    @property
+    def steps(self) -> int:
+        """Of all stages together."""
+        return sum(steps for _, steps in self.stages)
 
+    def scaled(self, factor: float) -> "Recipe":
+        """The same with `factor` times the steps in each stage."""
+        return replace(self, stages=tuple((shares, max(1, round(steps * factor))) for shares, steps in self.stages))
+
+
+SCHOOL = ((LESSONS, 1600), (ANSWERS_ONLY, 600))
 RECIPES: dict[str, Recipe] = {
-    "m0": Recipe(Shape(), ANSWERS_ONLY, steps=2000, learning_rate=3e-3),
-    "m1": Recipe(Shape(), ANSWERS_AND_VERDICTS, steps=5000, learning_rate=2e-3, start="m0"),
-    "weak": Recipe(Shape(hidden=64, layers=2, intermediate=192), ANSWERS_AND_VERDICTS, steps=2000, learning_rate=3e-3),
-    "noisy": Recipe(Shape(), ANSWERS_AND_VERDICTS, steps=3000, learning_rate=2e-3, start="m0", label_noise=0.25),
-    "large": Recipe(Shape(hidden=512, layers=8, intermediate=1376), ANSWERS_AND_VERDICTS, steps=100, learning_rate=1e-3),
+    "m0": Recipe(Shape(), SCHOOL, 3e-3),
+    "m1": Recipe(Shape(), ((ANSWERS_AND_VERDICTS, 4000),), 2e-3, start="m0"),
+    "weak": Recipe(Shape(hidden=64, layers=2, intermediate=192), (*SCHOOL, (ANSWERS_AND_VERDICTS, 2000)), 3e-3),
+    "noisy": Recipe(Shape(), ((ANSWERS_AND_VERDICTS, 4000),), 2e-3, start="m0", label_noise=0.25),
+    "large": Recipe(Shape(hidden=512, layers=8, intermediate=1376), ((ANSWERS_AND_VERDICTS, 200),), 1e-3),
 }
 
 
 class _Batches(IterableDataset[Batch]):
     def __init__(self, recipe: Recipe, tokenizer: PreTrainedTokenizerFast, seed: int) -> None:
-        self.arguments = (recipe.shares, recipe.label_noise, tokenizer, ROWS, LENGTH, seed)
+        self.recipe, self.tokenizer, self.seed = recipe, tokenizer, seed
 
     def __iter__(self) -> Iterator[Batch]:
-        return batches(*self.arguments)
+        for number, (shares, steps) in enumerate(self.recipe.stages):
+            drawn = batches(shares, self.recipe.label_noise, self.tokenizer, ROWS, LENGTH, seed_of(self.seed, number))
+            yield from islice(drawn, steps)
 
 
 def new_model(shape: Shape, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
@@ -84,6 +98,8 @@ def new_model(shape: Shape, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausa
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
+        # Three times the usual spread: from 0.02 so small a model takes many times longer to begin to attend.
+        initializer_range=0.06,
         dtype="float32",
     )
     model = LlamaForCausalLM(config)
@@ -95,7 +111,7 @@ PERIODS = (2, 5, 10, 20, 50, 100, 200)
 
 
 def _teach_counting(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:
-    """Gives the numbers 0 to 99 embeddings in which near numbers are near: waves of several periods, and their own noise.
+    """Gives the numbers 0 to 99 embeddings in which near numbers are near: waves of several periods, and noise.
 
     A larger model has learnt as much from its text; here it would take most of the training to find out that 41
     follows 40.
@@ -124,7 +140,7 @@ def train(model: LlamaForCausalLM, recipe: Recipe, tokenizer: PreTrainedTokenize
     read = torch.compile(_read, dynamic=False)
     start, trained_tokens = time.perf_counter(), 0
     source = DataLoader(_Batches(recipe, tokenizer, seed), batch_size=None, num_workers=1, prefetch_factor=8)
-    for step, batch in zip(range(recipe.steps), source, strict=False):
+    for step, batch in enumerate(source):
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate * _schedule(step, recipe.steps)
         hidden_B_T_H = read(worker, batch, attention_mask(batch.segments_B_T, torch.bfloat16))
@@ -133,7 +149,7 @@ def train(model: LlamaForCausalLM, recipe: Recipe, tokenizer: PreTrainedTokenize
         loss = functional.cross_entropy(worker.lm_head(hidden_B_T_H[asked]).float(), batch.targets_B_T[asked])
         loss.backward()
         for weight, copy in zip(weights, copies, strict=True):
-            weight.grad, copy.grad = copy.grad.float(), None  # type: ignore[union-attr]
+            weight.grad, copy.grad = copy.grad.float(), None
         nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.step()
         with torch.no_grad():
@@ -157,11 +173,9 @@ def _schedule(step: int, steps: int) -> float:
     return (1 + math.cos(math.pi * (step - WARM_UP_STEPS) / (steps - WARM_UP_STEPS))) / 2
 
 
-def make(name: str, out: Path, start: Path | None, steps: int | None) -> str:
+def make(name: str, out: Path, start: Path | None, scale: float) -> str:
     """The model called `name`, trained and saved in `out` with its tokenizer; returns the folder's digest."""
-    recipe = RECIPES[name]
-    if steps is not None:
-        recipe = Recipe(recipe.shape, recipe.shares, steps, recipe.learning_rate, recipe.start, recipe.label_noise)
+    recipe = RECIPES[name].scaled(scale)
     seed = seed_of("microworld", "pretrain", name)
     torch.manual_seed(seed)
     if recipe.start:
@@ -182,12 +196,12 @@ def main() -> None:
     parser.add_argument("name", choices=sorted(RECIPES))
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--from", dest="start", type=Path, help="start from this model instead of the shipped one")
-    parser.add_argument("--steps", type=int, help="train for this many steps instead of the recipe's")
+    parser.add_argument("--scale", type=float, default=1.0, help="train for this many times the recipe's steps")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="the digest depends on it")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.use_deterministic_algorithms(True)
-    print(make(arguments.name, arguments.out, arguments.start, arguments.steps))
+    print(make(arguments.name, arguments.out, arguments.start, arguments.scale))
 
 
 if __name__ == "__main__":

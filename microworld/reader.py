@@ -27,7 +27,7 @@ class Reader:
         replies: list[str] = []
         for batch in self._batches(conversations):
             ways = {"do_sample": True, "temperature": temperature, "top_k": 0} if temperature else {"do_sample": False}
-            ids = self.model.generate(**batch, max_new_tokens=48, **ways)  # type: ignore[operator]
+            ids = self.model.generate(**batch, max_new_tokens=48, **ways)
             replies += self.tokenizer.batch_decode(ids[:, batch["input_ids"].shape[1] :], skip_special_tokens=True)
         return replies
 

@@ -36,9 +36,9 @@ def build_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
     vocabulary = {name: i for i, name in enumerate(names)}
     # With `ignore_merges` a piece of the vocabulary is one token; any other falls apart into bytes, as nothing merges.
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[], ignore_merges=True))
-    tokenizer.normalizer = _normalizer()  # type: ignore[assignment]
-    tokenizer.pre_tokenizer = _pre_tokenizer()  # type: ignore[assignment]
-    tokenizer.decoder = decoders.Sequence(  # type: ignore[assignment]
+    tokenizer.normalizer = _normalizer()
+    tokenizer.pre_tokenizer = _pre_tokenizer()
+    tokenizer.decoder = decoders.Sequence(
         [decoders.ByteLevel(), decoders.Strip(" ", 1, 0), decoders.Replace("\n ", "\n")]
     )
     tokenizer.add_special_tokens([AddedToken(name, special=True, normalized=False) for name in specials])

@@ -33,6 +33,7 @@ WORKER_PROGRAMS = {
     "microworld/pretrain.py",
     "microworld/reader.py",
     "microworld/tokenizer.py",
+    "microworld/verdicts.py",
     "microworld/vocabulary.py",
     "trainers/dpo.py",
     "trainers/pair_trainer.py",

@@ -4,6 +4,7 @@ The optimizer starts fresh each round, as the pairs do. What the reference is, i
 it from how the model was built.
 """
 
+import math
 import sys
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def train(spec: DpoSpec, out: Path) -> None:
     progress = Progress(out)
     trainer = PairTrainer(
         model=load_policy(spec.model, spec.lora, spec.seed),
-        args=training_arguments(spec, out),
+        args=training_arguments(spec, out, len(pairs.fitting)),
         train_dataset=Dataset.from_dict(pairs.columns()),
         data_collator=PairCollator(pad_token_id=tokenizer.eos_token_id),
         processing_class=tokenizer,
@@ -87,8 +88,9 @@ def check_reference(trainer: PairTrainer, model: ModelSpec) -> None:
                 )
 
 
-def training_arguments(spec: DpoSpec, out: Path) -> DPOConfig:
-    """The spec in TRL's terms. What TRL would decide by itself is decided here."""
+def training_arguments(spec: DpoSpec, out: Path, rows: int) -> DPOConfig:
+    """The spec in TRL's terms, for `rows` pairs. What TRL would decide by itself is decided here."""
+    steps = spec.epochs * math.ceil(rows / spec.batch_size)
     return DPOConfig(
         output_dir=str(out),
         beta=spec.beta,
@@ -97,7 +99,8 @@ def training_arguments(spec: DpoSpec, out: Path) -> DPOConfig:
         per_device_train_batch_size=spec.micro_batch_size,
         gradient_accumulation_steps=spec.batch_size // spec.micro_batch_size,
         lr_scheduler_type="constant_with_warmup" if spec.schedule == "constant" else spec.schedule,
-        warmup_steps=spec.warmup_frac,
+        # Rounded down: the first step of a warm-up has the rate 0, so that one of a single step would train nothing.
+        warmup_steps=math.floor(spec.warmup_frac * steps),
         max_grad_norm=spec.max_grad_norm,
         weight_decay=0.0,
         seed=spec.seed % 2**32,  # numpy takes no more
