@@ -13,7 +13,7 @@ from runs.lineage import find_run
 from runs.mlflow_mark import default_uri, forget, owed
 from runs.store import Store
 
-LOCAL_PATIENCE_S = 20.0
+LOCAL_PATIENCE_S = 60.0
 SERVER_PATIENCE_S = 2.0
 """How long a run that ends waits for its last points: a file in the home always takes them, a server may be dead."""
 

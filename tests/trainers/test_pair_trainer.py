@@ -25,7 +25,7 @@ def test_a_certain_label_of_weight_1_costs_what_stock_trl_says(
     tokenizer = AutoTokenizer.from_pretrained(base)
     trainer = PairTrainer(
         model=load_policy(spec.model, spec.lora, spec.seed),
-        args=training_arguments(spec, tmp_path, 12),
+        args=training_arguments(spec, tmp_path, 8),
         train_dataset=Dataset.from_dict(read_pairs(spec.pairs, tokenizer, 64).columns()),
         data_collator=PairCollator(pad_token_id=tokenizer.eos_token_id),
         processing_class=tokenizer,
