@@ -142,7 +142,7 @@ class Engine(Section):
     """CPU threads of the engine. More or fewer change the last bits of log-probabilities."""
     max_num_seqs: Count = 256
     """Sequences computed at once. Another batch changes the last bits of log-probabilities."""
-    shard_requests: Count = 2304
+    shard_requests: Count = 768
     """Requests an engine call: what a crash can cost, and what one receipt stands for."""
     max_model_len_tokens: Annotated[int, Field(ge=16)] = 512
     """Longest prompt with answer that the engine takes, in tokens."""

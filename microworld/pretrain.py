@@ -63,7 +63,7 @@ class Recipe:
         return replace(self, stages=tuple((shares, max(1, round(steps * factor))) for shares, steps in self.stages))
 
 
-SCHOOL = ((LESSONS, 1600), (ANSWERS_ONLY, 600))
+SCHOOL = ((LESSONS, 400), (ANSWERS_ONLY, 1800))
 RECIPES: dict[str, Recipe] = {
     "m0": Recipe(Shape(), SCHOOL, 3e-3),
     "m1": Recipe(Shape(), ((ANSWERS_AND_VERDICTS, 4000),), 2e-3, start="m0"),

@@ -7,11 +7,11 @@ from transformers import PreTrainedTokenizerFast
 from microworld.demonstrations import ANSWERS_AND_VERDICTS, draw_demonstration
 from microworld.tokenizer import build_tokenizer
 
-DRAWS = 20_000  # every word of the language and of its constitution comes up many times
+DRAWS = 5_000  # as many words come up as in 20,000
 
 
 def microworld_tokenizer() -> PreTrainedTokenizerFast:
-    """The tokenizer whose words are those of 20,000 demonstrations: always the same one."""
+    """The tokenizer whose words are those of 5,000 demonstrations: always the same one."""
     rng = random.Random(0)
     drawn = (draw_demonstration(ANSWERS_AND_VERDICTS, 0.0, rng) for _ in range(DRAWS))
     return build_tokenizer(text for d in drawn for text in (*(m.content for m in d.messages), d.reply))
