@@ -55,6 +55,7 @@ def main() -> None:
     base = find_base(config.model)
     with tempfile.TemporaryDirectory(prefix="selfsame-bench-") as folder:
         store = Store(Path(folder) / "home")
+        _say(f"a run of {config.iterations} iterations")
         laps = timed_run(store, "bench", RECIPE, config)[FIRST:]
         steps = step_figures(store)
         chain = iterations(store, drive.existing(store, "bench"))
@@ -143,6 +144,7 @@ def engine_figures(store: Store, config: Config, base: Base, chain: list[Iterati
     labels = expected.labels(find_constitution(config.constitution).scale)
     one_token = Sampling(temperature=0.0, top_p=1.0, max_tokens=1)
     for number in range(ROUNDS):
+        _say(f"engine start, swap and judging, {number + 1} of {ROUNDS}")
         work = work_of(store, config, chain, FIRST + number)
         # In a run the trainer's process imports beside the engine's; here the engine is alone.
         with patch.object(Trainers, "start"), drive.desk_of(store, "bench", config) as desk:
@@ -155,6 +157,7 @@ def engine_figures(store: Store, config: Config, base: Base, chain: list[Iterati
 
             found["start"].append(seconds_of(first_token, base.digest))
             found["swap"].append(seconds_of(first_token, work.policy))
+            judged(base.digest)  # the first large batch of an engine is slower than all others
             order = [("with", work.policy), ("without", base.digest)]
             for name, policy in order if number % 2 else reversed(order):
                 found[name].append(seconds_of(judged, policy))
@@ -165,6 +168,7 @@ def ordinary_figures(store: Store, config: Config, base: Base, chain: list[Itera
     """Seconds of the parts of the same work done by `benchmarks.ordinary`, in a fresh process for each iteration."""
     found: Values = {}
     for number in range(ROUNDS):
+        _say(f"the ordinary way, {number + 1} of {ROUNDS}")
         with tempfile.TemporaryDirectory() as folder:
             asked, out = Path(folder) / "work.json", Path(folder) / "out.json"
             asked.write_text(json.dumps(ordinary_work(store, config, base, chain, FIRST + number)), encoding="utf-8")
@@ -215,6 +219,10 @@ def seconds_of(call: Callable[..., object], *arguments: Any) -> float:
     began = time.perf_counter()
     call(*arguments)
     return time.perf_counter() - began
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _plain(messages: Sequence[Message]) -> list[dict[str, str]]:

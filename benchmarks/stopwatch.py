@@ -28,17 +28,18 @@ class Stopwatch:
     _inside: bool = False
 
     def hear(self, event: Event) -> None:
-        """Begin a lap with the first word of a new iteration. The `address` of an event is `run@index/step`."""
-        lap = event.address.partition("/")[0]
-        if "@" in lap and lap != self._lap:
-            self.stop()
-            self.laps.append(dict.fromkeys(("whole", *TIMED.values()), 0.0))
-            self._lap, self._began = lap, time.perf_counter()
+        """Carry the lap on until now, and begin another with the first word of a new iteration.
 
-    def stop(self) -> None:
-        """End the lap."""
+        The `address` of an event is `run@index/step`; one without an index is about no iteration.
+        """
+        lap, now = event.address.partition("/")[0], time.perf_counter()
+        if "@" not in lap:
+            return
         if self.laps:
-            self.laps[-1]["whole"] = time.perf_counter() - self._began
+            self.laps[-1]["whole"] = now - self._began
+        if lap != self._lap:
+            self.laps.append(dict.fromkeys(("whole", *TIMED.values()), 0.0))
+            self._lap, self._began = lap, now
 
     def timed(self, part: str, call: Callable[..., Any]) -> Callable[..., Any]:
         """`call`, its seconds counted for `part`. A call within a counted call is not counted again."""
@@ -63,7 +64,6 @@ def timed_run(store: Store, name: str, recipe: str, config: Config) -> list[dict
     with ExitStack() as patches:
         for (kind, method), part in TIMED.items():
             patches.enter_context(patch.object(kind, method, watch.timed(part, getattr(kind, method))))
-        patches.callback(watch.stop)
         outcome = drive.carry_on(store, name, watch.hear)
     if outcome.kind != "done":
         raise SystemExit(f"the run to be measured came to nothing: {outcome.reason}")

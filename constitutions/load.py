@@ -100,7 +100,7 @@ class Constitution(Frozen):
 
 def shipped(name: str) -> Path:
     """The file of a constitution that comes with selfsame."""
-    return Path(__file__).with_name(f"{name}.yaml")
+    return Path(__file__).parent / f"{name}.yaml"
 
 
 def find_constitution(name: str) -> Constitution:

@@ -3,15 +3,14 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import microworld
+from judges.statistics import Label
 from loop.sources import messages_of, numbered_rows
 from runs.canonical import digest, digest_file
 from runs.errors import ConfigError
 from runs.records import Message
-
-Label = Literal["a", "b", "tie"]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import microworld
 from loop.config import Model
@@ -29,11 +28,6 @@ class Base:
     folder: Path
     digest: str
 
-    def shape(self) -> dict[str, Any]:
-        """Its `config.json`."""
-        shape: dict[str, Any] = json.loads((self.folder / "config.json").read_text(encoding="utf-8"))
-        return shape
-
 
 def find_base(model: Model) -> Base:
     """The base that `model` names, its folder checked. Raises ConfigError with what is missing."""
@@ -43,17 +37,26 @@ def find_base(model: Model) -> Base:
         folder = Path(model.base).resolve()
     else:
         return _from_hub(model)
+    files = _checked_files(model, folder)
+    return Base(folder, digest({path.name: digest_file(path) for path in files}))
+
+
+def _checked_files(model: Model, folder: Path) -> list[Path]:
+    """The files that decide what the model says. Raises ConfigError if transformers could not load them safely."""
     files = used_files(folder)
-    if not (folder / "config.json").is_file():
+    try:
+        json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise ConfigError(
-            f"model.base={model.base}: {folder} has no config.json; name a folder that transformers can load"
-        )
+            f"model.base={model.base}: {folder} has no config.json that can be read ({error}); "
+            "name a folder that transformers can load"
+        ) from error
     if not any(path.suffix == ".safetensors" for path in files):
         raise ConfigError(
             f"model.base={model.base}: {folder} has no *.safetensors (pickled weights are never read); "
             "save the model again with safe_serialization"
         )
-    return Base(folder, digest({path.name: digest_file(path) for path in files}))
+    return files
 
 
 def used_files(folder: Path) -> list[Path]:
@@ -76,5 +79,6 @@ def _from_hub(model: Model) -> Base:
         folder = snapshot_download(model.base, revision=model.revision, allow_patterns=list(USED))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise ConfigError(f"model.base={model.base}: {error}; is the name right and the network up?") from error
+    _checked_files(model, Path(folder))
     # The commit names the content already; hashing 16 GB at each start would say nothing new.
     return Base(Path(folder), digest({"hub": model.base, "revision": model.revision}))

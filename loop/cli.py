@@ -1,5 +1,6 @@
 """`selfsame`: the verbs put together, and the one place where an error becomes a sentence and an exit code."""
 
+import errno
 import os
 import sys
 import tempfile
@@ -11,7 +12,9 @@ import typer
 
 from loop import verbs_look, verbs_machine, verbs_recipes, verbs_run
 from loop.terminal import print_aside, print_document
-from runs.errors import SelfsameError
+from runs.errors import DiskError, SelfsameError
+
+FULL_OR_FAILING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 app = typer.Typer(
     help="A self-rewarding loop: one language model writes, judges and is trained, with its drift watched.",
@@ -41,8 +44,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(str(error), error.exit_code, words)
     except typer.TyperException as error:
         return _failed(f"{_sentence(error)}. `selfsame --help` lists the verbs and what they take", 2, words)
-    except Exception as error:  # a bug: keep the traceback, spare the person
-        return _failed(f"a bug: {type(error).__name__}: {error}. The traceback is in {_keep_traceback()}", 1, words)
+    except OSError as error:
+        if error.errno in FULL_OR_FAILING:
+            return _failed(
+                f"{error}; make room, then `selfsame resume NAME`: nothing is lost", DiskError.exit_code, words
+            )
+        return _bug(error, words)
+    except Exception as error:
+        return _bug(error, words)
+
+
+def _bug(error: Exception, words: Sequence[str]) -> int:
+    """Keep the traceback, spare the person."""
+    return _failed(f"a bug: {type(error).__name__}: {error}. The traceback is in {_keep_traceback()}", 1, words)
 
 
 def _failed(text: str, code: int, words: Sequence[str]) -> int:

@@ -1,7 +1,7 @@
 """The configuration: one frozen tree. A field's documentation is the sentence under it.
 
 A leaf of a semantic section enters the key of that section's own step, and so of every step after it; a leaf of an
-operational section (`iterations`, `limits`, `export`) enters none, and may change when a run is resumed.
+operational section (`iterations`, `gold`, `limits`, `export`) enters none of the loop's, and may change on resume.
 """
 
 from typing import Annotated, Any, Literal
@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 OPERATIONAL = ("iterations", "gold", "limits", "export")
 
-Finite = Field(allow_inf_nan=False)
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]

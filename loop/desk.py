@@ -53,15 +53,14 @@ class Desk:
             self._engine.close()
             self._engine = None
 
-    def engine(self, *policies: str) -> Engine:
-        """The engine, with each of `policies` loaded and proven."""
+    def engine(self, policy: str) -> Engine:
+        """The engine, with `policy` loaded and proven."""
         if self._engine is None:
             self.say(Event("note", self.run, text="starting the engine"))
             self.trainers.start()  # it imports while the engine does
             self._engine = self._start_engine()
-        for policy in policies:
-            if policy != self.base.digest:
-                self._engine.load(policy, self.store.adapter_folder(policy), self._probe(policy))
+        if policy != self.base.digest:
+            self._engine.load(policy, self.store.adapter_folder(policy), self._probe(policy))
         return self._engine
 
     def folder(self, policy: str) -> Path | None:

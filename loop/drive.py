@@ -11,22 +11,22 @@ from loop.config import Config
 from loop.desk import Desk
 from loop.export import Exporter
 from loop.iterate import Outcome, PlannedStep
+from loop.limits import LimitWatch
 from loop.progress import Event, Say
 from loop.start_engine import engine_starter
 from loop.training import programs
 from loop.worker import Trainers
 from runs.environment import differences, environment
-from runs.errors import ConfigError, UsageError
+from runs.errors import ConfigError, UsageError, WorkerError
 from runs.records import Run
 from runs.store import Store
+
+WORKER_ATTEMPTS = 2
 
 
 def begin(store: Store, name: str, recipe: str, config: Config) -> Run:
     """A new run that has done nothing yet. Raises UsageError if the name is taken."""
-    if store.run(name) is not None:
-        raise UsageError(
-            f"a run called {name} exists; `selfsame resume {name}` goes on with it, or give another --name"
-        )
+    store.ref_path(name)  # what cannot be a name is refused before anything is written
     run = Run(
         name=name,
         recipe=recipe,
@@ -37,6 +37,10 @@ def begin(store: Store, name: str, recipe: str, config: Config) -> Run:
         environment=environment(),
     )
     with store.lock():
+        if store.run(name) is not None:
+            raise UsageError(
+                f"a run called {name} exists; `selfsame resume {name}` goes on with it, or give another --name"
+            )
         store.move(run)
     return run
 
@@ -57,25 +61,44 @@ def change(store: Store, name: str, config: Config) -> Run:
             f"{leaf}={new} (it is {old}) would change what {name} already did, from {step} on; a run keeps its "
             f"semantic settings. Begin another: selfsame run {run.recipe} --name {name}-2 {leaf}={new}"
         )
-    changed = replace(run, operational=config.operational())
     with store.lock():
+        # Read again: whoever held the lock until now may have carried the run further.
+        changed = replace(existing(store, name), operational=config.operational())
         store.move(changed)
     return changed
 
 
 def carry_on(store: Store, name: str, say: Say) -> Outcome:
     """Take the run as far as it goes, holding the store's lock, with MLflow fed from the receipts beside it."""
-    run = existing(store, name)
-    config = config_of(run)
-    with store.lock(), desk_of(store, name, config, say) as desk:
+    with store.lock():
+        # Read under the lock: whoever held it until now may have carried the run further.
+        run = existing(store, name)
+        config = config_of(run)
         for sentence in differences(run.environment, environment()):
             say(Event("note", name, text=f"not the machine or versions that began this run: {sentence}"))
         exporter = Exporter(store, name, config.export, say)
         try:
-            return iterate.carry_on(desk, run, closed=lambda _: exporter.poke())
+            return _with_retries(store, name, config, exporter, say)
         finally:
-            desk.close()
             exporter.finish()
+
+
+def _with_retries(store: Store, name: str, config: Config, exporter: Exporter, say: Say) -> Outcome:
+    """Carry on; a worker that fails is started afresh, and what the receipts hold is not done again.
+
+    Raises the WorkerError of the last attempt.
+    """
+    limits = LimitWatch(config.limits, store.home)
+    for attempt in range(1, WORKER_ATTEMPTS + 1):
+        try:
+            with desk_of(store, name, config, say) as desk:
+                desk.limits = limits
+                return iterate.carry_on(desk, existing(store, name), closed=lambda _: exporter.poke())
+        except WorkerError as error:
+            if attempt == WORKER_ATTEMPTS:
+                raise
+            say(Event("note", name, text=f"attempt {attempt} of {WORKER_ATTEMPTS} failed: {error}"))
+    raise AssertionError("the last attempt returns or raises")
 
 
 def planned(store: Store, name: str, config: Config) -> list[PlannedStep]:

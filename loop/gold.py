@@ -1,4 +1,4 @@
-"""The terminal step `gold`: the microworld's truth about the promoted policy, for the eye only.
+"""The terminal step `gold`: the microworld's truth about the iteration's candidate, for the eye only.
 
 It runs after `decide`, its output enters no key, and no other file of this room may import the scorer.
 """
@@ -20,8 +20,8 @@ SCORER = digest({"scorer": "microworld.gold"})
 
 
 def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
-    """The model and the candidate."""
-    return {"model": turn.model, "candidate": turn.candidate}
+    """The model, the candidate, and the grammar that asks it."""
+    return {"model": turn.model, "candidate": turn.candidate, "source": prompt_source("microworld").digest}
 
 
 def run(desk: Desk, turn: Turn, key: str) -> Output:

@@ -12,12 +12,12 @@ Metrics = Mapping[str, float | None]
 
 @dataclass(frozen=True)
 class Finding:
-    """What one guard saw: the metric, its value, the limit, and whether the run may go on."""
+    """What one guard saw: the metric, its value, the limit (None: any number passes), and whether the run may go on."""
 
     guard: str
     metric: str
     observed: float | None
-    limit: float
+    limit: float | None
     passed: bool
     says: str
 
@@ -55,7 +55,7 @@ def at_least(guard: str, metrics: Metrics, metric: str, limit: float) -> Finding
 def all_finite(metrics: Metrics) -> list[Finding]:
     """One failed finding for each metric that is missing or no finite number."""
     return [
-        Finding("finite", name, value, math.inf, False, f"{name} is {_said(value)}, which is no number")
+        Finding("finite", name, value, None, False, f"{name} is {_said(value)}, which is no number")
         for name, value in sorted(metrics.items())
         if value is None or not math.isfinite(value)
     ]

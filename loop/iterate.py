@@ -16,6 +16,7 @@ from loop.progress import Event
 from loop.steps import GOLD, Step, steps_of
 from loop.steps.decide import is_due
 from loop.steps.turn import Turn
+from runs.canonical import digest
 from runs.lineage import decision_of, iterations
 from runs.output import Output
 from runs.records import Iteration, Run
@@ -126,7 +127,7 @@ def _result(desk: Desk, step: Step, turn: Turn) -> tuple[str, Output]:
     """The digest of the step's output, and the output: recalled if there is a receipt, made if not."""
     address = f"{desk.run}@{turn.index}/{step.name}"
     asked = step.asked(desk, turn)
-    key = step.key(desk, turn)
+    key = digest(asked)
     got = desk.store.recall(key)
     if got is not None:
         desk.say(Event("known", address))

@@ -46,7 +46,7 @@ def _by_expected_score(desk: Desk, policy: str, candidates: Sequence[Candidate],
 def _by_rubric(desk: Desk, policy: str, candidates: Sequence[Candidate], index: int) -> list[Judgment]:
     """Several written replies, each with its score on the last line, averaged (Self-Rewarding LMs, 2401.10020)."""
     settings, scale = desk.config.judge, desk.constitution.scale
-    # A greedy judge would only repeat itself; config.preflight refuses more than one reply at temperature 0.
+    # A greedy judge would only repeat itself; loop.preflight refuses more than one reply at temperature 0.
     sampling = Sampling(settings.temperature, settings.top_p, settings.max_tokens)
     seeds = [
         [seed_of(desk.config.seed, index, "judge", candidate.digest, k) for k in range(settings.replies)]

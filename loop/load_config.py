@@ -59,26 +59,23 @@ def load_config(source: str, overrides: Sequence[str] = (), smoke: bool = False)
 
 def with_overrides(tree: dict[str, Any], overrides: Sequence[str], place: str) -> Config:
     """The configuration that `tree` holds, with each override put in its leaf. `place` says where the tree is from."""
-    places: dict[str, str] = {}
-    for dotted, value, text in _leaves(tree, place):
-        _check_key(dotted, value, text)
-        places[dotted] = text
+    for dotted, value in _leaves(tree):
+        _check_key(dotted, value, place)
     merged = _copy(tree)
-    seen: dict[str, str] = {}
+    given: dict[str, str] = {}
     for override in overrides:
         dotted, equals, text = override.partition("=")
         if not equals or not text:
             raise ConfigError(f"override {override!r} is not KEY=VALUE; write for example train.learning_rate=1e-4")
         _check_key(dotted, text, f"override {override!r}")
-        if dotted in seen:
-            raise ConfigError(f"{dotted} is given twice: {seen[dotted]!r} and {override!r}; keep one")
-        seen[dotted] = override
-        places[dotted] = f"override {override!r}"
+        if dotted in given:
+            raise ConfigError(f"{dotted} is given twice: {given[dotted]!r} and {override!r}; keep one")
+        given[dotted] = override
         _put(merged, dotted, None if text == "null" else text)
     try:
         return Config.model_validate(merged)
     except ValidationError as error:
-        raise ConfigError("\n".join(_sentence(detail, places, place) for detail in error.errors())) from error
+        raise ConfigError("\n".join(_sentence(detail, given, place) for detail in error.errors())) from error
 
 
 def fields_of(section: type[Section], prefix: str = "") -> dict[str, Any]:
@@ -106,12 +103,12 @@ def _find(source: str) -> Path:
     raise UsageError(f"{source!r} is neither a recipe nor a file; {hint}the recipes are {', '.join(recipe_names())}")
 
 
-def _leaves(tree: dict[str, Any], place: str, prefix: str = "") -> Iterator[tuple[str, Any, str]]:
+def _leaves(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in tree.items():
         if isinstance(value, dict) and prefix + name in SECTIONS:
-            yield from _leaves(value, place, f"{prefix}{name}.")
+            yield from _leaves(value, f"{prefix}{name}.")
         else:
-            yield prefix + name, value, place
+            yield prefix + name, value
 
 
 def _check_key(dotted: str, value: Any, place: str) -> None:
@@ -154,8 +151,9 @@ def _kind(value: Any) -> str:
     return "a list" if isinstance(value, list) else f"the text {value!r}"
 
 
-def _sentence(detail: Any, places: dict[str, str], place: str) -> str:
+def _sentence(detail: Any, given: dict[str, str], place: str) -> str:
     dotted = ".".join(str(part) for part in detail["loc"])
     says = detail["msg"][0].lower() + detail["msg"][1:]
     meaning = KEYS[dotted].description if dotted in KEYS else None
-    return f"{places.get(dotted, place)}: {dotted}={detail['input']!r}: {says}" + (f". {meaning}" if meaning else "")
+    where = f"override {given[dotted]!r}" if dotted in given else place
+    return f"{where}: {dotted}={detail['input']!r}: {says}" + (f". {meaning}" if meaning else "")

@@ -10,6 +10,9 @@ from loop.base import find_base
 from loop.config import Config
 from loop.sources import prompt_source
 from runs.errors import ConfigError
+from runs.lineage import resolve
+from runs.store import Store
+from trainers.adopt import adopt
 
 
 def check(config: Config) -> None:
@@ -40,12 +43,23 @@ def check_settings(config: Config) -> None:
         raise ConfigError(
             f"judge.temperature=0 writes the same reply {judge.replies} times; set judge.replies=1 or raise it above 0"
         )
-    for name, tokens in (("generate", generate.max_tokens), ("judge", judge.max_tokens)):
+    for name, tokens in (
+        ("generate", generate.max_tokens),
+        ("judge", judge.max_tokens),
+        ("measure", config.measure.max_tokens),
+        ("gold", config.gold.max_tokens),
+    ):
         if tokens >= config.engine.max_model_len_tokens:
             raise ConfigError(
                 f"{name}.max_tokens={tokens} leaves no room for a prompt within "
                 f"engine.max_model_len_tokens={config.engine.max_model_len_tokens}; raise the second"
             )
+
+
+def check_judge(config: Config, store: Store) -> None:
+    """Returns if `judge.adapter` names a judge. Raises UsageError for an address that does not exist in `store`."""
+    if config.judge.adapter not in ("self", "previous", "seed"):
+        resolve(store, config.judge.adapter)
 
 
 def check_vllm(device: str) -> None:
@@ -73,10 +87,10 @@ def check_constitution(config: Config) -> None:
 
 def check_model(config: Config) -> None:
     """Returns if the base has a chat template and the adapter, if one is given, its two files. Raises ConfigError."""
-    folder = find_base(config.model).folder
-    if not _has_chat_template(folder):
+    base = find_base(config.model)
+    if not _has_chat_template(base.folder):
         raise ConfigError(
-            f"model.base={config.model.base}: {folder} has no chat template (neither chat_template.jinja nor one in "
+            f"model.base={config.model.base}: {base.folder} has no chat template (no chat_template.jinja, none in "
             "tokenizer_config.json); name an instruct model, or save its tokenizer with a template"
         )
     if config.model.adapter is None:
@@ -89,6 +103,7 @@ def check_model(config: Config) -> None:
                 f"model.adapter={adapter}: no {name} there ({found}; pickled weights are never read); "
                 "name a folder that PEFT saved with safetensors"
             )
+    adopt(adapter, base.folder, None)
 
 
 def _has_chat_template(folder: Path) -> bool:

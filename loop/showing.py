@@ -69,7 +69,7 @@ def step(store: Store, found: Found, most: int) -> Shown:
             text.append(table(columns, [[one[column] for column in columns] for one in numbered]))
             text.append(f"One of them whole: selfsame show {address}/{first}")
         first += len(records)
-    metrics = found.output.values.get("metrics", {})
+    metrics = found.output.metrics
     if metrics:
         text.append(table(["metric", "value"], sorted(metrics.items())))
     document = {"address": address, "digest": found.output.digest, "tables": tables, "values": found.output.values}
@@ -103,7 +103,7 @@ def _facts(facts: dict[str, Any]) -> str:
 
 
 def _telling(records: list[Any]) -> list[str]:
-    """The fields that differ between the rows or hold text: what all share says nothing in a table."""
+    """The maker and the fields that differ between the rows: what all share says nothing in a table."""
     names = [field.name for field in fields(records[0])]
     return [
         name

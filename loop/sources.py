@@ -22,7 +22,7 @@ class Source(Protocol):
     digest: str
 
     def train(self, count: int, index: int, seed: int) -> list[Prompt]:
-        """`count` prompts for iteration `index`."""
+        """`count` prompts for iteration `index`, or as many as there are."""
 
     def held_out(self, count: int, seed: int) -> list[Prompt]:
         """At most `count` prompts to measure on, the same in every iteration."""
@@ -114,9 +114,21 @@ def messages_of(value: Any, place: str) -> tuple[Message, ...]:
     if value[-1]["role"] != "user":
         raise ConfigError(f"{place}: the last turn must be the user's, and it is the {value[-1]['role']}'s")
     messages = tuple(Message(turn["role"], turn["content"]) for turn in value)
+    for message in messages:
+        _check_text(message.content, place)
     if sum(len(message.content) for message in messages) > MAX_PROMPT_CHARACTERS:
         raise ConfigError(f"{place}: the prompt has more than {MAX_PROMPT_CHARACTERS} characters")
     return messages
+
+
+def _check_text(text: str, place: str) -> None:
+    """Returns if `text` can be kept. JSON can spell half a character (a lone surrogate), which no file can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigError(
+            f"{place}: the text holds {text[error.start]!r}, which is half a character; mend the line"
+        ) from error
 
 
 def _prompt(row: Any, place: str, source: str) -> Prompt:

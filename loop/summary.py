@@ -31,10 +31,6 @@ class Closed:
     reason: str
     metrics: dict[str, float | None]
 
-    def headlines(self) -> dict[str, float | None]:
-        """The metrics that a table shows."""
-        return {name: self.metrics[name] for name in HEADLINES if name in self.metrics}
-
     def shown(self) -> dict[str, Any]:
         """As JSON values."""
         return asdict(self)
@@ -55,7 +51,7 @@ def metrics_of(store: Store, run: Run, iteration: Iteration) -> dict[str, float 
     """Every metric of the iteration's steps, gold's too."""
     metrics: dict[str, float | None] = {}
     for name in outputs_of(store, run, iteration).values():
-        metrics |= store.output(name).values.get("metrics", {})
+        metrics |= store.output(name).metrics
     return metrics
 
 

@@ -56,7 +56,7 @@ def _rebuild(as_json: bool) -> int:
     store = Store(home())
     failed = rebuild(store)
     if failed:
-        raise WorkerError(f"MLflow did not take the runs {', '.join(failed)}; {store.logs} says why")
+        raise WorkerError(f"MLflow did not take the runs {', '.join(failed)}; what it said stands above")
     sent = [run.name for run in store.runs()]
     if as_json:
         print_document({"sent": sent})

@@ -29,9 +29,11 @@ def run(
     check(config)
     # Imported only now: a mistake in the settings is answered at once.
     from loop.drive import begin, planned
+    from loop.preflight import check_judge
     from loop.run_names import fresh_name
 
     store = Store(home())
+    check_judge(config, store)
     called = name or fresh_name({run.name for run in store.runs()})
     if dry_run:
         steps = planned(store, called, config)
@@ -78,6 +80,8 @@ def _carry_on(store: Store, name: str, as_json: bool) -> int:
             outcome = carry_on(store, name, say)
     except KeyboardInterrupt:
         print_aside(f"interrupted; `selfsame resume {name}` goes on from what is there")
+        if as_json:
+            print_document({"run": name, "outcome": "interrupted", "exit_code": 130})
         raise
     code = 3 if outcome.kind == "halted" else 0
     this = find_run(store, name)

@@ -13,10 +13,9 @@ from typing import Any, Self
 
 import trainers
 from runs.errors import DivergedError, WorkerError
-from trainers.spec import Spec
+from trainers.spec import DIVERGED, Spec
 
 IMPORT_S = 180  # 12 s alone on a slow core (2026-11); the limit is for a disk or a machine that hangs
-DIVERGED_EXIT = 3  # trainers.progress.DIVERGED, which cannot be imported here: it imports transformers
 LOG_LINES = 8
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_HOME", "HF_HOME")
 
@@ -69,7 +68,7 @@ class Trainers:
         except BaseException:
             self.close()
             raise
-        if exit_code == DIVERGED_EXIT:
+        if exit_code == DIVERGED:
             raise DivergedError(f"{module} {self._last_lines(log_start)}")
         if exit_code:
             raise WorkerError(f"{module} {_ending(exit_code)} {self._last_lines(log_start)}")

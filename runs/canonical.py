@@ -19,9 +19,7 @@ def canonical_json(value: Any) -> bytes:
 
     Raises ValueError for NaN and infinities (they are not JSON) and TypeError for what JSON lacks.
     """
-    text = json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=asdict
-    )
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=asdict)
     return text.encode("utf-8", "surrogatepass")
 
 

@@ -102,7 +102,7 @@ def disk_errors(path: Path, needed: int, verb: str = "write") -> Iterator[None]:
     except OSError as error:
         raise DiskError(
             f"cannot {verb} {path}: {error.strerror or error} ({needed} bytes needed, {_free_bytes(path)} free). "
-            "Nothing half-written was kept. Mend the disk or make room on it, then run the same command again"
+            "Nothing half-written was kept. Mend the disk or make room on it, then go on with `selfsame resume NAME`"
         ) from error
 
 

@@ -17,7 +17,7 @@ class UsageError(SelfsameError):
 
 
 class WorkerError(SelfsameError):
-    """An engine or a trainer that failed after its retries."""
+    """An engine or a trainer that failed. What has a receipt is kept; the same command goes on from there."""
 
     exit_code = 69
 

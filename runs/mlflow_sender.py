@@ -58,6 +58,7 @@ def main(arguments: Sequence[str]) -> int:
 
     try:
         while True:
+            signal.alarm(STALL_S)
             send_owed(store, name, uri, MlflowClient(uri))
             signal.alarm(0)
             if not os.read(sys.stdin.fileno(), 1 << 16):

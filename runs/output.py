@@ -1,7 +1,6 @@
 """What a step gave: the shards of its tables, and small values beside them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from runs.records import Record
@@ -30,7 +29,3 @@ class Output(Record):
         """The digest of the adapter that this step trained, or adopted to start from; None for neither."""
         made: str | None = self.values.get("adapter") or self.values.get("policy")
         return None if made == self.values.get("base") else made
-
-    def with_metrics(self, metrics: Mapping[str, float | None]) -> "Output":
-        """This output with more metrics."""
-        return replace(self, values=self.values | {"metrics": {**self.metrics, **metrics}})

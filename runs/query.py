@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     import duckdb
 
 SETTINGS: dict[str, str | bool | int | float | list[str]] = {
-    "threads": 2, "memory_limit": "2GB", "temp_directory": "", "autoinstall_known_extensions": False,
+    "threads": 2,
+    "memory_limit": "2GB",
+    "temp_directory": "",
+    "autoinstall_known_extensions": False,
 }
 
 

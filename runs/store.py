@@ -1,11 +1,12 @@
-"""The only writer under the home: objects, receipts, refs, and the copies of adapters that engines read.
+"""The only writer of what happened: objects, receipts, refs, and the copies of adapters that engines read.
 
     objects/<hex>              bytes named by their digest: outputs, records, Parquet shards, adapter files
     receipts/<hex of key>.json what was asked -> what was got; written last, once
     refs/<run>.json            the run's name -> its iteration; the only files that change
     adapters/<hex>/            an adapter's two files under the names that engines want; may be deleted at any time
     logs/  scratch/            what children say and leave; nothing is read back from there after a crash
-    lock                       held for life by the one process that writes
+    control/  mlflow/          how much MLflow was sent, and its files: `runs.mlflow_sender`'s, under its own lock
+    lock                       held for life by the one process that writes all else
 
 Nothing here says that something is running: running means that the lock is held.
 """

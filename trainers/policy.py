@@ -8,10 +8,8 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.utils.logging import disable_progress_bar
 
-from trainers.spec import Lora, ModelSpec
-
-WEIGHTS = "adapter_model.safetensors"
-PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+from trainers.adopt import WEIGHTS
+from trainers.spec import PROJECTIONS, Lora, ModelSpec
 
 
 def load_base(model: ModelSpec) -> PreTrainedModel:
@@ -44,7 +42,7 @@ def load_policy(model: ModelSpec, lora: Lora, seed: int) -> PeftModel:
     if (config.r, config.lora_alpha) != (lora.rank, lora.alpha):
         raise ValueError(
             f"{model.start} has rank {config.r} and alpha {config.lora_alpha}, but the configuration asks for rank "
-            f"{lora.rank} and alpha {lora.alpha}; set train.lora to the adapter's own, or start from the base"
+            f"{lora.rank} and alpha {lora.alpha}; set train.lora_rank and train.lora_alpha to its own"
         )
     return policy
 

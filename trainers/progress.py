@@ -1,4 +1,4 @@
-"""What a training program says while it runs: `log.jsonl`, one row a step, whose age is the program's heartbeat."""
+"""What a training program says while it runs: `log.jsonl`, one row a step."""
 
 import math
 import time
@@ -8,9 +8,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from runs.canonical import canonical_json
-
-DIVERGED = 3
-"""The exit code of a program whose training left the finite numbers. The same spec would diverge again."""
+from trainers.spec import DIVERGED
 
 
 class Progress(TrainerCallback):

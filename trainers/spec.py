@@ -10,7 +10,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Reference = Literal["previous", "seed", "base"]
+DIVERGED = 3
+"""The exit code of a program whose training left the finite numbers. The same spec would diverge again."""
+PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+"""What an adapter of ours changes, and all that the engine serves."""
 
 
 class Spec(BaseModel):

@@ -70,7 +70,6 @@ def _reply(request: Write | Choose | Score) -> Written | Chosen | Scored:
 def _write(request: Write) -> Written:
     greedy = request.sampling.temperature == 0
     rng = _rng("write", request.policy, request.messages, 0 if greedy else request.seed)
-    ids: tuple[int, ...]
     if "score" in request.messages[-1].content:
         score = rng.choice(["0", "1", "2", "3", "4", "5", "5/5", "?"])
         text, words = f"right, short.\nScore: {score}", [0, 1]

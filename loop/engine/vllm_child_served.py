@@ -15,10 +15,7 @@ from loop.engine.options import EngineOptions
 from loop.engine.protocol import Choose, Chosen, Score, Scored, Write, Written
 from runs.records import Message, Sampling
 from trainers.chat import label_ids, render
-
-# What an adapter may change (as in trainers.policy). vLLM would wrap embeddings and head too, at a cost, and a head
-# with LoRA crashes on `prompt_logprobs` of more than one request on a CPU (vLLM issues 16668 and 51594).
-PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+from trainers.spec import PROJECTIONS
 
 Task = tuple[list[int], SamplingParams, str]  # prompt, what to do with it, policy
 
@@ -48,6 +45,8 @@ class Served:
             block_size=32 if on_cpu else None,
             enforce_eager=on_cpu,
             enable_lora=True,
+            # vLLM would wrap embeddings and head too, at a cost, and a head with LoRA crashes on `prompt_logprobs` of
+            # more than one request on a CPU (vLLM issues 16668 and 51594).
             lora_target_modules=PROJECTIONS,
             max_lora_rank=options.rank_tier,
             max_loras=2,  # the policy and a judge with another adapter

@@ -42,11 +42,11 @@ class Step:
         return digest(self.asked(desk, turn))
 
 
-SEED = Step("seed", 1, ("model",), seed.inputs, seed.run)
+SEED = Step("seed", 2, ("model",), seed.inputs, seed.run)
 PROMPTS = Step("prompts", 1, ("prompts",), prompts.inputs, prompts.run)
 GENERATE = Step("generate", 1, ("generate", "engine"), generate.inputs, generate.run)
 JUDGE = Step("judge", 1, ("judge", "engine"), judge.inputs, judge.run)
-PAIR = Step("pair", 1, ("pair",), pair.inputs, pair.run)
+PAIR = Step("pair", 1, ("pair", "judge"), pair.inputs, pair.run)
 TRAIN = Step("train", 1, ("train",), train.inputs, train.run)
 MEASURE = Step("measure", 1, ("measure", "judge", "engine"), measure.inputs, measure.run)
 DECIDE = Step("decide", 1, ("guards",), decide.inputs, decide.run)

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from loop.desk import Desk
-from loop.guards import Finding, after_measuring, all_finite, before_training
+from loop.guards import Finding, after_measuring, all_finite, at_least, before_training
 from loop.steps.turn import Turn
 from runs.output import Output
 from runs.records import Decision
@@ -36,6 +36,7 @@ def findings(desk: Desk, turn: Turn) -> list[Finding]:
     found = before_training(guards, metrics) if "pair" in turn.done else []
     if "train" in turn.done:
         found += all_finite(turn.done["train"].metrics)
+        found.append(at_least("min_pairs", turn.done["train"].metrics, "signal/pairs_used", guards.min_pairs))
     if "measure" in turn.done:
         found += after_measuring(guards, turn.done["measure"].metrics)
     return found

@@ -24,8 +24,9 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
 
 
 def judging_policy(desk: Desk, turn: Turn, answering: str) -> str:
-    """Whose weights judge the answers of the policy `answering`."""
-    named = {"self": answering, "previous": turn.policy_before, "seed": turn.seed_policy}
+    """Whose weights judge the answers of the policy `answering`: this turn's, or the candidate that follows it."""
+    before = turn.policy_before if answering == turn.policy else turn.policy
+    named = {"self": answering, "previous": before, "seed": turn.seed_policy}
     name = desk.config.judge.adapter
     if name in named:
         return named[name]

@@ -123,11 +123,12 @@ def anchor_metrics(
     scores = [score[candidate.digest] for candidate in labelled]
     pairs = [LabelledPair(anchor.label, a, b) for anchor, a, b in zip(anchors, scores[0::2], scores[1::2], strict=True)]
     found = agreement(pairs, seed)
-    return {
+    shares = {
         "judge/anchor_accuracy": found.accuracy.value,
         "judge/anchor_accuracy_low": found.accuracy.low,
         "judge/anchor_accuracy_high": found.accuracy.high,
         "judge/anchor_kendall_tau_b": found.kendall_tau_b.value,
-        "judge/anchor_decided": float(found.decided_n),
-        "judge/anchor_tie_frac": found.judge_tie_frac,
     }
+    # No correlation with labels that are all the same, no accuracy where the judge ties all: undefined, not missing.
+    defined = {name: value for name, value in shares.items() if value is not None}
+    return defined | {"judge/anchor_decided": float(found.decided_n), "judge/anchor_tie_frac": found.judge_tie_frac}

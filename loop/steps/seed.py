@@ -16,7 +16,11 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
 
 
 def run(desk: Desk, turn: Turn, key: str) -> Output:
-    """The seed policy's name: the base's digest, or that of the adapter adopted from the user's folder."""
-    given = desk.config.model.adapter
+    """The seed policy's name: the base's digest, or that of the adapter adopted from the user's folder.
+
+    `dtype` and `device` are in the output because later steps know the model by this output's digest alone.
+    """
+    model, given = desk.config.model, desk.config.model.adapter
     policy = import_adapter(desk, Path(given)) if given else desk.base.digest
-    return Output("seed", {}, {"base": desk.base.digest, "policy": policy, "metrics": {}})
+    computed = {"dtype": model.dtype, "device": model.device}
+    return Output("seed", {}, {"base": desk.base.digest, "policy": policy, **computed, "metrics": {}})

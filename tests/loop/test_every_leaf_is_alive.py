@@ -28,7 +28,7 @@ FIRST_READER = {
     "guards": "0/decide",
     "engine": "0/measure",
 }
-"""The first step that reads each section; design/001 says why `judge` and `engine` have two readers."""
+"""The first step that reads each section; design/001 says why `judge` and `engine` have several readers."""
 
 
 def leaves(section: type[BaseModel], prefix: str = "") -> list[str]:

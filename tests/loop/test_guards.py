@@ -6,6 +6,7 @@ import pytest
 
 from loop.config import Guards
 from loop.guards import after_measuring, all_finite, at_least, at_most, before_training
+from runs.canonical import canonical_json
 
 HEALTHY = {
     "judge/train_unscored_frac": 0.0,
@@ -56,6 +57,7 @@ def test_any_number_that_is_not_finite_is_named() -> None:
     found = all_finite({"a": 1.0, "b": None, "c": math.inf, "d": math.nan})
     assert [finding.metric for finding in found] == ["b", "c", "d"]
     assert not any(finding.passed for finding in found)
+    assert canonical_json([finding.evidence() for finding in found])
 
 
 def test_a_finding_says_value_and_limit_and_its_evidence_is_plain_json() -> None:

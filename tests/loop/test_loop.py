@@ -112,6 +112,31 @@ def test_a_policy_that_moved_too_far_is_not_promoted(tmp_path: Path) -> None:
     assert decision_of(store, halted)["verdict"] == "halt"
 
 
+def test_a_run_that_computes_otherwise_recalls_nothing_of_one_that_shares_its_home(tmp_path: Path) -> None:
+    store, _ = run_small(tmp_path, iterations="1")
+    drive.begin(store, "r2", "test", small_config(iterations="1", model__dtype="bfloat16"))
+    said: list[Event] = []
+    drive.carry_on(store, "r2", said.append)
+    known = {event.address.rpartition("/")[2] for event in said if event.kind == "known"}
+    assert not known & {"seed", "measure", "generate", "judge", "train", "gold"}
+
+
+def test_what_a_home_already_holds_changes_no_digest(tmp_path: Path) -> None:
+    alone, _ = run_small(tmp_path / "alone", iterations="1", judge__adapter="seed")
+    store, _ = run_small(tmp_path / "shared", "r0", iterations="1")
+    drive.begin(store, "r1", "test", small_config(iterations="1", judge__adapter="seed"))
+    drive.carry_on(store, "r1", quiet)
+    assert [i.digest for i in chain(store)] == [i.digest for i in chain(alone)]
+
+
+def test_the_previous_judge_of_a_candidate_is_the_policy_that_it_was_trained_from(tmp_path: Path) -> None:
+    store, _ = run_small(tmp_path, judge__adapter="previous")
+    seed, first, second = chain(store)
+    for iteration, step, judge in ((first, "judge", seed), (second, "judge", seed), (second, "measure", first)):
+        judgments = store.all_rows("judgments", store.output(iteration.outputs[step]))
+        assert {judgment.adapter for judgment in judgments} == {judge.policy}
+
+
 def test_a_token_limit_stops_cleanly_and_the_next_start_goes_on(finished: Store, tmp_path: Path) -> None:
     store, outcome = run_small(tmp_path, limits={"tokens": "200"})
     assert outcome.kind == "stopped" and "limits.tokens=200" in outcome.reason

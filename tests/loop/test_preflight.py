@@ -146,7 +146,9 @@ def test_an_anchor_without_a_label_is_named_by_its_line(model: Path, tmp_path: P
         (["prompts.source=x.jsonl"], ["gold.enabled", "x.jsonl"]),
         (["judge.method=rubric", "judge.temperature=0"], ["judge.temperature=0", "judge.replies"]),
         (["generate.max_tokens=512"], ["generate.max_tokens=512", "engine.max_model_len_tokens"]),
+        (["measure.max_tokens=512"], ["measure.max_tokens=512", "engine.max_model_len_tokens"]),
         (["constitution=nothing-like-it"], ["constitution=nothing-like-it", "microworld"]),
+        (["constitution=no/such"], ["constitution=no/such", "microworld"]),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused_with_both(

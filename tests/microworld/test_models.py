@@ -31,7 +31,7 @@ TOKENIZER = load_tokenizer(MODELS / "m1")
 
 @pytest.fixture(scope="module")
 def pairs() -> list[Pair]:
-    drawn = labelled_pairs(Annotator(), 390, 5, "held-out")
+    drawn = labelled_pairs(Annotator(), 260, 5, "held-out")
     return [Pair(p.messages, p.tags["family"], p.a, p.b) for p in drawn]
 
 
@@ -50,10 +50,10 @@ def test_the_shipped_models_take_at_most_eight_megabytes() -> None:
     assert sum(file.stat().st_size for file in MODELS.rglob("*") if file.is_file()) <= 8_000_000
 
 
-@pytest.mark.parametrize("name", PINS)
-def test_the_shipped_tokenizer_is_the_one_that_the_language_makes(name: str, tmp_path: Path) -> None:
+def test_the_shipped_tokenizers_are_the_one_that_the_language_makes(tmp_path: Path) -> None:
     microworld_tokenizer().save_pretrained(tmp_path)
-    assert (tmp_path / "tokenizer.json").read_bytes() == (MODELS / name / "tokenizer.json").read_bytes()
+    made, *shipped = [(folder / "tokenizer.json").read_bytes() for folder in (tmp_path, *(MODELS / n for n in PINS))]
+    assert shipped == [made, made]
 
 
 @given(
@@ -76,14 +76,11 @@ def test_a_word_or_number_of_the_microworld_is_one_token_wherever_it_stands() ->
 
 def test_the_microworlds_own_texts_need_no_bytes() -> None:
     rng = random.Random(7)
+    spelt = set()
     for _ in range(300):
         demonstration = draw_demonstration(ANSWERS_AND_VERDICTS, 0.0, rng)
-        text = f"{demonstration.messages[-1].content} {demonstration.reply}"
-        assert not [
-            t
-            for t in TOKENIZER.tokenize(text)
-            if len(t.lstrip("Ġ")) == 1 and t.lstrip("Ġ") in "bcdefghjklmnopqrstuvwxyz"
-        ]
+        spelt |= set(TOKENIZER.tokenize(f"{demonstration.messages[-1].content} {demonstration.reply}"))
+    assert {token for token in spelt if token.isalpha() and token.isascii()} == set()
 
 
 @given(st.lists(st.sampled_from([*ROLES, END, "sort these: 3 1.", "\n", "<|", "user|>"])).map("".join))
@@ -132,8 +129,8 @@ def test_a_score_between_two_whole_ones_is_shown_as_either_in_proportion() -> No
 def test_training_again_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Compiling takes half a minute and changes how, not whether, the same arithmetic is repeated.
     monkeypatch.setattr("torch.compile", lambda function, **_: function)
-    scale = 2 / RECIPES["m0"].steps
-    assert make("m0", tmp_path / "a", None, scale) == make("m0", tmp_path / "b", None, scale)
+    scale = 2 / RECIPES["m1"].steps
+    assert make("m1", tmp_path / "a", None, scale) == make("m1", tmp_path / "b", None, scale)
 
 
 def test_m1_tells_better_answers_from_worse_ones_and_m0_does_not(pairs: list[Pair]) -> None:
