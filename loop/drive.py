@@ -3,9 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
+
+from pydantic import ValidationError
 
 from constitutions.load import find_constitution
 from loop import iterate
+from loop.anchors import anchors_digest
 from loop.base import find_base
 from loop.config import Config
 from loop.desk import Desk
@@ -13,9 +17,11 @@ from loop.export import Exporter
 from loop.iterate import Outcome, PlannedStep
 from loop.limits import LimitWatch
 from loop.progress import Event, Say
+from loop.sources import prompt_source
 from loop.start_engine import engine_starter
 from loop.training import programs
 from loop.worker import Trainers
+from runs.canonical import digest_folder
 from runs.environment import differences, environment
 from runs.errors import ConfigError, UsageError, WorkerError
 from runs.records import Run
@@ -35,6 +41,7 @@ def begin(store: Store, name: str, recipe: str, config: Config) -> Run:
         config=config.semantic(),
         operational=config.operational(),
         environment=environment(),
+        inputs=input_digests(config),
     )
     with store.lock():
         if store.run(name) is not None:
@@ -47,7 +54,13 @@ def begin(store: Store, name: str, recipe: str, config: Config) -> Run:
 
 def config_of(run: Run) -> Config:
     """The configuration that a run was begun with, as it stands now."""
-    return Config.model_validate({**run.config, **run.operational})
+    try:
+        return Config.model_validate({**run.config, **run.operational})
+    except ValidationError as error:
+        raise ConfigError(
+            f"{run.name} was begun with settings that this version of selfsame does not know: {error}; "
+            "resume it with the version that began it"
+        ) from error
 
 
 def change(store: Store, name: str, config: Config) -> Run:
@@ -74,6 +87,12 @@ def carry_on(store: Store, name: str, say: Say) -> Outcome:
         # Read under the lock: whoever held it until now may have carried the run further.
         run = existing(store, name)
         config = config_of(run)
+        for what, digest in input_digests(config).items():
+            if digest != run.inputs[what]:
+                raise ConfigError(
+                    f"{what} is not what it was when {name} began ({digest}, then {run.inputs[what]}); "
+                    "put the old file back, or begin another run"
+                )
         for sentence in differences(run.environment, environment()):
             say(Event("note", name, text=f"not the machine or versions that began this run: {sentence}"))
         exporter = Exporter(store, name, config.export, say)
@@ -99,6 +118,17 @@ def _with_retries(store: Store, name: str, config: Config, exporter: Exporter, s
                 raise
             say(Event("note", name, text=f"attempt {attempt} of {WORKER_ATTEMPTS} failed: {error}"))
     raise AssertionError("the last attempt returns or raises")
+
+
+def input_digests(config: Config) -> dict[str, str]:
+    """The digests of everything outside the store that decides what a run does, by the setting that names it."""
+    return {
+        "model.base": find_base(config.model).digest,
+        "model.adapter": digest_folder(Path(config.model.adapter)) if config.model.adapter else "",
+        "constitution": find_constitution(config.constitution).digest,
+        "prompts.source": prompt_source(config.prompts.source).digest,
+        "measure.anchors": anchors_digest(config.measure.anchors),
+    }
 
 
 def planned(store: Store, name: str, config: Config) -> list[PlannedStep]:

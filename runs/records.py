@@ -196,7 +196,8 @@ class Run:
     """A "branch": a name that points at an iteration. The only noun that moves.
 
     `iteration` is "" until the first one is closed. `config` is the semantic configuration, `operational` what may
-    change on resume; `branched_from` is an address or "". `under_way` holds the output digests of the finished steps of
+    change on resume; `branched_from` is an address or "". `inputs` are the digests of the files that the configuration
+    names, as they were when the run began. `under_way` holds the output digests of the finished steps of
     the iteration that is not closed yet, for whoever looks (the truth remains the receipts). `gold` maps an
     iteration to the output of its gold step, which is beside the iteration because it enters no digest.
     """
@@ -208,5 +209,6 @@ class Run:
     config: dict[str, Any]
     operational: dict[str, Any]
     environment: dict[str, Any]
+    inputs: dict[str, str] = field(default_factory=dict)
     under_way: dict[str, str] = field(default_factory=dict)
     gold: dict[str, str] = field(default_factory=dict)

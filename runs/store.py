@@ -14,6 +14,7 @@ Nothing here says that something is running: running means that the lock is held
 import json
 import logging
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
@@ -65,6 +66,8 @@ class Store:
         for folder in ("objects", "receipts", "refs", "adapters", "logs", "scratch"):
             make_folder(self.home / folder)
         with lock.hold(self._lock_path):
+            for left in self.scratch.iterdir():  # by a writer that was killed
+                shutil.rmtree(left, ignore_errors=True)
             self._locked = True
             try:
                 yield

@@ -64,7 +64,7 @@ class World:
         """An adapter of random matrices; `value` stands once in one of them."""
         model = LlamaForCausalLM.from_pretrained(self.folder / "base")
         torch.manual_seed(seed)
-        policy = get_peft_model(model, LoraConfig(r=rank, lora_alpha=16, target_modules=PROJECTIONS))  # type: ignore[arg-type]
+        policy = get_peft_model(model, LoraConfig(r=rank, lora_alpha=16, target_modules=PROJECTIONS))
         matrices = [weight for key, weight in policy.named_parameters() if "lora_B" in key]
         with torch.no_grad():
             for matrix in matrices:

@@ -261,7 +261,7 @@ def test_fresh_processes_give_the_same_bits_and_the_child_dies_with_its_parent(
 ) -> None:
     parent, child = lonely_parent(True)
     assert parent.stdout is not None
-    here = [engine.run(shard) for shard in shards("fox")]  # type: ignore[arg-type]
+    here = [engine.run(shard) for shard in shards("fox")]
     there = json.loads(parent.stdout.readline())
     assert there == repr(here)
     time.sleep(0.3)  # by now it writes, for minutes
