@@ -133,7 +133,8 @@ def next_commands(run: Run, closed: list[Closed]) -> list[str]:
     last = closed[-1].index if closed else 0
     commands = [f"selfsame log {run.name}", f"selfsame show {run.name}@{last}", "selfsame mlflow"]
     if closed and closed[-1].verdict != "halt":
-        commands.append(f"selfsame resume {run.name} iterations={run.operational['iterations'] + 3}")
+        more = run.operational["iterations"] + 3 if last >= run.operational["iterations"] else None
+        commands.append(f"selfsame resume {run.name}" + (f" iterations={more}" if more else ""))
     return commands
 
 
