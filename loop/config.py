@@ -77,7 +77,7 @@ class Pair(Section):
 class Train(Section):
     reference: Literal["previous", "seed", "base"] = "previous"
     """DPO's reference: the policy promoted last, the policy of iteration 0, or the model without an adapter."""
-    learning_rate: Positive = 3e-4
+    learning_rate: Positive = 5e-4
     """AdamW's peak learning rate. LoRA wants more than full fine-tuning does; 1e-3 breaks the microworld's model."""
     beta: Positive = 0.3
     """Strength of DPO's pull towards the reference; small values let the policy move far."""
