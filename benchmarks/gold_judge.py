@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from loop.desk import Desk
 from loop.gold import SCORER, gold_judgment
-from loop.steps import JUDGE, Step, steps_of
+from loop.pipeline import JUDGE, Step, steps_of
 from loop.steps.judge import judgment_metrics
 from loop.steps.turn import Turn
 from microworld.gold import score

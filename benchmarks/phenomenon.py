@@ -17,7 +17,7 @@ from benchmarks.cells import rows, run_cells
 from benchmarks.gold_judge import gold_judged_steps
 from loop import drive, iterate
 from loop.load_config import load_config
-from loop.steps import steps_of
+from loop.pipeline import steps_of
 from loop.summary import history
 from runs.store import Store
 

@@ -97,9 +97,12 @@ def carry_on(store: Store, name: str, say: Say) -> Outcome:
             say(Event("note", name, text=f"not the machine or versions that began this run: {sentence}"))
         exporter = Exporter(store, name, config.export, say)
         try:
-            return _with_retries(store, name, config, exporter, say)
-        finally:
-            exporter.finish()
+            outcome = _with_retries(store, name, config, exporter, say)
+        except BaseException:
+            exporter.finish(hurried=True)
+            raise
+        exporter.finish()
+        return outcome
 
 
 def _with_retries(store: Store, name: str, config: Config, exporter: Exporter, say: Say) -> Outcome:

@@ -58,15 +58,18 @@ class Exporter:
             with contextlib.suppress(BrokenPipeError, BlockingIOError):
                 os.write(self._sender.stdin.fileno(), b"\n")
 
-    def finish(self) -> None:
-        """Wait a bounded time for the last points, end the sender, and say so if anything is still owed."""
+    def finish(self, hurried: bool = False) -> None:
+        """Wait a bounded time for the last points, end the sender, and say so if anything is still owed.
+
+        `hurried` is for somebody who wants out: a file is then waited for no longer than a server.
+        """
         if not self._wanted:
             return
         if self._sender is not None and self._sender.stdin is not None:
             self._sender.stdin.close()
             served = urlsplit(self._uri).scheme in ("http", "https")
             try:
-                self._sender.wait(SERVER_PATIENCE_S if served else LOCAL_PATIENCE_S)
+                self._sender.wait(SERVER_PATIENCE_S if served or hurried else LOCAL_PATIENCE_S)
             except subprocess.TimeoutExpired:
                 self._sender.kill()
                 self._sender.wait()

@@ -12,8 +12,8 @@ from typing import Literal
 
 from loop.desk import Desk
 from loop.limits import LimitReached
+from loop.pipeline import GOLD, Step, steps_of
 from loop.progress import Event
-from loop.steps import GOLD, Step, steps_of
 from loop.steps.decide import is_due
 from loop.steps.turn import Turn
 from runs.canonical import digest

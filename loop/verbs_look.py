@@ -121,5 +121,5 @@ def verify(
         for problem in problems:
             print_line(f"{problem.file}: {problem.what}")
             print_line(f"  needed by: {', '.join(problem.needed_by) or 'nobody any more'}")
-        print_line(f"{len(problems)} problems." if problems else f"Everything in {store.home} is as it was written.")
+        print_line(f"{len(problems)} problems." if problems else f"{address or store.home} is as it was written.")
     return CorruptError.exit_code if problems else 0

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from loop.cli import main
+from loop.pipeline import GOLD, steps_of
 from loop.showing import ORDER
-from loop.steps import GOLD, steps_of
 from runs.lineage import find_run, iterations
 from runs.store import Store
 

@@ -10,7 +10,7 @@ from small import run_small, small_config
 from loop import drive
 from loop.config import OPERATIONAL, Config
 from loop.iterate import PlannedStep
-from loop.steps import GOLD, steps_of
+from loop.pipeline import GOLD, steps_of
 from loop.steps.turn import Turn
 from runs.records import Run
 from runs.store import Store

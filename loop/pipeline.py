@@ -1,0 +1,60 @@
+"""The steps of an iteration, in order: each reads earlier outputs and writes its own.
+
+A step's key is made of what can change its output and of nothing else: its name and version, the iteration's index,
+its own sections of the configuration, the digests of its inputs, and the run's seed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from loop import gold
+from loop.desk import Desk
+from loop.steps import decide, generate, judge, measure, pair, prompts, seed, train
+from loop.steps.turn import Turn
+from runs.canonical import digest
+from runs.output import Output
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: `sections` of the configuration and `inputs` enter its key; `run` gets it to name its shards by."""
+
+    name: str
+    version: int
+    sections: tuple[str, ...]
+    inputs: Callable[[Desk, Turn], dict[str, str]]
+    run: Callable[[Desk, Turn, str], Output]
+
+    def asked(self, desk: Desk, turn: Turn) -> dict[str, object]:
+        """What the key says was asked for."""
+        config = desk.config.model_dump(mode="json")
+        return {
+            "step": self.name,
+            "version": self.version,
+            "index": turn.index,
+            "config": {section: config[section] for section in self.sections},
+            "inputs": self.inputs(desk, turn),
+            "seed": desk.config.seed,
+        }
+
+    def key(self, desk: Desk, turn: Turn) -> str:
+        """The digest of what is asked for, known before it is run."""
+        return digest(self.asked(desk, turn))
+
+
+SEED = Step("seed", 2, ("model",), seed.inputs, seed.run)
+PROMPTS = Step("prompts", 1, ("prompts",), prompts.inputs, prompts.run)
+GENERATE = Step("generate", 1, ("generate", "engine"), generate.inputs, generate.run)
+JUDGE = Step("judge", 1, ("judge", "engine"), judge.inputs, judge.run)
+PAIR = Step("pair", 1, ("pair", "judge"), pair.inputs, pair.run)
+TRAIN = Step("train", 1, ("train",), train.inputs, train.run)
+MEASURE = Step("measure", 1, ("measure", "judge", "engine"), measure.inputs, measure.run)
+DECIDE = Step("decide", 1, ("guards",), decide.inputs, decide.run)
+GOLD = Step("gold", 1, ("gold", "engine"), gold.inputs, gold.run)
+
+
+def steps_of(index: int) -> tuple[Step, ...]:
+    """The steps of an iteration: number 0 is the seed policy, measured."""
+    if index == 0:
+        return (SEED, MEASURE, DECIDE)
+    return (PROMPTS, GENERATE, JUDGE, PAIR, TRAIN, MEASURE, DECIDE)
