@@ -127,7 +127,8 @@ def environment(threads: int) -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         "PYTHONUNBUFFERED": "1",
         "OMP_NUM_THREADS": str(threads),
-        "OMP_WAIT_POLICY": "passive",  # spinning threads starve each other where cores are shared
+        # As in the engine (loop/engine/vllm_engine.py): asleep at once, a round takes 11.9 s instead of 5.4 s.
+        "GOMP_SPINCOUNT": "20000",
         "MKL_NUM_THREADS": str(threads),
         "OPENBLAS_NUM_THREADS": "1",
         "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0],  # TRL refuses two
