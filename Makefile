@@ -37,7 +37,7 @@ demo: setup
 	$(BIN)/selfsame run self-rewarding --name demo-$$n
 
 test: setup
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: setup
 	$(BIN)/ruff check .

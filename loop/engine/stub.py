@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,8 @@ def _write(request: Write) -> Written:
         score = rng.choice(["0", "1", "2", "3", "4", "5", "5/5", "?"])
         text, words = f"right, short.\nScore: {score}", [0, 1]
     else:
-        words = [rng.randrange(len(WORDS)) for _ in range(rng.randint(2, 9))]
+        likely = [math.exp(logprob) for logprob in _word_logprobs(request.policy)[1:]]
+        words = rng.choices(range(len(WORDS)), likely, k=rng.randint(2, 9))
         text = " ".join(WORDS[n] for n in words)
     whole = (*(n + 1 for n in words), END)
     finished = len(whole) <= request.sampling.max_tokens
@@ -84,7 +86,15 @@ def _write(request: Write) -> Written:
 
 def _logprobs(policy: str, token_ids: Sequence[int]) -> tuple[float, ...]:
     """One a token, decided by the policy and the token alone."""
-    return tuple(-0.1 - _rng(policy, str(token)).random() for token in token_ids)
+    return tuple(_word_logprobs(policy)[token] for token in token_ids)
+
+
+@cache
+def _word_logprobs(policy: str) -> tuple[float, ...]:
+    """How likely the policy finds the end token and each word: a language model without a memory."""
+    tastes = [3 * _rng(policy, token).random() for token in range(len(WORDS) + 1)]
+    total = math.log(math.fsum(math.exp(taste) for taste in tastes))
+    return tuple(taste - total for taste in tastes)
 
 
 def _rng(*parts: str | int | tuple[Message, ...]) -> random.Random:
