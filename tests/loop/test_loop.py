@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from small import chain, quiet, run_small, small_config
 
+from constitutions.load import shipped
 from loop import drive
 from loop.progress import Event
-from runs.errors import ConfigError, DiskError, UsageError
+from runs.errors import ConfigError, DiskError, UsageError, WorkerError
 from runs.lineage import decision_of
 from runs.query import query
 from runs.store import Store
@@ -68,6 +69,40 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(finished: Store
         drive.carry_on(store, "r1", interrupt)
     assert drive.carry_on(store, "r1", quiet).kind == "done"
     assert [i.digest for i in chain(store)] == [i.digest for i in chain(finished)]
+
+
+def test_a_worker_that_fails_once_is_tried_again_and_one_that_goes_on_failing_is_an_error(
+    finished: Store, tmp_path: Path
+) -> None:
+    failures = iter(range(1))
+
+    def fail_once(event: Event) -> None:
+        if event.address == "r1@1/judge" and next(failures, None) is not None:
+            raise WorkerError("the engine ended")
+
+    def fail_always(event: Event) -> None:
+        if event.address == "r1@1/judge":
+            raise WorkerError("the engine ended")
+
+    once, always = Store(tmp_path / "once"), Store(tmp_path / "always")
+    for store in (once, always):
+        drive.begin(store, "r1", "test", small_config())
+    assert drive.carry_on(once, "r1", fail_once).kind == "done"
+    assert [i.digest for i in chain(once)] == [i.digest for i in chain(finished)]
+    with pytest.raises(WorkerError, match="the engine ended"):
+        drive.carry_on(always, "r1", fail_always)
+
+
+def test_a_run_refuses_to_go_on_with_a_file_that_has_changed(tmp_path: Path) -> None:
+    constitution = tmp_path / "mine.yaml"
+    constitution.write_text(shipped("microworld").read_text(encoding="utf-8"), encoding="utf-8")
+    store, outcome = run_small(tmp_path / "home", constitution=str(constitution), iterations="0")
+    assert outcome.kind == "done"
+    constitution.write_text(
+        constitution.read_text(encoding="utf-8").replace("judge this answer", "score this answer"), encoding="utf-8"
+    )
+    with pytest.raises(ConfigError, match="constitution is not what it was when r1 began"):
+        drive.carry_on(store, "r1", quiet)
 
 
 def test_a_finished_run_has_nothing_to_do_and_more_iterations_extend_it(tmp_path: Path) -> None:
