@@ -117,6 +117,7 @@ def _with_retries(store: Store, name: str, config: Config, exporter: Exporter, s
                 desk.limits = limits
                 return iterate.carry_on(desk, existing(store, name), closed=lambda _: exporter.poke())
         except WorkerError as error:
+            limits.check_disk()  # a full disk makes workers fail, and is the one to name
             if attempt == WORKER_ATTEMPTS:
                 raise
             say(Event("note", name, text=f"attempt {attempt} of {WORKER_ATTEMPTS} failed: {error}"))

@@ -30,6 +30,10 @@ class LimitWatch:
             raise LimitReached(f"limits.hours={self._limits.hours:g} is reached")
         if self._limits.tokens is not None and self.tokens >= self._limits.tokens:
             raise LimitReached(f"limits.tokens={self._limits.tokens} is reached ({self.tokens} generated)")
+        self.check_disk()
+
+    def check_disk(self) -> None:
+        """Returns if the disk has room. Raises DiskError."""
         free_gib = shutil.disk_usage(self._home).free / GIB
         if free_gib < self._limits.min_free_disk_gib:
             raise DiskError(

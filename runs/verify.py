@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from runs.canonical import TAG, digest, digest_file
+from runs.durable import read_checked
 from runs.errors import CorruptError, SelfsameError
 from runs.lineage import resolve
 from runs.records import Iteration, Run
@@ -64,6 +65,9 @@ class _Survey:
                 self._object(path)
         for folder in self.store.files("adapters"):
             self._copy(folder)
+        for path in self.store.files("control"):
+            if path.suffix == ".json":
+                self._read(path, partial(read_checked, path))
 
     def one(self, address: str) -> None:
         """What `address` needs."""

@@ -8,6 +8,7 @@ import pytest
 
 from runs.canonical import digest
 from runs.errors import UsageError
+from runs.mlflow_mark import Mark, mark_path, write_mark
 from runs.records import Iteration
 from runs.store import Store
 from runs.tables import to_parquet
@@ -44,6 +45,14 @@ def test_a_changed_byte_anywhere_is_named(copy: Store) -> None:
         for path in changed:
             path.write_bytes(good[path])
     assert verify(copy) == []
+
+
+def test_a_changed_byte_in_a_mark_of_what_was_sent_is_named(copy: Store) -> None:
+    write_mark(copy.home, "r1", Mark("sqlite:///somewhere.db", copy.runs()[0].iteration, "1", "2"))
+    assert verify(copy) == []
+    mark = mark_path(copy.home, "r1")
+    mark.write_bytes(mark.read_bytes().replace(b"somewhere", b"elsewhere"))
+    assert [problem.file for problem in verify(copy)] == [mark]
 
 
 def test_a_file_that_is_gone_or_cut_is_named_with_all_that_need_it(copy: Store) -> None:
