@@ -52,7 +52,7 @@ def carry_on(desk: Desk, run: Run, closed: Callable[[Run], None], steps: Steps =
         if past and (reason := halt_reason(desk, past[-1])):
             return Outcome("halted", f"{run.name}@{past[-1].index}: {reason}")
         if len(past) > desk.config.iterations:
-            return Outcome("done", f"{run.name} has its {desk.config.iterations} iterations")
+            return Outcome("done", f"{run.name} is at iteration {desk.config.iterations}, its last")
         try:
             run = advance(desk, run, past, steps)
         except LimitReached as limit:

@@ -39,6 +39,11 @@ def check_settings(config: Config) -> None:
             f"gold.enabled=true needs prompts of the microworld, and prompts.source={config.prompts.source}; "
             "set gold.enabled=false"
         )
+    if config.measure.anchors == "microworld" and config.prompts.source != "microworld":
+        raise ConfigError(
+            f"measure.anchors=microworld labels the microworld alone, and prompts.source={config.prompts.source}; "
+            "set measure.anchors=null, or name a file of pairs that people compared"
+        )
     if judge.method == "rubric" and judge.temperature == 0 and judge.replies > 1:
         raise ConfigError(
             f"judge.temperature=0 writes the same reply {judge.replies} times; set judge.replies=1 or raise it above 0"
