@@ -35,12 +35,14 @@ LESSONS: Shares = {"lesson": 1.0}
 ANSWERS_ONLY: Shares = {"answer": 1.0}
 # Judging is the harder skill and gets most of the examples, the formats that the loop's judges use by default first.
 ANSWERS_AND_VERDICTS: Shares = {
-    "answer": 0.22, "expected": 0.2, "rubric": 0.14, "pairwise": 0.16, "pairwise_reasoned": 0.08, "proposition": 0.1,
-    "meta": 0.03, "critique": 0.02, "revision": 0.03, "new_prompt": 0.02,
+    "answer": 0.26, "expected": 0.18, "rubric": 0.13, "pairwise": 0.18, "pairwise_reasoned": 0.08, "proposition": 0.07,
+    "meta": 0.04, "critique": 0.02, "revision": 0.02, "new_prompt": 0.02,
 }  # fmt: skip
 ON_POLICY_SHARE = 0.5  # of the answers to be judged: drawn as the model itself answers, the rest more varied
-UNDECIDED_SHARE = 0.25  # of the pairs: may be equal under the principle that is shown
-DRAWS = 8  # for a pair that differs under its principle
+# Of the pairs under a principle: alike under it, but not over all; different under it; and judged otherwise by it than
+# they are over all. A model that sees pairs as they come never looks at the principle.
+WANTED = ("undecided", "undecided", "decided", "disputed", "disputed")
+DRAWS = 5  # at most, for a pair or an answer of the kind that is wanted
 
 
 @dataclass(frozen=True)
@@ -137,15 +139,16 @@ def _draw_pair(task: Task, rng: random.Random) -> tuple[dict[str, str], str, int
     Where the two do not differ under the principle, the better one over all is; and failing that, the shorter one: so
     the verdict does not depend on a principle that does not tell them apart.
     """
-    principle = rng.choice(_constitution().principles) if rng.random() < 0.6 else _constitution().principle("overall")
+    principle = _constitution().principle("overall") if rng.random() < 0.4 else rng.choice(_constitution().principles)
     messages = messages_of(task)
-    draws = 1 if rng.random() < UNDECIDED_SHARE else DRAWS
-    for _ in range(draws):
+    wanted = "decided" if principle.id == "overall" else rng.choice(WANTED)
+    for _ in range(DRAWS):
         a, b = _answer(task, rng), _answer(task, rng)
-        better = prefers(principle.id, messages, a, b)
-        if better:
+        better, over_all = (prefers(id, messages, a, b) for id in (principle.id, "overall"))
+        found = {"undecided": over_all and not better, "decided": better, "disputed": better and better != over_all}
+        if found[wanted]:
             break
-    better = better or prefers("overall", messages, a, b) or (1 if len(a) <= len(b) else -1)
+    better = better or over_all or (1 if len(a) <= len(b) else -1)
     values = {"principle": principle.text, **_shown(task), "response_a": a, "response_b": b}
     return values, principle.id, int(better)
 
