@@ -165,8 +165,8 @@ def train(model: LlamaForCausalLM, recipe: Recipe, tokenizer: PreTrainedTokenize
 def _optimizers(model: LlamaForCausalLM, learning_rate: float) -> list[torch.optim.Optimizer]:
     """Muon for the matrices within the layers, AdamW for the embeddings and the norms.
 
-    Muon (Jordan et al. 2024) takes about half the steps here; its steps are scaled to be as large as AdamW's (Liu et
-    al. 2025, arXiv 2502.16982), so that one learning rate serves both.
+    Muon (Jordan et al. 2024) seemed to learn in fewer steps; they are scaled to be as large as AdamW's (Liu et al.
+    2025, arXiv 2502.16982), so that one learning rate serves both.
     """
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
     others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
