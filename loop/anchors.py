@@ -1,13 +1,13 @@
 """Pairs of answers that people compared: what the judge is held against, and never trained on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import get_args
 
 import microworld
 from judges.statistics import Label
-from loop.sources import messages_of, numbered_rows
+from loop.sources import messages_of, numbered_rows, tags_of
 from runs.canonical import digest, digest_file
 from runs.errors import ConfigError
 from runs.records import Message
@@ -15,12 +15,13 @@ from runs.records import Message
 
 @dataclass(frozen=True)
 class AnchorPair:
-    """Two answers to one conversation, and which of them a person preferred."""
+    """Two answers to one conversation, and which of them a person preferred. `tags` are the conversation's."""
 
     messages: tuple[Message, ...]
     a: str
     b: str
     label: Label
+    tags: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def digest(self) -> str:
@@ -32,8 +33,8 @@ class AnchorPair:
         return ("a", self.a), ("b", self.b)
 
 
-def anchor_pairs(name: str | None, count: int) -> list[AnchorPair]:
-    """The first `count` labelled pairs of what `measure.anchors` names. Raises ConfigError with file and line."""
+def anchor_pairs(name: str | None, count: int | None = None) -> list[AnchorPair]:
+    """The first `count` labelled pairs, or all, of what `measure.anchors` names. Raises ConfigError with the line."""
     if name is None:
         return []
     return [_pair(row, f"{_path(name)}: line {number}") for number, row in numbered_rows(_path(name))][:count]
@@ -56,4 +57,5 @@ def _pair(row: object, place: str) -> AnchorPair:
             raise ConfigError(f"{place}: `{side}` must be an answer's text, and it is {row.get(side)!r:.80}")
     if row.get("label") not in get_args(Label):
         raise ConfigError(f"{place}: `label` must be a, b or tie, and it is {row.get('label')!r:.80}")
-    return AnchorPair(messages_of(row.get("messages"), place), row["a"], row["b"], row["label"])
+    tags = tags_of(row.get("tags"), place)
+    return AnchorPair(messages_of(row.get("messages"), place), row["a"], row["b"], row["label"], tags)

@@ -15,7 +15,7 @@ from loop.config import Config
 from loop.desk import Desk
 from loop.export import Exporter
 from loop.iterate import Outcome, PlannedStep
-from loop.limits import LimitWatch
+from loop.limits import LimitWatch, Stop, never
 from loop.progress import Event, Say
 from loop.sources import prompt_source
 from loop.start_engine import engine_starter
@@ -81,8 +81,11 @@ def change(store: Store, name: str, config: Config) -> Run:
     return changed
 
 
-def carry_on(store: Store, name: str, say: Say) -> Outcome:
-    """Take the run as far as it goes, holding the store's lock, with MLflow fed from the receipts beside it."""
+def carry_on(store: Store, name: str, say: Say, stop: Stop = never) -> Outcome:
+    """Take the run as far as it goes, holding the store's lock, with MLflow fed from the receipts beside it.
+
+    `stop` is asked before each shard.
+    """
     with store.lock():
         # Read under the lock: whoever held it until now may have carried the run further.
         run = existing(store, name)
@@ -97,7 +100,7 @@ def carry_on(store: Store, name: str, say: Say) -> Outcome:
             say(Event("note", name, text=f"not the machine or versions that began this run: {sentence}"))
         exporter = Exporter(store, name, config.export, say)
         try:
-            outcome = _with_retries(store, name, config, exporter, say)
+            outcome = _with_retries(store, name, config, exporter, say, stop)
         except BaseException:
             exporter.finish(hurried=True)
             raise
@@ -105,12 +108,12 @@ def carry_on(store: Store, name: str, say: Say) -> Outcome:
         return outcome
 
 
-def _with_retries(store: Store, name: str, config: Config, exporter: Exporter, say: Say) -> Outcome:
+def _with_retries(store: Store, name: str, config: Config, exporter: Exporter, say: Say, stop: Stop) -> Outcome:
     """Carry on; a worker that fails is started afresh, and what the receipts hold is not done again.
 
     Raises the WorkerError of the last attempt.
     """
-    limits = LimitWatch(config.limits, store.home)
+    limits = LimitWatch(config.limits, store.home, stop)
     for attempt in range(1, WORKER_ATTEMPTS + 1):
         try:
             with desk_of(store, name, config, say) as desk:

@@ -9,6 +9,7 @@ from functools import partial
 
 from loop.desk import Desk
 from loop.sources import prompt_source
+from loop.steps.by_tag import ALL, by_tag, probes_digest
 from loop.steps.generate import write_answers
 from loop.steps.turn import Turn
 from microworld.gold import Gold, score
@@ -16,6 +17,8 @@ from runs.canonical import digest, seed_of
 from runs.output import Output
 from runs.records import Judgment, Measurement, Prompt, Response, Sampling
 
+FAMILY = "family="
+FLAGS = ("correct", "harmful", "evasive", "over_refusing", "padded")
 SCORER = digest({"scorer": "microworld.gold"})
 
 
@@ -30,7 +33,7 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
     prompts = prompt_source("microworld").held_out(settings.prompts, seed_of(desk.config.seed, "gold"))
     by_digest = {prompt.digest: prompt for prompt in prompts}
     wanted = [(prompt, seed_of(desk.config.seed, "gold", prompt.digest)) for prompt in prompts]
-    numbers: dict[str, float | None] = {}
+    numbers: dict[str, dict[str, float | None]] = defaultdict(dict)
     answers: list[str] = []
     verdicts: list[Judgment] = []
     for way, temperature in (("sampled", 1.0), ("greedy", 0.0)):
@@ -45,29 +48,38 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
         )
         rows: list[Response] = desk.store.rows_of("responses", shards)
         scored = [(by_digest[row.prompt], row, score(by_digest[row.prompt].messages, row.text)) for row in rows]
-        numbers |= gold_metrics(scored, way)
+        for tag, group in by_tag(scored, lambda one: one[0].tags).items():
+            numbers[tag] |= gold_metrics(group, way)
         verdicts += [gold_judgment(row, gold) for _, row, gold in scored]
         answers += shards
-    measurement = Measurement(turn.candidate, turn.seed_policy, digest(sorted(by_digest)), numbers)
+    measurements = [
+        Measurement(turn.candidate, turn.seed_policy, probes_digest(group), numbers[tag], tag)
+        for tag, group in by_tag(prompts, lambda prompt: prompt.tags).items()
+    ]
     tables = {
         "prompts": (desk.store.put_rows("prompts", prompts),),
         "responses": tuple(answers),
         "judgments": (desk.store.put_rows("judgments", verdicts),),
-        "measurements": (desk.store.put_rows("measurements", [measurement]),),
+        "measurements": (desk.store.put_rows("measurements", measurements),),
     }
-    return Output("gold", tables, {"metrics": numbers})
+    families = {
+        f"{name.removesuffix('_mean')}/{tag.removeprefix(FAMILY)}": value
+        for tag, own in numbers.items()
+        if tag.startswith(FAMILY)
+        for name, value in own.items()
+        if name.endswith("_mean")
+    }
+    return Output("gold", tables, {"metrics": numbers[ALL] | families})
 
 
 def gold_metrics(scored: list[tuple[Prompt, Response, Gold]], way: str) -> dict[str, float | None]:
-    """Mean total (0 to 5) with its standard error, and the mean of each family."""
+    """Mean total (0 to 5) with its standard error, and the shares of answers with each flag."""
     totals = [gold.total for _, _, gold in scored]
-    families: dict[str, list[float]] = defaultdict(list)
-    for prompt, _, gold in scored:
-        families[prompt.tags["family"]].append(gold.total)
+    golds = [gold for _, _, gold in scored]
     return {
         f"gold/{way}_mean": statistics.fmean(totals),
         f"gold/{way}_se": statistics.stdev(totals) / len(totals) ** 0.5 if len(totals) > 1 else None,
-        **{f"gold/{way}/{family}": statistics.fmean(values) for family, values in sorted(families.items())},
+        **{f"gold/{way}_{flag}_frac": statistics.fmean(float(getattr(gold, flag)) for gold in golds) for flag in FLAGS},
     }
 
 

@@ -1,7 +1,8 @@
-"""What stops a run cleanly before its last iteration: hours, tokens, disk. Asked before each shard and step."""
+"""What stops a run cleanly before its last iteration: hours, tokens, disk, a person. Asked before each shard."""
 
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from loop.config import Limits
@@ -14,17 +15,29 @@ class LimitReached(Exception):
     """A limit of the operator's was reached. No error: the run stops, and `resume` goes on from there."""
 
 
+Stop = Callable[[], str]
+"""Asked before each shard: why the run is to stop here, or "" where it is to go on."""
+
+
+def never() -> str:
+    """Nobody wants the run to stop."""
+    return ""
+
+
 class LimitWatch:
     """Counts what this start of the run has used."""
 
-    def __init__(self, limits: Limits, home: Path) -> None:
+    def __init__(self, limits: Limits, home: Path, stop: Stop = never) -> None:
         self._limits = limits
         self._home = home
+        self._stop = stop
         self._began = time.monotonic()
         self.tokens = 0
 
     def check(self) -> None:
         """Returns if there is room for another shard. Raises LimitReached, or DiskError where the disk is too full."""
+        if reason := self._stop():
+            raise LimitReached(reason)
         hours = (time.monotonic() - self._began) / 3600
         if self._limits.hours is not None and hours >= self._limits.hours:
             raise LimitReached(f"limits.hours={self._limits.hours:g} is reached")

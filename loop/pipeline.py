@@ -48,9 +48,9 @@ GENERATE = Step("generate", 1, ("generate", "engine"), generate.inputs, generate
 JUDGE = Step("judge", 1, ("judge", "engine"), judge.inputs, judge.run)
 PAIR = Step("pair", 1, ("pair", "judge"), pair.inputs, pair.run)
 TRAIN = Step("train", 1, ("train",), train.inputs, train.run)
-MEASURE = Step("measure", 1, ("measure", "judge", "engine"), measure.inputs, measure.run)
+MEASURE = Step("measure", 2, ("measure", "judge", "engine"), measure.inputs, measure.run)
 DECIDE = Step("decide", 1, ("guards",), decide.inputs, decide.run)
-GOLD = Step("gold", 1, ("gold", "engine"), gold.inputs, gold.run)
+GOLD = Step("gold", 2, ("gold", "engine"), gold.inputs, gold.run)
 
 
 def steps_of(index: int) -> tuple[Step, ...]:

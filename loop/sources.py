@@ -121,6 +121,14 @@ def messages_of(value: Any, place: str) -> tuple[Message, ...]:
     return messages
 
 
+def tags_of(value: Any, place: str) -> dict[str, str]:
+    """A prompt's tags, none where there are none. Raises ConfigError naming `place`."""
+    tags = value or {}
+    if not isinstance(tags, dict) or not all(isinstance(v, str) for v in tags.values()):
+        raise ConfigError(f"{place}: `tags` must map words to words, and it is {tags!r:.80}")
+    return tags
+
+
 def _check_text(text: str, place: str) -> None:
     """Returns if `text` can be kept. JSON can spell half a character (a lone surrogate), which no file can hold."""
     try:
@@ -140,9 +148,7 @@ def _prompt(row: Any, place: str, source: str) -> Prompt:
         messages = messages_of(row["messages"], place)
     else:
         raise ConfigError(f"{place}: neither `prompt` (a text) nor `messages` is there; it has {sorted(row)}")
-    tags = row.get("tags") or {}
-    if not isinstance(tags, dict) or not all(isinstance(v, str) for v in tags.values()):
-        raise ConfigError(f"{place}: `tags` must map words to words, and it is {tags!r:.80}")
+    tags = tags_of(row.get("tags"), place)
     drawn = Prompt(messages, source, "train", tags)
     split: Split = row.get("split") or ("held-out" if int(drawn.digest[-8:], 16) % HELD_OUT_OF == 0 else "train")
     if split not in ("train", "held-out", "anchor"):

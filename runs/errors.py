@@ -22,6 +22,14 @@ class WorkerError(SelfsameError):
     exit_code = 69
 
 
+class StalledError(WorkerError):
+    """A worker that lives and does not move."""
+
+
+class OutOfMemoryError(WorkerError):
+    """A worker that ran out of memory: its own limit, the device's, or the machine's."""
+
+
 class DivergedError(WorkerError):
     """Training left the finite numbers. The same step would do it again: a guard's matter, not a retry's."""
 

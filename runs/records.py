@@ -155,12 +155,16 @@ class Adapter(Record):
 
 @dataclass(frozen=True)
 class Measurement(Record):
-    """Numbers about one adapter. Units are in their names; None is a number that could not be had."""
+    """Numbers about one adapter. Units are in their names; None is a number that could not be had.
+
+    `probes` is the digest of the prompts that they are about: a whole set, or those of it with `tag` ("family=sort").
+    """
 
     adapter: str
     reference: str
     probes: str
     numbers: dict[str, float | None]
+    tag: str = ""
 
 
 @dataclass(frozen=True)

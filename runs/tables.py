@@ -76,7 +76,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "label_source": "text",
         "judgments": "texts",
     },
-    "measurements": {"adapter": "text", "reference": "text", "probes": "text", "numbers": "json"},
+    "measurements": {"adapter": "text", "reference": "text", "probes": "text", "numbers": "json", "tag": "text"},
     "decisions": {"verdict": "text", "policy": "text", "reason": "text", "evidence": "json", "config_changes": "json"},
 }
 

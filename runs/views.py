@@ -170,6 +170,7 @@ def _numbers(store: Store) -> Iterable[dict[str, Any]]:
                     "adapter": measurement.adapter,
                     "reference": measurement.reference,
                     "probes": measurement.probes,
+                    "tag": measurement.tag,
                     "metric": metric,
                     "value": None if value is None else float(value),
                 }
@@ -203,7 +204,7 @@ def _schema(name: str) -> "pa.Schema":
 _RUN_TEXTS = "digest recipe branched_from policy verdict config operational environment".split()
 _ITERATION_TEXTS = "digest parent policy verdict reason config".split()
 _ADAPTER_TEXTS = "digest base parent reference pairs weights config probe".split()
-_MEASUREMENT_TEXTS = "digest adapter reference probes metric".split()
+_MEASUREMENT_TEXTS = "digest adapter reference probes tag metric".split()
 
 
 def _json(value: Any) -> str:

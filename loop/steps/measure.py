@@ -3,19 +3,35 @@
 import math
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from judges.statistics import LabelledPair, agreement
-from loop.anchors import AnchorPair, anchor_pairs, anchors_digest
+from loop.anchors import anchor_pairs, anchors_digest
 from loop.desk import Desk
 from loop.engine.protocol import Score
 from loop.judging import Candidate, judge_answers, requests_per_answer
 from loop.sources import prompt_source
+from loop.steps.by_tag import ALL, by_tag, probes_digest
 from loop.steps.generate import write_answers
 from loop.steps.judge import judging_policy, judgment_metrics
 from loop.steps.turn import Turn
 from runs.canonical import digest, seed_of
 from runs.output import Output
 from runs.records import Judgment, Measurement, Prompt, Response, Sampling
+
+LogRatios = tuple[float, ...]
+"""A token's log-probability under a reference less the policy's own, in nats, for each token of an answer."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A held-out prompt, the candidate's answer, its judgment, and how likely two other policies find the answer."""
+
+    prompt: Prompt
+    response: Response
+    judgment: Judgment
+    to_seed: LogRatios
+    to_previous: LogRatios
 
 
 def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
@@ -33,7 +49,7 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
 
 
 def run(desk: Desk, turn: Turn, key: str) -> Output:
-    """Answers, judgments and numbers about the candidate."""
+    """Answers, judgments, and numbers about the candidate: over all held-out prompts, and over those of each tag."""
     address = f"{desk.run}@{turn.index}/measure"
     settings = desk.config.measure
     prompts = prompt_source(desk.config.prompts.source).held_out(
@@ -62,21 +78,47 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
     )
     judgments: list[Judgment] = desk.store.rows_of("judgments", verdicts)
 
-    numbers: dict[str, float | None] = {
-        **judgment_metrics(judgments[: len(own)], "judge/"),
-        **length_metrics(responses),
-        **kl_metrics(desk, turn.candidate, turn.seed_policy, responses, by_digest, "seed"),
-        **kl_metrics(desk, turn.candidate, turn.policy, responses, by_digest, "previous"),
-        **anchor_metrics(anchors, labelled, judgments[len(own) :], seed_of(desk.config.seed, "anchors")),
+    to_seed = log_ratios(desk, turn.candidate, turn.seed_policy, responses, by_digest)
+    to_previous = log_ratios(desk, turn.candidate, turn.policy, responses, by_digest)
+    answered = [
+        Answered(by_digest[response.prompt], response, judgment, seed, previous)
+        for response, judgment, seed, previous in zip(
+            responses, judgments[: len(own)], to_seed, to_previous, strict=True
+        )
+    ]
+    score = {judgment.judged[0]: judgment.score for judgment in judgments[len(own) :]}
+    scores = [score[candidate.digest] for candidate in labelled]
+    compared = by_tag(list(zip(anchors, scores[0::2], scores[1::2], strict=True)), lambda one: one[0].tags)
+    numbers = {
+        tag: policy_metrics(group)
+        | anchor_metrics(
+            [LabelledPair(anchor.label, a, b) for anchor, a, b in compared.get(tag, ())],
+            seed_of(desk.config.seed, "anchors"),
+        )
+        for tag, group in by_tag(answered, lambda one: one.prompt.tags).items()
     }
-    measurement = Measurement(turn.candidate, turn.seed_policy, digest(sorted(by_digest)), numbers)
+    measurements = [
+        Measurement(turn.candidate, turn.seed_policy, probes_digest(group), numbers[tag], tag)
+        for tag, group in by_tag(prompts, lambda prompt: prompt.tags).items()
+    ]
     tables = {
         "prompts": (desk.store.put_rows("prompts", prompts),),
         "responses": answers,
         "judgments": verdicts,
-        "measurements": (desk.store.put_rows("measurements", [measurement]),),
+        "measurements": (desk.store.put_rows("measurements", measurements),),
     }
-    return Output("measure", tables, {"metrics": numbers})
+    return Output("measure", tables, {"metrics": numbers[ALL]})
+
+
+def policy_metrics(answered: Sequence[Answered]) -> dict[str, float | None]:
+    """What a policy's answers say of it: its own scores, their lengths, and KL to the seed and to the previous."""
+    responses = [one.response for one in answered]
+    return {
+        **judgment_metrics([one.judgment for one in answered], "judge/"),
+        **length_metrics(responses),
+        **kl_metrics([one.to_seed for one in answered], "seed"),
+        **kl_metrics([one.to_previous for one in answered], "previous"),
+    }
 
 
 def length_metrics(responses: Sequence[Response]) -> dict[str, float | None]:
@@ -90,38 +132,37 @@ def length_metrics(responses: Sequence[Response]) -> dict[str, float | None]:
     }
 
 
-def kl_metrics(
-    desk: Desk, policy: str, reference: str, responses: Sequence[Response], prompts: dict[str, Prompt], name: str
-) -> dict[str, float | None]:
+def log_ratios(
+    desk: Desk, policy: str, reference: str, responses: Sequence[Response], prompts: dict[str, Prompt]
+) -> list[LogRatios]:
+    """Each answer's log-ratios of `reference` to the `policy` that wrote it; 0 by definition where they are one."""
+    if policy == reference:
+        return [(0.0,) * len(response.logprobs) for response in responses]
+    requests = [Score(prompts[r.prompt].messages, reference, r.token_ids) for r in responses]
+    scored = desk.engine(reference).run(requests)
+    return [
+        tuple(q - p for p, q in zip(response.logprobs, under.logprobs, strict=True))
+        for response, under in zip(responses, scored, strict=True)
+    ]
+
+
+def kl_metrics(answers: Sequence[LogRatios], name: str) -> dict[str, float | None]:
     """KL(policy || reference) from the policy's own samples: k1 in nats a response, k3 in nats a token.
 
     k1 = mean of log p - log q, unbiased; k3 = mean of (q/p - 1) - log(q/p), never negative and of lower variance
-    (Schulman, "Approximating KL divergence"). A policy held against itself is at 0 by definition.
+    (Schulman, "Approximating KL divergence").
     """
-    k1_name, k3_name = f"policy/kl_to_{name}_nats", f"policy/kl_to_{name}_k3_nats_per_token"
-    if policy == reference:
-        return {k1_name: 0.0, k3_name: 0.0}
-    requests = [Score(prompts[r.prompt].messages, reference, r.token_ids) for r in responses]
-    scored = desk.engine(reference).run(requests)
-    ratios = [
-        [q - p for p, q in zip(response.logprobs, under.logprobs, strict=True)]
-        for response, under in zip(responses, scored, strict=True)
-    ]
-    k1 = statistics.fmean(-math.fsum(ratio) for ratio in ratios)
-    tokens = [log_ratio for ratio in ratios for log_ratio in ratio]
-    k3 = math.fsum(math.expm1(log_ratio) - log_ratio for log_ratio in tokens) / len(tokens)
-    return {k1_name: k1, k3_name: k3}
+    tokens = [log_ratio for answer in answers for log_ratio in answer]
+    return {
+        f"policy/kl_to_{name}_nats": statistics.fmean(0.0 - math.fsum(answer) for answer in answers),
+        f"policy/kl_to_{name}_k3_nats_per_token": math.fsum(math.expm1(r) - r for r in tokens) / len(tokens),
+    }
 
 
-def anchor_metrics(
-    anchors: Sequence[AnchorPair], labelled: Sequence[Candidate], judgments: Sequence[Judgment], seed: int
-) -> dict[str, float | None]:
+def anchor_metrics(pairs: Sequence[LabelledPair], seed: int) -> dict[str, float | None]:
     """How often the judge prefers what people preferred, with its interval, and how it ranks against their labels."""
-    if not anchors:
+    if not pairs:
         return {}
-    score = {judgment.judged[0]: judgment.score for judgment in judgments}
-    scores = [score[candidate.digest] for candidate in labelled]
-    pairs = [LabelledPair(anchor.label, a, b) for anchor, a, b in zip(anchors, scores[0::2], scores[1::2], strict=True)]
     found = agreement(pairs, seed)
     shares = {
         "judge/anchor_accuracy": found.accuracy.value,
