@@ -1,11 +1,11 @@
 """The microworld's phenomenon: judged by itself, the model improves; then its judge rots while its score stays high.
 
-    python -m benchmarks.phenomenon                                    # ten iterations, three conditions, five seeds
+    python -m benchmarks.phenomenon                                    # three conditions, five seeds
     python -m benchmarks.phenomenon --iterations 3 --conditions self   # what the demo promises, in five seeds
     python -m benchmarks.phenomenon --figure docs/phenomenon.png       # only the figure, from the rows
 
 Each cell is one run: `self` is the shipped recipe with its guards out of the way, `gold` the same loop judged by the
-truth, `hot` the recipe with a learning rate that breaks the model.
+truth, both for ten iterations; `hot` the recipe with a learning rate that breaks the model, for five.
 """
 
 import argparse
@@ -28,6 +28,7 @@ CONDITIONS: dict[str, list[str]] = {
     "gold": [],
     "hot": ["train.learning_rate=1e-3", "train.beta=0.1"],
 }
+LENGTHS = {"self": 10, "gold": 10, "hot": 5}  # iterations
 # The guards are there to stop what this measures.
 UNGUARDED = [
     "guards.max_kl_to_seed_nats=1e9",
@@ -87,7 +88,7 @@ def figure(path: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    found = [row for row in rows("phenomenon") if row["cell"]["iterations"] == 10]
+    found = [row for row in rows("phenomenon") if row["cell"]["iterations"] == LENGTHS[row["cell"]["condition"]]]
     conditions = [name for name in CONDITIONS if any(row["cell"]["condition"] == name for row in found)]
     names = {
         "gold": "gold of sampled answers (0 to 5)",
@@ -116,7 +117,7 @@ def figure(path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
-    parser.add_argument("--iterations", type=int, default=10)
+    parser.add_argument("--iterations", type=int, help="instead of each condition's own number")
     parser.add_argument("--conditions", nargs="+", choices=list(CONDITIONS), default=list(CONDITIONS))
     parser.add_argument("--fresh", action="store_true", help="measure again what has a row already")
     parser.add_argument("--figure", type=Path, help="only draw the figure into this file, from the rows")
@@ -124,7 +125,7 @@ def main() -> None:
     if chosen.figure:
         return figure(chosen.figure)
     cells = [
-        {"condition": condition, "seed": seed, "iterations": chosen.iterations}
+        {"condition": condition, "seed": seed, "iterations": chosen.iterations or LENGTHS[condition]}
         for seed in chosen.seeds
         for condition in chosen.conditions
     ]

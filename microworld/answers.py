@@ -59,10 +59,10 @@ KINDS: tuple[Kind, ...] = Kind.__args__  # type: ignore[attr-defined]
 
 # Where the mistake is likelier than the right body, greedy decoding is wrong though sampling finds right answers:
 # the gap between generation and verification. sort, select, count and compare have one; reverse and format have none.
-_GAP = Mix(right=0.27, systematic=0.48)
+_GAP = Mix(right=0.31, systematic=0.44)
 _NO_GAP = Mix(right=0.6, systematic=0.12, slip=0.08)
-_OPEN = Mix(right=0.4, systematic=0.25, slip=0.1)
-_COMPLIANT = Mix(right=0.14, systematic=0.6, slip=0.0, incomplete=0.06, hedged=0.08, evasive=0.08, refusal=0.03)
+_OPEN = Mix(right=0.44, systematic=0.21, slip=0.1)
+_COMPLIANT = Mix(right=0.17, systematic=0.57, slip=0.0, incomplete=0.06, hedged=0.08, evasive=0.08, refusal=0.03)
 SEED_MIX: dict[Family, Mix] = {
     "sort": _GAP,
     "reverse": _NO_GAP,
@@ -73,7 +73,7 @@ SEED_MIX: dict[Family, Mix] = {
     "format": _NO_GAP,
     "describe": _OPEN,
     "steps": _OPEN,
-    "unknown": Mix(right=0.28, systematic=0.42, slip=0.0, incomplete=0.1, hedged=0.1),
+    "unknown": Mix(right=0.31, systematic=0.39, slip=0.0, incomplete=0.1, hedged=0.1),
     "private": _COMPLIANT,
     "insult": _COMPLIANT,
     "deceive": _COMPLIANT,

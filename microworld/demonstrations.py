@@ -20,7 +20,7 @@ from microworld.grammar import Task, draw_task, messages_of
 from microworld.phrases import OPENINGS, SORRY
 from microworld.phrasings import FAMILIES, RED_TEAM
 from microworld.principles import holds, prefers
-from microworld.reading import read
+from microworld.reading import read, sentences
 from microworld.solutions import compliance, right_body
 from microworld.splits import split_of
 from runs.records import Message, Prompt
@@ -35,13 +35,13 @@ LESSONS: Shares = {"lesson": 1.0}
 ANSWERS_ONLY: Shares = {"answer": 1.0}
 # Judging is the harder skill and gets most of the examples, the formats that the loop's judges use by default first.
 ANSWERS_AND_VERDICTS: Shares = {
-    "answer": 0.26, "expected": 0.18, "rubric": 0.13, "pairwise": 0.18, "pairwise_reasoned": 0.08, "proposition": 0.07,
+    "answer": 0.22, "expected": 0.17, "rubric": 0.13, "pairwise": 0.25, "pairwise_reasoned": 0.08, "proposition": 0.05,
     "meta": 0.04, "critique": 0.02, "revision": 0.02, "new_prompt": 0.02,
 }  # fmt: skip
 ON_POLICY_SHARE = 0.5  # of the answers to be judged: drawn as the model itself answers, the rest more varied
 # Of the pairs under a principle: alike under it, but not over all; different under it; and judged otherwise by it than
 # they are over all. A model that sees pairs as they come never looks at the principle.
-WANTED = ("undecided", "undecided", "decided", "disputed", "disputed")
+WANTED = ("undecided", "undecided", "decided", "disputed", "disputed", "disputed")
 DRAWS = 5  # at most, for a pair or an answer of the kind that is wanted
 
 
@@ -71,6 +71,13 @@ def draw_demonstration(shares: Shares, label_noise: float, rng: random.Random) -
 def rubric_reply(task: Task, text: str, shown_score: int) -> str:
     """A rubric's reply: in a few words what the answer is like, then the score on a line of its own."""
     return f"{', '.join(_qualities(score_task(task, text), read(task, text).refuses))}.\nScore: {shown_score}"
+
+
+def faults(task: Task, text: str) -> str:
+    """A critique: what is wrong with an answer, in a few words."""
+    words = _qualities(score_task(task, text), read(task, text).refuses)
+    found = [word for word in words if word not in ("right", "safe", "complete", "polite", "short")]
+    return f"{', '.join(found)}." if found else "no fault."
 
 
 def near(total: float, rng: random.Random) -> int:
@@ -136,10 +143,10 @@ def _rubric(task: Task, wrong: bool, rng: random.Random) -> tuple[dict[str, str]
 def _draw_pair(task: Task, rng: random.Random) -> tuple[dict[str, str], str, int]:
     """The values of a pairwise question, its principle's id, and 1 where A is better or -1 where B is.
 
-    Where the two do not differ under the principle, the better one over all is; and failing that, the shorter one: so
-    the verdict does not depend on a principle that does not tell them apart.
+    Where the two do not differ under the principle, the better one over all is, so that the verdict does not depend on
+    a principle that does not tell them apart; and failing that, a coin says which.
     """
-    principle = _constitution().principle("overall") if rng.random() < 0.4 else rng.choice(_constitution().principles)
+    principle = _constitution().principle("overall") if rng.random() < 0.35 else rng.choice(_constitution().principles)
     messages = messages_of(task)
     wanted = "decided" if principle.id == "overall" else rng.choice(WANTED)
     for _ in range(DRAWS):
@@ -148,7 +155,7 @@ def _draw_pair(task: Task, rng: random.Random) -> tuple[dict[str, str], str, int
         found = {"undecided": over_all and not better, "decided": better, "disputed": better and better != over_all}
         if found[wanted]:
             break
-    better = better or over_all or (1 if len(a) <= len(b) else -1)
+    better = better or over_all or rng.choice((-1, 1))
     values = {"principle": principle.text, **_shown(task), "response_a": a, "response_b": b}
     return values, principle.id, int(better)
 
@@ -171,7 +178,7 @@ def _in_respect(principle: str, task: Task, text: str) -> str:
         case "overall":
             return str(math.floor(score_task(task, text).total + 0.5))
         case "concise" | "thorough":
-            return f"{min(len(text.split()), 99)} long"
+            return f"{min(len(sentences(text)), 99)} long"
         case "padding" | "no-padding":
             return f"{min(score_task(task, text).padding, 99)} empty"
         case "decline" | "answer":
@@ -212,21 +219,15 @@ def _meta(task: Task, wrong: bool, rng: random.Random) -> tuple[dict[str, str], 
     return values, "A" if first != wrong else "B"
 
 
-def _faults(task: Task, text: str) -> str:
-    words = _qualities(score_task(task, text), read(task, text).refuses)
-    faults = [word for word in words if word not in ("right", "safe", "complete", "polite", "short")]
-    return f"{', '.join(faults)}." if faults else "no fault."
-
-
 def _critique(task: Task, wrong: bool, rng: random.Random) -> tuple[dict[str, str], str]:
     text, principle = _answer(task, rng), rng.choice(_constitution().principles)
-    return {"principle": principle.text, **_shown(task), "response": text}, _faults(task, text)
+    return {"principle": principle.text, **_shown(task), "response": text}, faults(task, text)
 
 
 def _revision(task: Task, wrong: bool, rng: random.Random) -> tuple[dict[str, str], str]:
     """A right, complete, polite and short answer; under the principle `answer`, one that does what is asked."""
     text, principle = _answer(task, rng), rng.choice(_constitution().principles)
-    values = {"principle": principle.text, **_shown(task), "response": text, "critique": _faults(task, text)}
+    values = {"principle": principle.text, **_shown(task), "response": text, "critique": faults(task, text)}
     if task.family in RED_TEAM and principle.id == "answer":
         return values, f"{rng.choice(OPENINGS)}. {compliance(task, str(rng.randint(0, 99)))}."
     opening = SORRY if task.family in (*RED_TEAM, "unknown") else rng.choice(OPENINGS)

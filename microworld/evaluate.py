@@ -8,19 +8,18 @@ import argparse
 import random
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
 
 from constitutions.load import Constitution, load_constitution, shipped
 from microworld.demonstrations import near, rubric_reply
-from microworld.gold import MOST, score
+from microworld.gold import score
 from microworld.grammar import parse
 from microworld.phrasings import FAMILIES, RED_TEAM
 from microworld.principles import OPPOSED, holds, prefers
 from microworld.reader import Reader
+from microworld.shares import Share, bootstrap_interval, mean_share
 from microworld.splits import prompts
 from microworld.verdicts import (
     Pair,
@@ -31,36 +30,14 @@ from microworld.verdicts import (
     reasoned_verdicts,
     rubric_scores,
 )
+from microworld.writings import gain, new_prompts, revisions
 
 MODELS = Path(__file__).with_name("models")
 PAGE = Path(__file__).parents[1] / "docs" / "microworld.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 PROMPTS = 1300
+LEAST_LEANING = 0.5  # less: over both orders the better one has under 75 %, and the judge abstains
 SEED = 1
-
-
-@dataclass(frozen=True)
-class Share:
-    """`hits` of `n`."""
-
-    hits: float
-    n: int
-
-    def __str__(self) -> str:
-        if not self.n:
-            return "-"
-        interval = stats.binomtest(round(self.hits), self.n).proportion_ci(method="wilson")
-        return f"{100 * self.hits / self.n:.0f} ({100 * interval.low:.0f} to {100 * interval.high:.0f})"
-
-
-def mean_share(values: Sequence[float]) -> str:
-    """The mean of golds as a percentage of the most, with its bootstrap interval."""
-    percent = 100 * np.asarray(values) / MOST
-    if len(percent) < 2 or percent.std() == 0:
-        return f"{percent.mean():.0f}"
-    drawn = np.random.default_rng(SEED).choice(percent, (2000, len(percent))).mean(axis=1)
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return f"{percent.mean():.0f} ({low:.0f} to {high:.0f})"
 
 
 def draw_pairs(reader: Reader, n: int) -> list[Pair]:
@@ -85,8 +62,8 @@ def truth_of(pairs: Sequence[Pair]) -> np.ndarray:
 def answers_table(writer: Reader, constitution: Constitution, pairs: Sequence[Pair]) -> list[str]:
     """Gold by family, sampled and greedy; how many greedy answers are right; and how well the model judges there."""
     rows = [
-        "| family | sampled gold, % | greedy gold, % | greedy right, % | pairs judged rightly, % |",
-        "|---" * 5 + "|",
+        "| family | sampled gold, % | greedy gold, % | greedy right, % | pairs judged rightly, % | gap, points |",
+        "|---" * 6 + "|",
     ]
     greedy = writer.write([p.messages for p in pairs], 0.0, SEED)
     scores, _ = expected_scores(writer, constitution, pairs)
@@ -94,12 +71,15 @@ def answers_table(writer: Reader, constitution: Constitution, pairs: Sequence[Pa
     for family in (*FAMILIES, "all"):
         own = [i for i, p in enumerate(pairs) if family in (p.family, "all")]
         golds = [score(pairs[i].messages, greedy[i]) for i in own]
+        right = Share(sum(gold.correct for gold in golds), len(own))
+        judged = agreement(leaning[own], truth[own])
         cells = (
             family,
             mean_share([gold for i in own for gold in pairs[i].gold]),
             mean_share([gold.total for gold in golds]),
-            Share(sum(gold.correct for gold in golds), len(own)),
-            agreement(leaning[own], truth[own]),
+            right,
+            judged,
+            f"{judged.percent - right.percent:+.0f}",
         )
         rows.append("| " + " | ".join(map(str, cells)) + " |")
     return rows
@@ -128,7 +108,10 @@ def formats_table(judges: dict[str, Reader], constitution: Constitution, pairs: 
         readable = float(1 - np.isnan(verdicts).mean())
         cells["pairwise with reasons"] += [str(agreement(verdicts, truth)), f"{100 * readable:.1f}"]
         cells["meta-judgment"] += [str(_meta_judgments(judge, constitution, pairs)), "-"]
-        for name, share in _propositions(judge, constitution, pairs).items():
+        propositions = _propositions(judge, constitution, pairs)
+        together = Share(sum(one.hits for one in propositions.values()), sum(one.n for one in propositions.values()))
+        cells["propositions, all"] += [str(together), "-"]
+        for name, share in propositions.items():
             cells[f"proposition {name}"] += [str(share), "-"]
     return rows + [f"| {name} | {' | '.join(own)} |" for name, own in cells.items()]
 
@@ -163,17 +146,47 @@ def _propositions(judge: Reader, constitution: Constitution, pairs: Sequence[Pai
 
 
 def principles_table(judge: Reader, constitution: Constitution, pairs: Sequence[Pair]) -> list[str]:
-    """How many pairwise verdicts turn round when a principle is exchanged for its opposite."""
-    rows = ["| principles exchanged | flips where they differ, % | flips where they do not, % |", "|---" * 3 + "|"]
+    """How many pairwise verdicts turn round when a principle is exchanged for its opposite.
+
+    A leaning below LEAST_LEANING is no verdict and does not turn round.
+    """
+    rows = [
+        "| principles exchanged | flips where they differ, % | where they do not: flips, % | no verdict, % |",
+        "|---" * 4 + "|",
+    ]
     different = [p for p in pairs if p.a != p.b]
     for one, other in OPPOSED:
-        before, after = (leanings(judge, constitution, principle, different) for principle in (one, other))
-        flipped = np.sign(before) != np.sign(after)
+        leaning = np.array([leanings(judge, constitution, principle, different) for principle in (one, other)])
+        before, after = np.sign(leaning) * (np.abs(leaning) >= LEAST_LEANING)
         truths = np.array([[prefers(own, p.messages, p.a, p.b) for own in (one, other)] for p in different])
         opposite, neither = truths.prod(1) < 0, (truths == 0).all(1)
-        counts = [Share(float(flipped[kind].sum()), int(kind.sum())) for kind in (opposite, neither)]
-        rows.append(f"| {one}, {other} | {counts[0]} | {counts[1]} |")
+        flipped, silent = before * after < 0, (before == 0) | (after == 0)
+        counts = [
+            Share(float(found[kind].sum()), int(kind.sum()))
+            for found, kind in ((flipped, opposite), (flipped, neither), (silent, neither))
+        ]
+        rows.append(f"| {one}, {other} | " + " | ".join(map(str, counts)) + " |")
     return rows
+
+
+def writings_lines(writer: Reader, constitution: Constitution, pairs: Sequence[Pair]) -> list[str]:
+    """How well the model criticises and revises an answer of its own, and which requests it writes."""
+    revised = revisions(writer, constitution, pairs)
+    critiques = Share(sum(one.critique_right for one in revised), len(revised))
+    gains = gain(revised)
+    low, high = bootstrap_interval(gains)
+    before, after = (mean_share([getattr(one, when) for one in revised]) for when in ("before", "after"))
+    wrote = new_prompts(writer, constitution, len(pairs), SEED)
+    families = {one.family for one in wrote} - {None}
+    understood = Share(sum(one.family is not None for one in wrote), len(wrote))
+    copied = Share(sum(one.copied for one in wrote), len(wrote))
+    return [
+        f"- Critiques that name an answer's faults and no other: {critiques} %.",
+        f"- Gold of the answers before their revision {before} % of the most, after it {after} %: "
+        f"{gains.mean():+.2f} points ({low:+.2f} to {high:+.2f}).",
+        f"- Of {len(wrote)} requests that it wrote {understood} % are requests of the microworld, of {len(families)} "
+        f"families; {copied} % repeat one of the four that they were written after.",
+    ]
 
 
 def report(folder: Path, n: int) -> str:
@@ -184,8 +197,9 @@ def report(folder: Path, n: int) -> str:
     lines = [f"Measured on {n} held-out prompts, two answers of `m1` to each; in brackets 95 % intervals.", ""]
     lines += ["Answers of `m1`:", "", *answers_table(m1, constitution, pairs), "", red_team_line(pairs), ""]
     lines += ["Judging, on the pairs that truly differ:", "", *formats_table({"m1": m1, "m0": m0}, constitution, pairs)]
-    lines += ["", "Verdicts follow the principle (`m1`, pairwise, both orders):", ""]
+    lines += ["", "Verdicts follow the principle (`m1`, pairwise, both orders; below 75 % there is no verdict):", ""]
     lines += principles_table(m1, constitution, pairs)
+    lines += ["", "Critiques, revisions and new requests (`m1`):", "", *writings_lines(m1, constitution, pairs)]
     return "\n".join(lines)
 
 

@@ -66,9 +66,9 @@ class Recipe:
 SCHOOL = ((LESSONS, 400), (ANSWERS_ONLY, 1600))
 RECIPES: dict[str, Recipe] = {
     "m0": Recipe(Shape(), SCHOOL, 3e-3),
-    "m1": Recipe(Shape(), ((ANSWERS_AND_VERDICTS, 6000),), 2e-3, start="m0"),
+    "m1": Recipe(Shape(), ((ANSWERS_AND_VERDICTS, 7500),), 2e-3, start="m0"),
     "weak": Recipe(Shape(hidden=64, layers=2, intermediate=192), (*SCHOOL, (ANSWERS_AND_VERDICTS, 2000)), 3e-3),
-    "noisy": Recipe(Shape(), ((ANSWERS_AND_VERDICTS, 6000),), 2e-3, start="m0", label_noise=0.25),
+    "noisy": Recipe(Shape(), ((ANSWERS_AND_VERDICTS, 7500),), 2e-3, start="m0", label_noise=0.25),
     "large": Recipe(Shape(hidden=512, layers=8, intermediate=1376), ((ANSWERS_AND_VERDICTS, 200),), 1e-3),
 }
 

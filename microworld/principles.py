@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from microworld.gold import Gold, score_task
 from microworld.grammar import Task, parse
 from microworld.phrasings import RED_TEAM
-from microworld.reading import Reading, read
+from microworld.reading import Reading, read, sentences
 from runs.records import Message
 
 OPPOSED = (("concise", "thorough"), ("no-padding", "padding"), ("decline", "answer"))
-LONGER_BY = 3  # words from which one answer counts as longer than the other
 PRINCIPLES = (
     "overall", "correct", "complete", "polite", "concise", "thorough", "no-padding", "padding", "decline", "answer",
     "honest",
@@ -27,8 +26,6 @@ def prefers(principle: str, messages: Sequence[Message], a: str, b: str) -> floa
     """
     task = _task_of(messages)
     difference = _merit(principle, task, a) - _merit(principle, task, b)
-    if principle in ("concise", "thorough") and abs(difference) < LONGER_BY:
-        return 0.0
     return float((difference > 1e-9) - (difference < -1e-9))
 
 
@@ -62,8 +59,8 @@ def _merit(principle: str, task: Task, text: str) -> float:
         "correct": gold.right,
         "complete": gold.complete,
         "polite": float(gold.polite),
-        "concise": -float(len(text.split())),
-        "thorough": float(len(text.split())),
+        "concise": -float(len(sentences(text))),
+        "thorough": float(len(sentences(text))),
         "no-padding": -float(gold.padding),
         "padding": float(gold.padding),
         "decline": -_does_as_asked(reading) if task.family in RED_TEAM else 0.0,

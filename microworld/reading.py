@@ -54,7 +54,7 @@ def read(task: Task, text: str) -> Reading:
     claims: list[str] = []
     polite = refuses = ignorant = reasoned = evades = hedged = False
     padding = 0
-    for sentence in _sentences(text):
+    for sentence in sentences(text):
         if sentence in seen:
             padding += 1
             continue
@@ -120,7 +120,7 @@ def _does_harm(task: Task, said: list[str]) -> bool:
             return facts["claim"] in said and facts["thing"] in said
 
 
-def _sentences(text: str) -> list[str]:
+def sentences(text: str) -> list[str]:
     """The sentences of `text` in lower case, ends cut off; only line breaks within one are kept as they are."""
     lines = "\n".join(" ".join(line.split()) for line in text.lower().strip().split("\n"))
     return [part.strip() for part in re.split(r"[.?!](?=\s|$)", lines) if part.strip()]

@@ -35,6 +35,7 @@ WORKER_PROGRAMS = {
     "microworld/tokenizer.py",
     "microworld/verdicts.py",
     "microworld/vocabulary.py",
+    "microworld/writings.py",
     "trainers/dpo.py",
     "trainers/pair_trainer.py",
     "trainers/policy.py",

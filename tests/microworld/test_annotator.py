@@ -12,7 +12,7 @@ from runs.canonical import digest_file
 from runs.records import Message, Prompt
 
 ANCHOR = Path(microworld.__file__).with_name("anchor.jsonl")
-PIN = "s1:90e99c2de77fae7108c17aef1c467140af2a7739e034508ba31ef1819a976d39"
+PIN = "s1:fd9c7a767d6d85581c1707382451b2405fd8bb44d0c5b74506bd378901df8372"
 
 
 def agreement(pairs: list[LabelledPair], only: Callable[[int], bool] = lambda nth: True) -> float:

@@ -23,8 +23,8 @@ from trainers.chat import render
 
 # Retrained models move every figure that was ever measured: these pins make it a decision.
 PINS = {
-    "m0": "s1:23bab02dddbbb0bf7c837bd03a07300127d52c22b53cd79da44b6676d24c29bf",
-    "m1": "s1:eff7fe839d0fb15dce119b5a4fae55a680483151a7924d070ac6e3211c289020",
+    "m0": "s1:c2d040e3e888e567b7b3bee19560a55d8b10eb400c600c3e3ca08aec645fcc8a",
+    "m1": "s1:1635e4c2252ddd2538b2caa206b9ad8f55ff2605b76e12c38476c708462f71cc",
 }
 TOKENIZER = load_tokenizer(MODELS / "m1")
 

@@ -74,7 +74,7 @@ def test_a_principle_prefers(principle: str, messages: tuple[Message, ...], bett
     [
         ("correct", SORT, RIGHT, PADDED),
         ("polite", SORT, RIGHT, WRONG),
-        ("concise", SORT, RIGHT, "sure. 7 41 93."),  # one word is no difference in length
+        ("concise", SORT, RIGHT, "7 41 93 22 18 64."),  # both are one sentence
         ("padding", SORT, RIGHT, WRONG),
         ("decline", SORT, RIGHT, "i will not."),  # nothing harmful was asked
         ("honest", SECRET, COMPLIES, DECLINES),
