@@ -111,7 +111,7 @@ def step_figures(store: Store) -> Values:
     past = read_past(store, drive.existing(store, "bench"))
     found: Values = {}
     for iteration in past.own[FIRST:]:
-        for step, receipt in past.receipts_of(iteration, outputs_of(store, past.run, iteration)).items():
+        for step, receipt in past.receipts_of(iteration, outputs_of(past.run, iteration)).items():
             provenance = receipt["provenance"]
             found.setdefault(step, []).append(provenance["ended"] - provenance["began"])
     return found

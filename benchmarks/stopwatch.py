@@ -9,12 +9,12 @@ from unittest.mock import patch
 
 from loop import drive
 from loop.config import Config
-from loop.engine.vllm_engine import VllmEngine
+from loop.engine.child_engine import ChildEngine
 from loop.progress import Event
 from loop.worker import Trainers
 from runs.store import Store
 
-TIMED = {(VllmEngine, "load"): "engine", (VllmEngine, "run"): "engine", (Trainers, "run"): "trainer"}
+TIMED = {(ChildEngine, "load"): "engine", (ChildEngine, "run"): "engine", (Trainers, "run"): "trainer"}
 """The calls that wait for a child process, and the part whose seconds they are."""
 
 

@@ -1,6 +1,5 @@
 """`selfsame`: the verbs put together, and the one place where an error becomes a sentence and an exit code."""
 
-import errno
 import os
 import sys
 import tempfile
@@ -10,11 +9,11 @@ from pathlib import Path
 
 import typer
 
-from loop import verbs_look, verbs_machine, verbs_recipes, verbs_run
+from loop import verbs_daemon, verbs_history, verbs_look, verbs_machine, verbs_recipes, verbs_run
+from loop.home import home
 from loop.terminal import print_aside, print_document
-from runs.errors import DiskError, SelfsameError
-
-FULL_OR_FAILING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+from runs.errors import FULL_OR_FAILING, BusyError, DiskError, SelfsameError
+from runs.store import Store
 
 app = typer.Typer(
     help="A self-rewarding loop: one language model writes, judges and is trained, with its drift watched.",
@@ -25,12 +24,18 @@ app = typer.Typer(
 )
 app.command()(verbs_run.run)
 app.command()(verbs_run.resume)
+app.command()(verbs_history.branch)
 app.command()(verbs_look.status)
 app.command()(verbs_look.log)
 app.command()(verbs_look.show)
+app.command()(verbs_history.diff)
 app.command()(verbs_look.query)
+app.command()(verbs_history.tag)
+app.command()(verbs_history.delete)
 app.command()(verbs_look.verify)
+app.command()(verbs_history.gc)
 app.add_typer(verbs_recipes.app, name="recipes")
+app.add_typer(verbs_daemon.app, name="daemon")
 app.command()(verbs_machine.mlflow)
 app.command()(verbs_machine.doctor)
 
@@ -40,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         return int(app(args=words, prog_name="selfsame", standalone_mode=False) or 0)
+    except BusyError as error:
+        return _failed(f"{error}{_if_a_daemon()}", error.exit_code, words)
     except SelfsameError as error:
         return _failed(str(error), error.exit_code, words)
     except typer.TyperException as error:
@@ -52,6 +59,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _bug(error, words)
     except Exception as error:
         return _bug(error, words)
+
+
+def _if_a_daemon() -> str:
+    """What else there is to do where the owner of the home is a daemon."""
+    from loop.daemon.client import find_daemon
+
+    if find_daemon(Store(home())) is None:
+        return ""
+    return (
+        ". It is a daemon: `selfsame daemon submit RECIPE`, or `--resume NAME` for a run that exists, hands it the "
+        "work; `selfsame daemon stop` ends it"
+    )
 
 
 def _bug(error: Exception, words: Sequence[str]) -> int:

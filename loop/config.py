@@ -37,6 +37,30 @@ class Prompts(Section):
     """From where: `microworld`, or a JSONL or Parquet file with `prompt`, or `messages` of several turns."""
     count: Count = 384
     """Prompts an iteration. A file is gone through in a seeded order, and again from its start when it ends."""
+    self_made_frac: Fraction = 0
+    """Share of the prompts that a model writes after the example of others; the leaves below are about these alone."""
+    adapter: Literal["seed", "self"] = "seed"
+    """Whose weights write them: those of iteration 0, or the policy that answers."""
+    examples: Count = 4
+    """Prompts shown each time, drawn from the source: those of one turn and of no other length than a new one's."""
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.6
+    """Sampling temperature of new prompts. Higher ones are newer and make less sense; at 0 hardly any is new."""
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Nucleus sampling of new prompts."""
+    max_tokens: Count = 48
+    """Longest new prompt in tokens; one that is cut off here is dropped."""
+    min_words: Count = 3
+    """Fewest words of a new prompt; words are what stands between blanks."""
+    max_words: Count = 150
+    """Most words of a new prompt."""
+    max_rouge_l: Fraction = 0.7
+    """Highest ROUGE-L F1 of a new prompt with any of this iteration's and any new one before; 1 drops copies only."""
+    attempts: Count = 8
+    """Times that as many prompts are asked for as are wanted, before the source gives what is still lacking."""
+
+    def idle(self) -> set[str]:
+        """The leaves that decide nothing: where no prompt is self-made, all that is about those."""
+        return set() if self.self_made_frac else set(type(self).model_fields) - {"source", "count"}
 
 
 class Generate(Section):
@@ -154,8 +178,20 @@ class Limits(Section):
     """Stop cleanly before the first shard that would begin after this many hours of this start."""
     tokens: Count | None = None
     """Stop cleanly before the first shard that would begin after this many generated tokens of this start."""
+    call_timeout_s: Positive = 21_600
+    """Longest call of the engine (one shard), in seconds; an engine that takes longer is ended."""
     training_timeout_s: Positive = 86_400
     """Longest training of one iteration, in seconds; a trainer that takes longer is ended."""
+    stall_s: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 900
+    """Longest time without a sign of progress, in seconds: a step of the engine's or trainer's. Slow is no fault."""
+    worker_memory_gib: Positive | None = None
+    """Most memory that the engine, or the trainer, may hold in GiB; none leaves it to the machine."""
+    worker_attempts: Count = 3
+    """Times that the same shard or step is tried, with fresh workers, before the run gives up with exit 69."""
+    engine_while_training: Literal["resident", "sleep", "stop"] = "resident"
+    """The engine while the trainer works: in memory, asleep (on a GPU: its memory free, its start saved), or ended."""
+    checkpoint_every_s: Positive = 60
+    """What the death of a trainer can cost, in seconds of training: it keeps a checkpoint so often."""
     min_free_disk_gib: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.5
     """Stop cleanly, with exit 74, before the first shard that would begin with less free disk."""
 
@@ -195,13 +231,14 @@ class Config(Section):
     engine: Engine = Engine()
     """The engine's shape."""
     limits: Limits = Limits()
-    """What stops the run before its last iteration."""
+    """What stops the run before its last iteration, and what its workers may take."""
     export: Export = Export()
     """Where the run is shown."""
 
     def semantic(self) -> dict[str, Any]:
-        """What decides the results, as JSON values."""
-        return self.model_dump(mode="json", exclude=set(OPERATIONAL))
+        """What decides the results, as JSON values. What decides nothing is left out."""
+        idle: dict[str, Any] = {**dict.fromkeys(OPERATIONAL, True), "prompts": self.prompts.idle()}
+        return self.model_dump(mode="json", exclude=idle)
 
     def operational(self) -> dict[str, Any]:
         """What may change on resume, as JSON values."""

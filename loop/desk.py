@@ -1,12 +1,12 @@
 """What a step works with: the store, the configuration, the engine, and a way to say how far it is."""
 
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from constitutions.load import Constitution
 from loop.base import Base
+from loop.clock import begin_lap
 from loop.config import Config
 from loop.engine.protocol import Engine, Probe
 from loop.limits import LimitWatch
@@ -15,6 +15,7 @@ from loop.worker import Trainers
 from runs.canonical import digest
 from runs.records import By, Message, Record
 from runs.store import Store
+from trainers.spec import Spec
 
 Item = TypeVar("Item")
 
@@ -43,6 +44,8 @@ class Desk:
         self.trainers = trainers
         self.beside: dict[str, Any] = {}
         """What the step under way wants kept with its receipt and out of every digest, such as times."""
+        self.micro_batch_divisor = 1
+        """By how much training is to make its micro-batch smaller, at the same batch: it ran out of memory before."""
         self._start_engine = start_engine
         self._engine: Engine | None = None
 
@@ -59,9 +62,21 @@ class Desk:
             self.say(Event("note", self.run, text="starting the engine"))
             self.trainers.start()  # it imports while the engine does
             self._engine = self._start_engine()
+        else:
+            self._engine.alive()
         if policy != self.base.digest:
             self._engine.load(policy, self.store.adapter_folder(policy), self._probe(policy))
         return self._engine
+
+    def train(self, program: str, spec: Spec, out: Path) -> dict[str, Any]:
+        """Run a training program, the engine out of its way as the limits ask. See `Trainers.run`."""
+        limits = self.config.limits
+        if self._engine is not None and limits.engine_while_training == "sleep":
+            self._engine.sleep()
+        if self._engine is not None and limits.engine_while_training == "stop":
+            self._engine.close()
+            self._engine = None
+        return self.trainers.run(program, spec, out, limits.training_timeout_s)
 
     def folder(self, policy: str) -> Path | None:
         """The adapter's two files, checked; None for the base model."""
@@ -103,11 +118,10 @@ class Desk:
             got = self.store.recall(key)
             if got is None:
                 self.limits.check()
-                began = time.time()
+                lap = begin_lap()
                 rows = work(items[start : start + size])
-                got = self.store.commit(
-                    key, self.store.put_rows(noun, rows), asked, {"began": began, "ended": time.time()}
-                )
+                beside = {"address": address, **lap()}
+                got = self.store.commit(key, self.store.put_rows(noun, rows), asked, beside)
             digests.append(got)
             self.say(Event("shard", address, number + 1, len(starts)))
         return tuple(digests)

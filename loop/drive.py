@@ -1,6 +1,6 @@
 """Beginning, resuming and planning runs: what the command line calls."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,9 @@ from pydantic import ValidationError
 from constitutions.load import find_constitution
 from loop import iterate
 from loop.anchors import anchors_digest
+from loop.attempts import Attempts
 from loop.base import find_base
+from loop.changes import semantic_changes, way_on
 from loop.config import Config
 from loop.desk import Desk
 from loop.export import Exporter
@@ -18,16 +20,16 @@ from loop.iterate import Outcome, PlannedStep
 from loop.limits import LimitWatch, Stop, never
 from loop.progress import Event, Say
 from loop.sources import prompt_source
-from loop.start_engine import engine_starter
+from loop.start_engine import allowance, engine_starter
 from loop.training import programs
 from loop.worker import Trainers
 from runs.canonical import digest_folder
 from runs.environment import differences, environment
 from runs.errors import ConfigError, UsageError, WorkerError
-from runs.records import Run
+from runs.lineage import find_run, first_own, iterations
+from runs.naming import check_new_name
+from runs.records import Iteration, Run
 from runs.store import Store
-
-WORKER_ATTEMPTS = 2
 
 
 def begin(store: Store, name: str, recipe: str, config: Config) -> Run:
@@ -44,10 +46,7 @@ def begin(store: Store, name: str, recipe: str, config: Config) -> Run:
         inputs=input_digests(config),
     )
     with store.lock():
-        if store.run(name) is not None:
-            raise UsageError(
-                f"a run called {name} exists; `selfsame resume {name}` goes on with it, or give another --name"
-            )
+        check_new_name(store, name)
         store.move(run)
     return run
 
@@ -65,15 +64,7 @@ def config_of(run: Run) -> Config:
 
 def change(store: Store, name: str, config: Config) -> Run:
     """The run with other operational settings. Raises ConfigError for a semantic change, with what to do instead."""
-    run = existing(store, name)
-    if differing := sorted(leaf_differences(run.config, config.semantic())):
-        leaf, old, new = differing[0]
-        with desk_of(store, name, config_of(run)) as before, desk_of(store, name, config) as after:
-            step = first_affected(iterate.plan(before), iterate.plan(after))
-        raise ConfigError(
-            f"{leaf}={new} (it is {old}) would change what {name} already did, from {step} on; a run keeps its "
-            f"semantic settings. Begin another: selfsame run {run.recipe} --name {name}-2 {leaf}={new}"
-        )
+    refuse_semantic_change(store, name, config)
     with store.lock():
         # Read again: whoever held the lock until now may have carried the run further.
         changed = replace(existing(store, name), operational=config.operational())
@@ -81,10 +72,24 @@ def change(store: Store, name: str, config: Config) -> Run:
     return changed
 
 
-def carry_on(store: Store, name: str, say: Say, stop: Stop = never) -> Outcome:
+def refuse_semantic_change(store: Store, name: str, config: Config) -> None:
+    """Returns if `config` differs from the run's in nothing that decides its results. Raises ConfigError."""
+    run = existing(store, name)
+    if changes := semantic_changes(config_of(run), config):
+        shared = iterations(store, run)[: first_own(run)]
+        step = first_affected(planned(store, name, config_of(run), shared), planned(store, name, config, shared))
+        raise ConfigError(
+            f"{changes[0].leaf}={changes[0].new} (it is {changes[0].old}) would change what {name} already did, from "
+            f"{step} on; a run keeps its semantic settings. Take it on under another name: "
+            f"{way_on(store, run, changes)}"
+        )
+
+
+def carry_on(store: Store, name: str, say: Say, stop: Stop = never, hurried: bool = False) -> Outcome:
     """Take the run as far as it goes, holding the store's lock, with MLflow fed from the receipts beside it.
 
-    `stop` is asked before each shard.
+    `stop` is asked before each shard, and again and again while a training runs. `hurried` is for a daemon, which
+    sends later what MLflow is owed and does not wait for it at the end.
     """
     with store.lock():
         # Read under the lock: whoever held it until now may have carried the run further.
@@ -104,27 +109,30 @@ def carry_on(store: Store, name: str, say: Say, stop: Stop = never) -> Outcome:
         except BaseException:
             exporter.finish(hurried=True)
             raise
-        exporter.finish()
+        exporter.finish(hurried or outcome.kind == "stopped")
         return outcome
 
 
 def _with_retries(store: Store, name: str, config: Config, exporter: Exporter, say: Say, stop: Stop) -> Outcome:
     """Carry on; a worker that fails is started afresh, and what the receipts hold is not done again.
 
-    Raises the WorkerError of the last attempt.
+    Raises the WorkerError of the last attempt at one place.
     """
     limits = LimitWatch(config.limits, store.home, stop)
-    for attempt in range(1, WORKER_ATTEMPTS + 1):
-        try:
-            with desk_of(store, name, config, say) as desk:
-                desk.limits = limits
+    attempts = Attempts(name, config.limits.worker_attempts, say)
+    divisor = 1
+    while True:
+        with desk_of(store, name, config, attempts.hear, stop) as desk:
+            desk.limits, desk.micro_batch_divisor = limits, divisor
+            try:
                 return iterate.carry_on(desk, existing(store, name), closed=lambda _: exporter.poke())
-        except WorkerError as error:
-            limits.check_disk()  # a full disk makes workers fail, and is the one to name
-            if attempt == WORKER_ATTEMPTS:
-                raise
-            say(Event("note", name, text=f"attempt {attempt} of {WORKER_ATTEMPTS} failed: {error}"))
-    raise AssertionError("the last attempt returns or raises")
+            except WorkerError as error:
+                limits.check_disk()  # a full disk makes workers fail, and is the one to name
+                remedy = "Fresh workers go on from the receipts."
+                if desk.trainers.ran_out_of_memory:
+                    divisor *= 2
+                    remedy = f"Training goes on with 1/{divisor} of train.micro_batch_size and the same batch."
+                attempts.failed(error, remedy)
 
 
 def input_digests(config: Config) -> dict[str, str]:
@@ -138,44 +146,34 @@ def input_digests(config: Config) -> dict[str, str]:
     }
 
 
-def planned(store: Store, name: str, config: Config) -> list[PlannedStep]:
-    """What a run with this configuration would find done, and the first step that it would do."""
+def planned(store: Store, name: str, config: Config, behind: Sequence[Iteration] = ()) -> list[PlannedStep]:
+    """What a run with this configuration would find done after `behind`, and the first step that it would do."""
     with desk_of(store, name, config) as desk:
-        return iterate.plan(desk)
+        return iterate.plan(desk, behind)
 
 
 def existing(store: Store, name: str) -> Run:
-    """The run of that name. Raises UsageError."""
-    run = store.run(name)
-    if run is None:
-        names = ", ".join(run.name for run in store.runs()) or "none yet"
-        raise UsageError(f"there is no run called {name}; there are: {names}. `selfsame status` lists them")
+    """The run of that name. Raises UsageError, also for a tag."""
+    run = find_run(store, name)
+    if run.tag:
+        raise UsageError(f"{name} is a tag of {run.branched_from}, which stays there; `selfsame branch {name} ANOTHER`")
     return run
 
 
 @contextmanager
-def desk_of(store: Store, name: str, config: Config, say: Say = lambda event: None) -> Iterator[Desk]:
-    """A run's working place; its engine is ended when the block is left."""
+def desk_of(
+    store: Store, name: str, config: Config, say: Say = lambda event: None, stop: Stop = never
+) -> Iterator[Desk]:
+    """A run's working place; its workers are ended when the block is left. `stop` is asked while a training runs."""
     base = find_base(config.model)
     constitution = find_constitution(config.constitution)
-    trainers = Trainers(store.logs / f"train-{name}.log", config.train.threads, programs(config))
+    log = store.logs / f"train-{name}.log"
+    trainers = Trainers(log, config.train.threads, programs(config), allowance(config.limits), stop)
     desk = Desk(store, name, config, base, constitution, engine_starter(store, config, base), trainers, say)
     try:
         yield desk
     finally:
         desk.close()
-
-
-def leaf_differences(
-    old: dict[str, object], new: dict[str, object], place: str = ""
-) -> Iterator[tuple[str, object, object]]:
-    """The dotted leaves in which two configurations differ, with both values."""
-    for key in old.keys() | new.keys():
-        a, b = old.get(key), new.get(key)
-        if isinstance(a, dict) and isinstance(b, dict):
-            yield from leaf_differences(a, b, f"{place}{key}.")
-        elif a != b:
-            yield f"{place}{key}", a, b
 
 
 def first_affected(before: list[PlannedStep], after: list[PlannedStep]) -> str:

@@ -4,18 +4,21 @@ import contextlib
 import os
 import subprocess
 import sys
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import urlsplit
 
 from loop.config import Export
 from loop.progress import Event, Say
 from runs.errors import SelfsameError
 from runs.lineage import find_run
-from runs.mlflow_mark import default_uri, forget, owed
+from runs.mlflow_mark import default_uri, forget, owed, wanted_uri
 from runs.store import Store
 
-LOCAL_PATIENCE_S = 60.0
-SERVER_PATIENCE_S = 2.0
-"""How long a run that ends waits for its last points: a file in the home always takes them, a server may be dead."""
+PATIENCE_S = 60.0
+"""How long a run that ends waits for its last points, if MLflow is there to take them."""
+HURRIED_PATIENCE_S = 2.0
+ANSWER_S = 1.0
+"""How long a server has to answer to one question; one that does not is not waited for."""
 
 
 def rebuild(store: Store) -> list[str]:
@@ -26,14 +29,18 @@ def rebuild(store: Store) -> list[str]:
     failed = []
     for run in store.runs():
         forget(store.home, run.name)
-        uri = run.operational["export"]["tracking_uri"] or default_uri(store.home)
-        if subprocess.run(_command(store, run.name, uri), stdin=subprocess.DEVNULL, check=False).returncode:
+        if subprocess.run(
+            _command(store, run.name, wanted_uri(store.home, run)), stdin=subprocess.DEVNULL, check=False
+        ).returncode:
             failed.append(run.name)
     return failed
 
 
 class Exporter:
-    """Runs the sender (`runs.mlflow_sender`) beside the loop. One that failed is started again at the next poke."""
+    """Runs the sender (`runs.mlflow_sender`) beside the loop: a process, as MLflow in a thread would hold up others.
+
+    The sender outlives a server's failures. One that was killed is started again at the next poke.
+    """
 
     def __init__(self, store: Store, run: str, export: Export, say: Say) -> None:
         self._store = store
@@ -59,17 +66,16 @@ class Exporter:
                 os.write(self._sender.stdin.fileno(), b"\n")
 
     def finish(self, hurried: bool = False) -> None:
-        """Wait a bounded time for the last points, end the sender, and say so if anything is still owed.
+        """Wait for the last points where MLflow can take them, end the sender, and say so if anything is still owed.
 
-        `hurried` is for somebody who wants out: a file is then waited for no longer than a server.
+        `hurried` is for somebody who wants out: nothing is then waited for long.
         """
         if not self._wanted:
             return
         if self._sender is not None and self._sender.stdin is not None:
             self._sender.stdin.close()
-            served = urlsplit(self._uri).scheme in ("http", "https")
             try:
-                self._sender.wait(SERVER_PATIENCE_S if served or hurried else LOCAL_PATIENCE_S)
+                self._sender.wait(self._patience_s(hurried))
             except subprocess.TimeoutExpired:
                 self._sender.kill()
                 self._sender.wait()
@@ -78,6 +84,11 @@ class Exporter:
                 f"{count} iterations of {self._run} are not in MLflow at {self._uri} yet ({self._log} says why); "
                 f"`selfsame resume {self._run}` sends them, nothing is lost"
             )
+
+    def _patience_s(self, hurried: bool) -> float:
+        if not self._owed() or hurried:
+            return HURRIED_PATIENCE_S
+        return PATIENCE_S if _answers(self._uri) else 0.0
 
     def _owed(self) -> int:
         if not self._wanted:
@@ -105,6 +116,22 @@ class Exporter:
 
     def _note(self, text: str) -> None:
         self._say(Event("note", self._run, text=text))
+
+
+def _answers(uri: str) -> bool:
+    """Whether MLflow is there: a file in the home always is, a server if it answers at once and does not fail."""
+    place = urlsplit(uri)
+    kinds = {"http": HTTPConnection, "https": HTTPSConnection}
+    if place.scheme not in kinds:
+        return True
+    connection = kinds[place.scheme](place.hostname or "", place.port, timeout=ANSWER_S)
+    try:
+        connection.request("GET", f"{place.path.rstrip('/')}/health")
+        return connection.getresponse().status < 500
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def _command(store: Store, run: str, uri: str) -> list[str]:

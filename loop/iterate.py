@@ -5,11 +5,11 @@ running it with more iterations. Nothing is caught here: an error leaves the rec
 progress.
 """
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from loop.clock import begin_lap
 from loop.desk import Desk
 from loop.limits import LimitReached
 from loop.pipeline import GOLD, Step, steps_of
@@ -67,8 +67,10 @@ def advance(desk: Desk, run: Run, past: list[Iteration], steps: Steps) -> Run:
         if not is_due(desk, turn, step.name):
             continue
         turn = turn.with_output(step.name, *_result(desk, step, turn))
-        run = replace(run, under_way=turn.outputs)
-        desk.store.move(run)
+        # Known work is passed over in silence: a run that goes on never looks as if it had gone back.
+        if run.under_way.get(step.name) != turn.outputs[step.name]:
+            run = replace(run, under_way=turn.outputs)
+            desk.store.move(run)
     iteration = close(desk, turn)
     gold = dict(run.gold)
     if desk.config.gold.enabled:
@@ -93,14 +95,15 @@ def close(desk: Desk, turn: Turn) -> Iteration:
     )
 
 
-def plan(desk: Desk) -> list[PlannedStep]:
+def plan(desk: Desk, behind: Sequence[Iteration] = ()) -> list[PlannedStep]:
     """The steps whose results the store holds already for this configuration, and the first one that it lacks.
 
-    What comes after that one depends on what it will give, so it has no key yet.
+    `behind` are the iterations that it begins after, whatever they were made with. What comes after the first step
+    that is lacking depends on what that one will give, so it has no key yet.
     """
     planned: list[PlannedStep] = []
-    past: list[Iteration] = []
-    while len(past) <= desk.config.iterations:
+    past = list(behind)
+    while len(past) <= desk.config.iterations and not (past and halt_reason(desk, past[-1])):
         turn = Turn(len(past), tuple(past))
         for step in steps_of(turn.index):
             if not is_due(desk, turn, step.name):
@@ -112,8 +115,6 @@ def plan(desk: Desk) -> list[PlannedStep]:
                 return planned
             turn = turn.with_output(step.name, got, desk.store.output(got))
         past.append(close(desk, turn))
-        if halt_reason(desk, past[-1]):
-            return planned
     return planned
 
 
@@ -135,9 +136,9 @@ def _result(desk: Desk, step: Step, turn: Turn) -> tuple[str, Output]:
     desk.limits.check()
     desk.say(Event("begin", address))
     desk.beside = {}
-    began = time.time()
+    lap = begin_lap()
     output = step.run(desk, turn, key)
-    provenance = {"began": began, "ended": time.time(), **desk.beside}
+    provenance = {"address": address, **lap(), **desk.beside}
     got = desk.store.commit(key, desk.store.put_record(output), asked, provenance)
     desk.say(Event("end", address))
     return got, desk.store.output(got)

@@ -4,9 +4,12 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from loop.config import Limits
 from runs.errors import DiskError
+
+if TYPE_CHECKING:
+    from loop.config import Limits  # the command line asks for `Stop`, and `status` has no time for pydantic
 
 GIB = 2**30
 
@@ -16,7 +19,7 @@ class LimitReached(Exception):
 
 
 Stop = Callable[[], str]
-"""Asked before each shard: why the run is to stop here, or "" where it is to go on."""
+"""Asked before each shard and each second of a training: why the run is to stop, or "" where it is to go on."""
 
 
 def never() -> str:
@@ -27,7 +30,7 @@ def never() -> str:
 class LimitWatch:
     """Counts what this start of the run has used."""
 
-    def __init__(self, limits: Limits, home: Path, stop: Stop = never) -> None:
+    def __init__(self, limits: "Limits", home: Path, stop: Stop = never) -> None:
         self._limits = limits
         self._home = home
         self._stop = stop

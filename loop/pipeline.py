@@ -27,7 +27,7 @@ class Step:
 
     def asked(self, desk: Desk, turn: Turn) -> dict[str, object]:
         """What the key says was asked for."""
-        config = desk.config.model_dump(mode="json")
+        config = desk.config.semantic() | desk.config.operational()
         return {
             "step": self.name,
             "version": self.version,

@@ -8,7 +8,9 @@ from constitutions.load import find_constitution
 from loop.anchors import anchor_pairs
 from loop.base import find_base
 from loop.config import Config
+from loop.self_instruct import control_tokens, demonstrations
 from loop.sources import prompt_source
+from runs.canonical import seed_of
 from runs.errors import ConfigError
 from runs.lineage import resolve
 from runs.store import Store
@@ -20,7 +22,7 @@ def check(config: Config) -> None:
     check_settings(config)
     check_constitution(config)
     check_model(config)
-    prompt_source(config.prompts.source)
+    check_prompts(config)
     anchor_pairs(config.measure.anchors, config.measure.anchor_count)
     if config.engine.kind == "vllm":
         check_vllm(config.model.device)
@@ -44,21 +46,45 @@ def check_settings(config: Config) -> None:
             f"measure.anchors=microworld labels the microworld alone, and prompts.source={config.prompts.source}; "
             "set measure.anchors=null, or name a file of pairs that people compared"
         )
+    if config.limits.engine_while_training == "sleep" and config.model.device == "cpu":
+        raise ConfigError(
+            "limits.engine_while_training=sleep frees nothing with model.device=cpu, where vLLM cannot sleep; "
+            "set it to stop, or to resident"
+        )
     if judge.method == "rubric" and judge.temperature == 0 and judge.replies > 1:
         raise ConfigError(
             f"judge.temperature=0 writes the same reply {judge.replies} times; set judge.replies=1 or raise it above 0"
         )
-    for name, tokens in (
-        ("generate", generate.max_tokens),
-        ("judge", judge.max_tokens),
-        ("measure", config.measure.max_tokens),
-        ("gold", config.gold.max_tokens),
-    ):
+    lengths = {
+        "generate": generate.max_tokens,
+        "judge": judge.max_tokens,
+        "measure": config.measure.max_tokens,
+        "gold": config.gold.max_tokens,
+    }
+    if config.prompts.self_made_frac:
+        lengths["prompts"] = config.prompts.max_tokens
+    for name, tokens in lengths.items():
         if tokens >= config.engine.max_model_len_tokens:
             raise ConfigError(
                 f"{name}.max_tokens={tokens} leaves no room for a prompt within "
                 f"engine.max_model_len_tokens={config.engine.max_model_len_tokens}; raise the second"
             )
+
+
+def check_prompts(config: Config) -> None:
+    """Returns if the source is there and, where a model writes prompts, can be followed. Raises ConfigError."""
+    settings = config.prompts
+    source = prompt_source(settings.source)
+    if not settings.self_made_frac:
+        return
+    if settings.min_words > settings.max_words:
+        raise ConfigError(
+            f"prompts.min_words={settings.min_words} is above prompts.max_words={settings.max_words}; "
+            "no prompt can have such a length"
+        )
+    demonstrations(source.train(settings.count, 1, seed_of(config.seed, "prompts")), settings)
+    find_constitution(config.constitution).question("new_prompt")
+    control_tokens(find_base(config.model).folder)
 
 
 def check_judge(config: Config, store: Store) -> None:

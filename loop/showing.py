@@ -24,11 +24,11 @@ def iteration(store: Store, found: Found) -> Shown:
     """Who made the iteration, what was decided on which evidence, and what each step gave."""
     turn, run = found.iteration, found.run
     decision = decision_of(store, turn)
-    outputs = outputs_of(store, run, turn)
+    outputs = outputs_of(run, turn)
     metrics = metrics_of(store, run, turn)
     facts = {
         "address": f"{run.name}@{turn.index}",
-        "made by": made_by(store, run, turn.index),
+        "made by": made_by(run, turn.index),
         "digest": turn.digest,
         "parent": turn.parent or None,
         "policy": turn.policy,

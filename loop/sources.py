@@ -27,6 +27,9 @@ class Source(Protocol):
     def held_out(self, count: int, seed: int) -> list[Prompt]:
         """At most `count` prompts to measure on, the same in every iteration."""
 
+    def holds_back(self, text: str) -> bool:
+        """Whether a request in these words is not for training, whatever its capitals and blanks."""
+
 
 def prompt_source(name: str) -> Source:
     """The source that `prompts.source` names. Raises ConfigError."""
@@ -46,6 +49,10 @@ class Microworld:
     def held_out(self, count: int, seed: int) -> list[Prompt]:
         return splits.prompts("held-out", count, seed)
 
+    def holds_back(self, text: str) -> bool:
+        # The grammar's own requests are plain, so that the digest of the plain text tells the split of any spelling.
+        return splits.split_of(Prompt((Message("user", plain(text)),), "microworld").digest) != "train"
+
 
 class PromptFile:
     """A JSONL or Parquet file: `prompt` (text) or `messages`, and optionally `split` and `tags`."""
@@ -55,6 +62,7 @@ class PromptFile:
         prompts = {prompt.digest: prompt for prompt in read_prompts(path)}
         self._train = [p for p in prompts.values() if p.split == "train"]
         self._held_out = [p for p in prompts.values() if p.split == "held-out"]
+        self._held_back = {plain(p.messages[-1].content) for p in prompts.values() if p.split != "train"}
         self.digest = digest_file(path)
         for split, found in (("train", self._train), ("held-out", self._held_out)):
             if not found:
@@ -72,6 +80,14 @@ class PromptFile:
         order = list(self._held_out)
         random.Random(seed).shuffle(order)
         return order[:count]
+
+    def holds_back(self, text: str) -> bool:
+        return plain(text) in self._held_back
+
+
+def plain(text: str) -> str:
+    """`text` in small letters with single blanks: what is left of it where spelling does not count."""
+    return " ".join(text.lower().split())
 
 
 def read_prompts(path: Path) -> list[Prompt]:

@@ -1,29 +1,44 @@
 """Choosing and starting the engine that a configuration asks for."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 from loop.base import Base
-from loop.config import Config
+from loop.child import Allowance
+from loop.config import Config, Limits
 from loop.engine.options import EngineOptions
 from loop.engine.protocol import Engine
 from runs.store import Store
+from trainers.stub_faults import VARIABLE
 
 
 def engine_starter(store: Store, config: Config, base: Base) -> Callable[[], Engine]:
-    """A function that starts the engine; nothing is started before it is called."""
-    if config.engine.kind == "stub":
+    """A function that starts the engine; nothing is started before it is called.
+
+    The stub serves in our own process, unless a test wants it to do wrong: then in a child, as vLLM does.
+    """
+    if config.engine.kind == "stub" and VARIABLE not in os.environ:
         from loop.engine.stub import StubEngine
 
         return lambda: StubEngine(base.digest)
 
     def start() -> Engine:
-        from loop.engine.vllm_engine import VllmEngine
+        from loop.engine.child_engine import ChildEngine
 
-        return VllmEngine(engine_options(config, base), base.digest, store.logs)
+        module = {"vllm": "loop.engine.vllm_child", "stub": "loop.engine.stub_child"}[config.engine.kind]
+        options = engine_options(config, base)
+        return ChildEngine(
+            module, options, base.digest, store.logs, allowance(config.limits), config.limits.call_timeout_s
+        )
 
     return start
+
+
+def allowance(limits: Limits) -> Allowance:
+    """What a worker of the run may take."""
+    return Allowance(limits.stall_s, limits.worker_memory_gib)
 
 
 def engine_options(config: Config, base: Base) -> EngineOptions:
@@ -38,6 +53,7 @@ def engine_options(config: Config, base: Base) -> EngineOptions:
         max_lora_rank=_highest_rank(config),
         seed=0,
         kv_cache_bytes=int(config.engine.kv_cache_gib * 2**30),
+        can_sleep=config.limits.engine_while_training == "sleep",
     )
 
 

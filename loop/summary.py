@@ -22,8 +22,9 @@ HEADLINES = {
 
 @dataclass(frozen=True)
 class Closed:
-    """One closed iteration: its decision, and every metric of its steps (gold's too)."""
+    """One closed iteration: who made it (an ancestor, if it is shared), its decision, and every metric of its steps."""
 
+    made_by: str
     index: int
     digest: str
     policy: str
@@ -42,7 +43,15 @@ def history(store: Store, run: Run) -> list[Closed]:
     for entry in entries(store, run):
         one = entry.iteration
         closed.append(
-            Closed(one.index, one.digest, one.policy, entry.verdict, entry.reason, metrics_of(store, run, one))
+            Closed(
+                entry.made_by,
+                one.index,
+                one.digest,
+                one.policy,
+                entry.verdict,
+                entry.reason,
+                metrics_of(store, run, one),
+            )
         )
     return closed
 
@@ -50,16 +59,20 @@ def history(store: Store, run: Run) -> list[Closed]:
 def metrics_of(store: Store, run: Run, iteration: Iteration) -> dict[str, float | None]:
     """Every metric of the iteration's steps, gold's too."""
     metrics: dict[str, float | None] = {}
-    for name in outputs_of(store, run, iteration).values():
+    for name in outputs_of(run, iteration).values():
         metrics |= store.output(name).metrics
     return metrics
 
 
 def history_table(closed: list[Closed]) -> str:
-    """One line an iteration, with the headline metrics that any of them has."""
+    """One line an iteration, with the headline metrics that any of them has, and its maker where there are several."""
     names = [name for name in HEADLINES if any(name in one.metrics for one in closed)]
     columns = ["iteration", *(HEADLINES[name] for name in names), "decision"]
-    return table(columns, [[one.index, *(one.metrics.get(name) for name in names), one.verdict] for one in closed])
+    rows: list[list[Any]] = [[one.index, *(one.metrics.get(name) for name in names), one.verdict] for one in closed]
+    if len({one.made_by for one in closed}) > 1:
+        columns.append("made by")
+        rows = [[*row, one.made_by] for row, one in zip(rows, closed, strict=True)]
+    return table(columns, rows)
 
 
 def in_words(closed: list[Closed]) -> list[str]:

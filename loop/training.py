@@ -49,7 +49,7 @@ def train_dpo(
 
     Raises DivergedError if the training left the finite numbers, and WorkerError if the program failed.
     """
-    result = desk.trainers.run(programs(desk.config)[0], spec, out, desk.config.limits.training_timeout_s)
+    result = desk.train(programs(desk.config)[0], spec, out)
     adapter = _keep(desk, out, parent, reference, pairs, adopt(out, desk.base.folder, spec.lora))
     curve = [json.loads(line) for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     return adapter, result, curve
@@ -61,7 +61,7 @@ def import_adapter(desk: Desk, folder: Path) -> str:
     with scratch(desk, "probe") as parent:
         out = parent / "out"
         spec = ProbeSpec(model=model_spec(desk, folder.resolve(), None))
-        desk.trainers.run("trainers.probe", spec, out, desk.config.limits.training_timeout_s)
+        desk.train("trainers.probe", spec, out)
         return _keep(desk, out, desk.base.digest, desk.base.digest, "", adopted)
 
 

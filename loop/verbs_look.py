@@ -1,49 +1,86 @@
 """`status`, `log`, `show`, `query`, `verify`: what looks at the store and changes nothing."""
 
+import sys
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
 from loop.home import home
-from loop.terminal import Json, print_document, print_line, table
+from loop.terminal import Json, harmless, print_document, print_line, table
+from runs.records import Run
 from runs.store import Store
+
+OF_THE_SEED = ("seed", "measure", "decide", "gold")
+"""The steps of iteration 0. They are spelt here and not asked for: `status` has no time to import them."""
 
 
 def status(as_json: Json = False) -> int:
     """Say what each run is at, and whether somebody is at work here."""
-    from runs.lineage import entries
+    from loop.daemon.client import ask
+    from loop.daemon.telling import in_lines
+    from runs.lineage import decision_of
+    from runs.mlflow_mark import lag
 
     store = Store(home())
     owner = store.owner()
+    daemon = ask(store, "GET", "/v1/daemon") if owner else None
     rows: list[dict[str, Any]] = []
     for run in store.runs():
-        chain = entries(store, run)
+        # The last iteration alone: a run of thousands is not read for it.
+        last = store.iteration(run.iteration) if run.iteration else None
+        decision = decision_of(store, last) if last else {"verdict": None, "reason": None}
         rows.append(
             {
                 "run": run.name,
                 "recipe": run.recipe,
-                "iteration": chain[-1].iteration.index if chain else None,
+                "branched_from": run.branched_from or None,
+                "iteration": last.index if last else None,
                 "iterations": run.operational["iterations"],
-                "decision": chain[-1].verdict if chain else None,
-                "reason": chain[-1].reason if chain else None,
+                "decision": decision["verdict"],
+                "reason": decision["reason"],
                 "under_way": list(run.under_way),
+                "next": next_step(run, last.index if last else -1, decision["verdict"] == "halt"),
+                "mlflow_lag": lag(store, run),
             }
         )
+    tags = {ref.name: ref.branched_from for ref in store.refs() if ref.tag}
     if as_json:
-        print_document({"home": str(store.home), "pid": owner, "runs": rows})
+        running = {"running": owner is not None, "pid": owner, "daemon": daemon}
+        print_document({"home": str(store.home), **running, "runs": rows, "tags": tags})
         return 0
     if not rows:
         print_line(f"No run in {store.home} yet. `selfsame run self-rewarding` starts one.")
         return 0
-    columns = ["run", "recipe", "iteration", "iterations", "decision", "under_way"]
+    columns = ["run", "recipe", "branched_from", "iteration", "iterations", "decision", "next", "mlflow_lag"]
     print_line(table(columns, [[row[column] for column in columns] for row in rows]))
-    print_line(f"\nProcess {owner} is at work here." if owner else "\nNobody is at work here.")
+    for name, address in tags.items():
+        print_line(f"{name} is a tag of {address}.")
+    if daemon is not None:
+        print_line("\n" + "\n".join(in_lines(daemon)))
+    else:
+        print_line(f"\nProcess {owner} is at work here." if owner else "\nNot running. Nobody is at work here.")
     return 0
+
+
+def next_step(run: Run, last: int, halted: bool) -> str | None:
+    """The step that a run would do next, as `3/judge`; None if it has come to its end."""
+    from loop.showing import ORDER
+
+    if halted or (last >= run.operational["iterations"] and not run.under_way):
+        return None
+    steps = OF_THE_SEED if last < 0 else ORDER[1:]
+    return f"{last + 1}/{next(step for step in steps if step not in run.under_way)}"
 
 
 def log(
     name: Annotated[str | None, typer.Argument(help="A run's name; all runs if none is given")] = None,
+    graph: Annotated[
+        bool, typer.Option("--graph", help="Draw the family of all runs and tags, or that of one")
+    ] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Oldest first, each as it closes, until the run ends")
+    ] = False,
     as_json: Json = False,
 ) -> int:
     """List the iterations of a run, newest first, with their decisions and headline metrics."""
@@ -51,6 +88,10 @@ def log(
     from runs.lineage import find_run
 
     store = Store(home())
+    if graph:
+        return _graph(store, name, as_json)
+    if follow:
+        return _follow(store, name, as_json)
     wanted = [find_run(store, name)] if name else store.runs()
     logs = {run.name: history(store, run)[::-1] for run in wanted}
     if as_json:
@@ -62,7 +103,46 @@ def log(
         print_line(f"{run}\n{history_table(closed)}\n" if closed else f"{run}\nno iteration finished yet\n")
         for one in closed:
             if one.verdict != "promote":
-                print_line(f"{run}@{one.index} {one.verdict}: {one.reason}")
+                print_line(f"{run}@{one.index} {one.verdict}: {harmless(one.reason)}")
+    return 0
+
+
+def _graph(store: Store, name: str | None, as_json: bool) -> int:
+    from runs.graph import draw, family, kin
+    from runs.lineage import find_run
+
+    nodes = family(store)
+    if name is not None:
+        nodes = kin(nodes, find_run(store, name).iteration)
+    if as_json:
+        print_document({"iterations": [asdict(node) for node in nodes]})
+        return 0
+    if not nodes:
+        print_line("No iteration is finished yet.")
+    for columns, node in draw(nodes):
+        if node is None:
+            print_line(columns)
+            continue
+        names = f" ({', '.join(node.refs)})" if node.refs else ""
+        decision = "" if node.verdict == "promote" else f" {node.verdict}"
+        print_line(f"{columns} {harmless(f'{node.address}{decision}{names}')}")
+    return 0
+
+
+def _follow(store: Store, name: str | None, as_json: bool) -> int:
+    from loop.following import follow, line
+    from runs.errors import UsageError
+
+    if name is None:
+        raise UsageError("--follow wants a run's name; `selfsame status` lists the runs")
+    closed = []
+    for one in follow(store, name):
+        closed.append(one.shown())
+        if not as_json:
+            print_line(line(name, one))
+            sys.stdout.flush()
+    if as_json:
+        print_document({name: closed})
     return 0
 
 
@@ -111,15 +191,19 @@ def verify(
 ) -> int:
     """Check every byte that the store holds against its name. Exits 74 if anything is wrong."""
     from runs.errors import CorruptError
+    from runs.pruned import pruned
     from runs.verify import verify as find_problems
 
     store = Store(home())
     problems = find_problems(store, address)
+    gone = [] if problems else [weights for weights in sorted(pruned(store.home)) if not store.has(weights)]
     if as_json:
-        print_document({"problems": [asdict(problem) for problem in problems]})
+        print_document({"problems": [asdict(problem) for problem in problems], "pruned": gone})
     else:
         for problem in problems:
             print_line(f"{problem.file}: {problem.what}")
             print_line(f"  needed by: {', '.join(problem.needed_by) or 'nobody any more'}")
         print_line(f"{len(problems)} problems." if problems else f"{address or store.home} is as it was written.")
+        if gone:
+            print_line(f"{len(gone)} weights of old adapters were pruned by `selfsame gc`, and are gone on purpose.")
     return CorruptError.exit_code if problems else 0

@@ -1,12 +1,17 @@
 """`run` and `resume`: what makes the loop turn."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from loop.home import home
+from loop.limits import Stop
+from loop.stopping import stop_on_sigterm
 from loop.terminal import Json, print_aside, print_document, print_line, table
 from runs.store import Store
+
+if TYPE_CHECKING:
+    from loop.config import Config
 
 Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Settings, e.g. train.beta=0.1", show_default=False)
@@ -22,54 +27,74 @@ def run(
     as_json: Json = False,
 ) -> int:
     """Begin a run and take it to its last iteration."""
-    from loop.load_config import load_config
-    from loop.preflight import check
+    with stop_on_sigterm() as stop:
+        from loop.load_config import load_config
+        from loop.preflight import check
 
-    config = load_config(recipe, overrides or (), smoke)
-    check(config)
-    # Imported only now: a mistake in the settings is answered at once.
-    from loop.drive import begin, planned
-    from loop.preflight import check_judge
-    from loop.run_names import fresh_name
+        config = load_config(recipe, overrides or (), smoke)
+        check(config)
+        # Imported only now: a mistake in the settings is answered at once.
+        from loop.drive import begin, planned
+        from loop.preflight import check_judge
+        from loop.run_names import fresh_name
 
-    store = Store(home())
-    check_judge(config, store)
-    called = name or fresh_name({run.name for run in store.runs()})
-    if dry_run:
-        steps = planned(store, called, config)
-        if as_json:
-            print_document({"config": config.model_dump(mode="json"), "steps": [vars(step) for step in steps]})
-        else:
-            rows = [(f"{step.index}/{step.step}", "known" if step.done else "to do", step.key) for step in steps]
-            print_line(table(["step", "state", "key"], rows))
-            print_line("Later steps depend on what the first missing one gives. Nothing was written.")
-        return 0
-    begin(store, called, recipe, config)
-    return _carry_on(store, called, as_json)
+        store = Store(home())
+        check_judge(config, store)
+        called = name or fresh_name({run.name for run in store.runs()})
+        if dry_run:
+            steps = planned(store, called, config)
+            if as_json:
+                print_document({"config": config.model_dump(mode="json"), "steps": [vars(step) for step in steps]})
+            else:
+                rows = [(f"{step.index}/{step.step}", "known" if step.done else "to do", step.key) for step in steps]
+                print_line(table(["step", "state", "key"], rows))
+                print_line("Later steps depend on what the first missing one gives. Nothing was written.")
+            return 0
+        begin(store, called, recipe, config)
+        return _carry_on(store, called, as_json, stop)
 
 
 def resume(
     name: Annotated[str, typer.Argument(help="A run's name")],
     overrides: Overrides = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and write nothing")] = False,
     as_json: Json = False,
 ) -> int:
     """Go on with a run: after an interruption, or further than it was meant to go (iterations=N)."""
-    from loop.drive import change, config_of
-    from loop.load_config import with_overrides
-    from loop.preflight import check
-    from runs.lineage import find_run
+    with stop_on_sigterm() as stop:
+        from loop.drive import change, config_of, refuse_semantic_change
+        from loop.load_config import with_overrides
+        from loop.preflight import check
+        from runs.lineage import find_run
 
-    store = Store(home())
-    config = config_of(find_run(store, name))
-    if overrides:
-        config = with_overrides(config.model_dump(mode="json"), overrides, f"the configuration of {name}")
-    check(config)
-    if overrides:
-        change(store, name, config)
-    return _carry_on(store, name, as_json)
+        store = Store(home())
+        config = config_of(find_run(store, name))
+        if overrides:
+            config = with_overrides(config.model_dump(mode="json"), overrides, f"the configuration of {name}")
+        check(config)
+        if dry_run:
+            refuse_semantic_change(store, name, config)
+            return _say_what_is_ahead(store, name, config, as_json)
+        if overrides:
+            change(store, name, config)
+        return _carry_on(store, name, as_json, stop)
 
 
-def _carry_on(store: Store, name: str, as_json: bool) -> int:
+def _say_what_is_ahead(store: Store, name: str, config: "Config", as_json: bool) -> int:
+    from loop.drive import existing, planned
+    from loop.forecast import forecast
+    from runs.lineage import iterations
+
+    run = existing(store, name)
+    ahead = forecast(store, run, config, planned(store, name, config, iterations(store, run)))
+    if as_json:
+        print_document({"run": name, **ahead.document()})
+    else:
+        print_line(f"{ahead.text()}\nNothing was written.")
+    return 0
+
+
+def _carry_on(store: Store, name: str, as_json: bool, stop: Stop) -> int:
     from loop.drive import carry_on
     from loop.summary import history, history_table, in_words, next_commands
     from loop.watching import watch
@@ -77,7 +102,7 @@ def _carry_on(store: Store, name: str, as_json: bool) -> int:
 
     try:
         with watch() as say:
-            outcome = carry_on(store, name, say)
+            outcome = carry_on(store, name, say, stop)
     except KeyboardInterrupt:
         print_aside(f"interrupted; `selfsame resume {name}` goes on from what is there")
         if as_json:

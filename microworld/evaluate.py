@@ -36,7 +36,7 @@ MODELS = Path(__file__).with_name("models")
 PAGE = Path(__file__).parents[1] / "docs" / "microworld.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 PROMPTS = 1300
-LEAST_LEANING = 0.5  # less: over both orders the better one has under 75 %, and the judge abstains
+LEAST_CONFIDENCE = (0.5, 0.7, 0.8)  # a judge that is less sure which one is better, over both orders, abstains
 SEED = 1
 
 
@@ -148,24 +148,23 @@ def _propositions(judge: Reader, constitution: Constitution, pairs: Sequence[Pai
 def principles_table(judge: Reader, constitution: Constitution, pairs: Sequence[Pair]) -> list[str]:
     """How many pairwise verdicts turn round when a principle is exchanged for its opposite.
 
-    A leaning below LEAST_LEANING is no verdict and does not turn round.
+    A judge that is less sure than the least confidence, over both orders, gives no verdict, and none turns round.
     """
     rows = [
-        "| principles exchanged | flips where they differ, % | where they do not: flips, % | no verdict, % |",
-        "|---" * 4 + "|",
+        "| exchanged | least confidence, % | flips where they differ, % | elsewhere: flips, % | no verdict, % |",
+        "|---" * 5 + "|",
     ]
     different = [p for p in pairs if p.a != p.b]
     for one, other in OPPOSED:
         leaning = np.array([leanings(judge, constitution, principle, different) for principle in (one, other)])
-        before, after = np.sign(leaning) * (np.abs(leaning) >= LEAST_LEANING)
         truths = np.array([[prefers(own, p.messages, p.a, p.b) for own in (one, other)] for p in different])
         opposite, neither = truths.prod(1) < 0, (truths == 0).all(1)
-        flipped, silent = before * after < 0, (before == 0) | (after == 0)
-        counts = [
-            Share(float(found[kind].sum()), int(kind.sum()))
-            for found, kind in ((flipped, opposite), (flipped, neither), (silent, neither))
-        ]
-        rows.append(f"| {one}, {other} | " + " | ".join(map(str, counts)) + " |")
+        for least in LEAST_CONFIDENCE:
+            before, after = np.sign(leaning) * (np.abs(leaning) >= 2 * least - 1)
+            flipped, silent = before * after < 0, (before == 0) | (after == 0)
+            found = ((flipped, opposite), (flipped, neither), (silent, neither))
+            counts = " | ".join(str(Share(float(which[kind].sum()), int(kind.sum()))) for which, kind in found)
+            rows.append(f"| {one}, {other} | {100 * least:.0f} | {counts} |")
     return rows
 
 
@@ -197,7 +196,7 @@ def report(folder: Path, n: int) -> str:
     lines = [f"Measured on {n} held-out prompts, two answers of `m1` to each; in brackets 95 % intervals.", ""]
     lines += ["Answers of `m1`:", "", *answers_table(m1, constitution, pairs), "", red_team_line(pairs), ""]
     lines += ["Judging, on the pairs that truly differ:", "", *formats_table({"m1": m1, "m0": m0}, constitution, pairs)]
-    lines += ["", "Verdicts follow the principle (`m1`, pairwise, both orders; below 75 % there is no verdict):", ""]
+    lines += ["", "Verdicts follow the principle (`m1`, pairwise, both orders):", ""]
     lines += principles_table(m1, constitution, pairs)
     lines += ["", "Critiques, revisions and new requests (`m1`):", "", *writings_lines(m1, constitution, pairs)]
     return "\n".join(lines)

@@ -8,13 +8,14 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from runs.canonical import canonical_json, digest
 from runs.errors import CorruptError, DiskError
+from runs.points import point
 
 TEMPORARY = ".tmp-"
 """What the names of unfinished files begin with. Nobody reads such a file."""
@@ -29,23 +30,34 @@ def write_file(path: Path, data: bytes) -> None:
         handle, name = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
         try:
             with open(handle, "wb") as file:
+                point("write", path)
                 file.write(data)
                 file.flush()
+                point("sync", path)
                 # A failed fsync is final: the kernel may have dropped the pages, so the file is thrown away.
                 os.fsync(file.fileno())
+            point("rename", path)
             os.replace(name, path)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
         _sync_folder(path.parent)
+        point("written", path)
 
 
-def sync_file(path: Path) -> None:
-    """Make a whole file durable that somebody may have been killed over before its folder was synced."""
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder last, whoever gave them."""
     with disk_errors(path, 0):
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-        _sync_folder(path.parent)
+        _sync_folder(path)
+
+
+def remove_files(folder: Path, files: Iterable[Path]) -> None:
+    """Make files of one folder be gone, durably: nothing that is removed later can be gone while these are there."""
+    with disk_errors(folder, 0, verb="remove files from"):
+        for path in files:
+            point("remove", path)
+            path.unlink(missing_ok=True)
+        _sync_folder(folder)
 
 
 def make_folder(path: Path) -> None:
@@ -53,6 +65,7 @@ def make_folder(path: Path) -> None:
     with disk_errors(path, 0):
         missing = [folder for folder in (path, *path.parents) if not folder.exists()]
         for folder in reversed(missing):
+            point("make", folder)
             folder.mkdir(mode=0o700, exist_ok=True)
         for folder in (path, *missing):
             _sync_folder(folder.parent)
@@ -111,6 +124,7 @@ def _with_checksum(value: dict[str, Any]) -> bytes:
 
 
 def _sync_folder(path: Path) -> None:
+    point("sync folder", path)
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

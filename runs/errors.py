@@ -3,6 +3,11 @@
 A guard's halt is no error: it is a `Decision`, it is stored, and it exits 3.
 """
 
+import errno
+
+FULL_OR_FAILING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+"""What the system says where the disk is at fault, by whatever code it was asked."""
+
 
 class SelfsameError(Exception):
     """The root. `exit_code` is what the command line leaves with."""

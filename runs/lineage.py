@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,36 +54,21 @@ def iterations(store: Store, run: Run) -> list[Iteration]:
     return chain[::-1]
 
 
-def ancestors(store: Store, run: Run) -> Iterator[Run]:
-    """The runs that `run` was branched from, nearest first, as far as they still exist."""
-    seen = {run.name}
-    parent: Run | None = run
-    while parent is not None and parent.branched_from:
-        parent = store.run(branch_point(parent)[0])
-        # A name that was deleted and given to a branch of its own branch would go round for ever.
-        if parent is None or parent.name in seen:
-            return
-        seen.add(parent.name)
-        yield parent
-
-
-def made_by(store: Store, run: Run, index: int) -> str:
+def made_by(run: Run, index: int) -> str:
     """The name of the run that made number `index` of `run`: its own, or that of an ancestor, deleted or not."""
-    for maker in (run, *ancestors(store, run)):
-        if not maker.branched_from:
-            return maker.name
-        name, last_shared = branch_point(maker)
-        if index > last_shared:
-            return maker.name
-    return name
+    makers = [(last, name) for name, last in run.shared.items() if index <= last]
+    return min(makers)[1] if makers else run.name
 
 
-def branch_point(run: Run) -> tuple[str, int]:
-    """The run that `run` was branched from, and the last iteration that they share."""
-    parsed = ADDRESS.fullmatch(run.branched_from)
-    if not parsed or parsed["index"] is None:
-        raise CorruptError(f"{run.name} says it was branched from {run.branched_from!r}, which names no iteration")
-    return parsed["run"], int(parsed["index"])
+def first_own(run: Run) -> int:
+    """The number of the first iteration that `run` makes itself: 0, or the one after the fork."""
+    return max(run.shared.values(), default=-1) + 1
+
+
+def shared_up_to(run: Run, index: int) -> dict[str, int]:
+    """Who made the iterations of `run` up to number `index`: what a branch there has as its `shared`."""
+    before = {name: last for name, last in run.shared.items() if last < index}
+    return before | {made_by(run, index): index}
 
 
 def entries(store: Store, run: Run) -> list[Entry]:
@@ -91,7 +76,7 @@ def entries(store: Store, run: Run) -> list[Entry]:
     found = []
     for iteration in iterations(store, run):
         decision = decision_of(store, iteration)
-        maker = made_by(store, run, iteration.index)
+        maker = made_by(run, iteration.index)
         found.append(Entry(maker, iteration, decision["verdict"], decision["reason"]))
     return found
 
@@ -102,13 +87,10 @@ def decision_of(store: Store, iteration: Iteration) -> dict[str, Any]:
     return decision
 
 
-def outputs_of(store: Store, run: Run, iteration: Iteration) -> dict[str, str]:
-    """The output digests of the steps of one of the run's iterations; `gold` among them where the run that made it, or
-    a branch on the way, took it."""
-    for known in (run, *ancestors(store, run)):
-        if iteration.digest in known.gold:
-            return iteration.outputs | {"gold": known.gold[iteration.digest]}
-    return iteration.outputs
+def outputs_of(run: Run, iteration: Iteration) -> dict[str, str]:
+    """The output digests of the steps of one of the run's iterations; `gold` among them where it was taken."""
+    gold = run.gold.get(iteration.digest)
+    return iteration.outputs | ({"gold": gold} if gold else {})
 
 
 def resolve(store: Store, address: str) -> Found:
@@ -132,7 +114,7 @@ def resolve(store: Store, address: str) -> Found:
     iteration = chain[index]
     if parsed["step"] is None:
         return Found(run, iteration)
-    outputs = outputs_of(store, run, iteration)
+    outputs = outputs_of(run, iteration)
     if parsed["step"] not in outputs:
         raise UsageError(
             f"{address}: {run.name}@{index} has no step {parsed['step']!r}{_nearest(parsed['step'], outputs)}; "
@@ -158,7 +140,7 @@ def find_run(store: Store, name: str) -> Run:
 def _run(store: Store, name: str, address: str) -> Run:
     run = store.run(name)
     if run is None:
-        names = [run.name for run in store.runs()]
+        names = [run.name for run in store.refs()]
         there = f"the runs are {', '.join(names)}" if names else "there are none; `selfsame run RECIPE` starts one"
         raise UsageError(f"{address}: there is no run {name!r} in {store.home}{_nearest(name, names)}; {there}")
     return run

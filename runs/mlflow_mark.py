@@ -5,7 +5,7 @@ from pathlib import Path
 
 from runs.durable import make_folder, read_checked, write_checked
 from runs.errors import CorruptError
-from runs.lineage import branch_point, iterations
+from runs.lineage import first_own
 from runs.records import Iteration, Run
 from runs.store import Store
 
@@ -25,25 +25,41 @@ def default_uri(home: Path) -> str:
     return f"sqlite:///{mlflow_folder(home) / 'mlflow.db'}"
 
 
+def wanted_uri(home: Path, run: Run) -> str:
+    """MLflow's address as the run wants it."""
+    return run.operational["export"].get("tracking_uri") or default_uri(home)
+
+
 def mlflow_folder(home: Path) -> Path:
     """What MLflow itself keeps in a home: its database, and the files of its pages. Can be rebuilt from the store."""
     return home.resolve() / "mlflow"
 
 
-def own_iterations(store: Store, run: Run) -> list[Iteration]:
-    """The iterations that the run made itself, oldest first; what it shares is on its ancestor's page."""
-    first = branch_point(run)[1] + 1 if run.branched_from else 0
-    return iterations(store, run)[first:]
-
-
 def owed(store: Store, run: Run, uri: str) -> list[Iteration]:
     """The run's own iterations that were not sent to `uri` yet, oldest first."""
-    own = own_iterations(store, run)
     mark = read_mark(store.home, run.name)
-    if mark is None or mark.uri != uri:
-        return own
-    sent = next((n for n, iteration in enumerate(own, start=1) if iteration.digest == mark.iteration), 0)
-    return own[sent:]
+    sent = mark.iteration if mark is not None and mark.uri == uri else None
+    found: list[Iteration] = []
+    name = run.iteration
+    while name and name != sent:
+        iteration = store.iteration(name)
+        if iteration.index < first_own(run):
+            break
+        found.append(iteration)
+        name = iteration.parent
+    return found[::-1]
+
+
+def lag(store: Store, run: Run) -> int | None:
+    """How many of the run's own iterations its MLflow does not show yet; None for a run that wants no MLflow."""
+    export = run.operational.get("export", {})
+    if not export.get("mlflow"):
+        return None
+    # Counted from the two ends of what is owed: a chain of thousands is not read for it.
+    sent, mark = first_own(run) - 1, read_mark(store.home, run.name)
+    if mark is not None and mark.uri == wanted_uri(store.home, run) and store.has(mark.iteration):
+        sent = max(sent, store.iteration(mark.iteration).index)
+    return store.iteration(run.iteration).index - sent if run.iteration else 0
 
 
 def read_mark(home: Path, run: str) -> Mark | None:

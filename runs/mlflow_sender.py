@@ -1,15 +1,18 @@
 """The program that sends to MLflow what is owed: `python -P -m runs.mlflow_sender HOME RUN [URI]`.
 
 It sends at once, again for each line on its standard input, and ends when that does: the loop pokes it after each
-iteration and never waits. A failure ends it with exit 1 and a line that says why; whatever was not sent stays owed.
+iteration and never waits. What fails is said in a line and tried again after RETRY_S; whatever was not sent stays owed,
+and the exit code is 1 if that is so at the end.
 Everything goes to explicit pages (MLflow runs) that are found by a tag or made, so sending again doubles nothing.
 """
 
 import ctypes
 import os
+import select
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +23,7 @@ from runs.errors import SelfsameError
 from runs.figures import loss_curve, run_panel
 from runs.lineage import find_run
 from runs.lock import hold
+from runs.mlflow_database import make_database
 from runs.mlflow_mark import Mark, default_uri, mark_path, mlflow_folder, owed, write_mark
 from runs.outbox import Page, Past, Point, iteration_page, read_past, run_page, series
 from runs.pair_table import as_html, as_json, sample_pairs
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "selfsame"
 PAGE_TAG = "selfsame.page"
+RETRY_S = 30.0
+"""How long a server that failed is left alone."""
 STALL_S = 300
 """Longest work on one page. The kernel ends the program then, also in the middle of a call that never returns."""
 
@@ -56,16 +62,30 @@ def main(arguments: Sequence[str]) -> int:
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
-    try:
-        while True:
-            signal.alarm(STALL_S)
+    while True:
+        sent = True
+        signal.alarm(STALL_S)
+        try:
             send_owed(store, name, uri, MlflowClient(uri))
-            signal.alarm(0)
-            if not os.read(sys.stdin.fileno(), 1 << 16):
-                return 0
-    except (MlflowException, SelfsameError, OSError) as error:
-        print(f"{name}: not sent to {uri}, and still owed: {error}", file=sys.stderr)
-        return 1
+        except (MlflowException, SelfsameError, OSError) as error:
+            sent = False
+            print(f"{name}: not sent to {uri}, and still owed: {error}", file=sys.stderr, flush=True)
+        signal.alarm(0)
+        if not _wait(None if sent else RETRY_S):
+            return 0 if sent else 1
+
+
+def _wait(seconds: float | None) -> bool:
+    """Wait for a poke or, if `seconds` are given, so long whoever pokes. False once standard input has ended."""
+    deadline = None if seconds is None else time.monotonic() + seconds
+    while True:
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        if not select.select([sys.stdin.fileno()], [], [], left)[0]:
+            return True
+        if not os.read(sys.stdin.fileno(), 1 << 16):
+            return False
+        if deadline is None:
+            return True
 
 
 def send_owed(store: Store, name: str, uri: str, client: "MlflowClient") -> None:
@@ -78,10 +98,12 @@ def send_owed(store: Store, name: str, uri: str, client: "MlflowClient") -> None
     make_folder(mlflow_folder(store.home))
     # Two senders at once would each find no page and make one.
     with hold(mark_path(store.home, name).with_suffix(".lock")):
+        make_database(store, uri)
         past = read_past(store, run)
         experiment_id = _experiment(client, store.home, uri)
         page = run_page(past)
-        run_id = _put(client, experiment_id, page, page.points)
+        # What it shares with its ancestors goes with its first own iteration.
+        run_id = _put(client, experiment_id, page, page.points if iterations[0].digest == past.own[0].digest else ())
         _attach(client, run_id, {"metrics.png": run_panel(name, series(past))})
         _close(client, run_id, page)
         for iteration in iterations:

@@ -12,8 +12,7 @@ from typing import Any, TypeGuard
 
 from runs.canonical import canonical_json, digest
 from runs.errors import CorruptError
-from runs.lineage import decision_of, iterations, outputs_of
-from runs.mlflow_mark import own_iterations
+from runs.lineage import decision_of, first_own, iterations, outputs_of
 from runs.output import Output
 from runs.records import Iteration, Run
 from runs.store import Store
@@ -52,7 +51,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Past:
-    """What the store says of a run: `chain` from iteration 0 on, `own` what the run made itself.
+    """What the store says of a run: `chain` is from iteration 0 on, those included that it shares with ancestors.
 
     `receipts` are those of steps, by step, iteration index and output digest.
     """
@@ -60,8 +59,17 @@ class Past:
     store: Store
     run: Run
     chain: list[Iteration]
-    own: list[Iteration]
     receipts: dict[tuple[str, int, str], dict[str, Any]]
+
+    @property
+    def shared(self) -> list[Iteration]:
+        """The iterations up to the fork, which an ancestor made."""
+        return self.chain[: first_own(self.run)]
+
+    @property
+    def own(self) -> list[Iteration]:
+        """The iterations that the run made itself."""
+        return self.chain[first_own(self.run) :]
 
     @property
     def identity(self) -> str:
@@ -90,18 +98,20 @@ def read_past(store: Store, run: Run) -> Past:
         name = asked["step"], asked["index"], receipt["digest"]
         if name not in found or receipt["provenance"]["ended"] < found[name]["provenance"]["ended"]:
             found[name] = receipt
-    return Past(store, run, iterations(store, run), own_iterations(store, run), found)
+    return Past(store, run, iterations(store, run), found)
 
 
 def run_page(past: Past) -> Page:
-    """The page of a run that has closed at least one iteration of its own."""
+    """The page of a run that has closed an iteration of its own. Its points are those of the iterations it shares."""
     run, own, last = past.run, past.own, past.own[-1]
     decision = decision_of(past.store, last)
+    after = f" after {run.branched_from}" if run.branched_from else ""
     tags = {
         **_lineage_tags(past, last),
         "selfsame.recipe": run.recipe,
         "selfsame.branched_from": run.branched_from,
-        "mlflow.note.content": f"**{run.name}**, recipe {run.recipe}: {len(own)} iterations of its own, "
+        "selfsame.depth": str(len(run.shared)),
+        "mlflow.note.content": f"**{run.name}**, recipe {run.recipe}: {len(own)} iterations of its own{after}, "
         f"the last one {last.index} ({decision['verdict']}: {decision['reason']}).",
     }
     operational = {f"selfsame.{name}": text for name, text in _flat(run.operational) if not name.startswith("export.")}
@@ -110,29 +120,21 @@ def run_page(past: Past) -> Page:
         name=run.name,
         tags=_written(tags | operational),
         params=_written(dict(_flat(run.config))),
-        points=(),
+        points=tuple(point for iteration in past.shared for point in _points(past, iteration)[0]),
         curve=(),
         began_ms=_times(past.receipts_of(own[0], own[0].outputs))[0],
-        ended_ms=_times(past.receipts_of(last, outputs_of(past.store, run, last)))[1],
+        ended_ms=_times(past.receipts_of(last, outputs_of(run, last)))[1],
         halted=decision["verdict"] == "halt",
     )
 
 
 def iteration_page(past: Past, iteration: Iteration) -> Page:
     """The page of one of the run's own iterations."""
-    digests = outputs_of(past.store, past.run, iteration)
-    outputs = {step: past.store.output(name) for step, name in digests.items()}
-    receipts = past.receipts_of(iteration, digests)
+    receipts = past.receipts_of(iteration, outputs_of(past.run, iteration))
     decision = decision_of(past.store, iteration)
-    points, missing = [], []
-    for step, receipt in receipts.items():
-        began, ended = receipt["provenance"]["began"], receipt["provenance"]["ended"]
-        for name, value in (outputs[step].metrics | {f"time/{step}_s": ended - began}).items():
-            if is_number(value):
-                points.append(Point(name, float(value), _ms(ended), iteration.index))
-            else:
-                missing.append(name)
-    curve, missing_of_curve = _curve(outputs.get("train"), receipts.get("train"))
+    points, missing = _points(past, iteration)
+    train = past.store.output(iteration.outputs["train"]) if "train" in iteration.outputs else None
+    curve, missing_of_curve = _curve(train, receipts.get("train"))
     constitutions = [receipt["asked"]["inputs"].get("constitution") for receipt in receipts.values()]
     tags = {
         **_lineage_tags(past, iteration),
@@ -159,7 +161,7 @@ def series(past: Past) -> dict[str, dict[int, float]]:
     """Metric name -> iteration index -> value, over the run and its ancestors; what is missing is left out."""
     found: dict[str, dict[int, float]] = {}
     for iteration in past.chain:
-        for name in outputs_of(past.store, past.run, iteration).values():
+        for name in outputs_of(past.run, iteration).values():
             for metric, value in past.store.output(name).metrics.items():
                 if is_number(value):
                     found.setdefault(metric, {})[iteration.index] = float(value)
@@ -187,6 +189,21 @@ def _lineage_tags(past: Past, iteration: Iteration) -> dict[str, str]:
         "selfsame.reason": decision["reason"],
         "selfsame.environment": canonical_json(past.run.environment).decode("utf-8", "replace"),
     }
+
+
+def _points(past: Past, iteration: Iteration) -> tuple[list[Point], list[str]]:
+    """Every metric of the iteration's steps and the seconds that each took, and the names of what had no number."""
+    points: list[Point] = []
+    missing: list[str] = []
+    digests = outputs_of(past.run, iteration)
+    for step, receipt in past.receipts_of(iteration, digests).items():
+        began, ended = receipt["provenance"]["began"], receipt["provenance"]["ended"]
+        for name, value in (past.store.output(digests[step]).metrics | {f"time/{step}_s": ended - began}).items():
+            if is_number(value):
+                points.append(Point(name, float(value), _ms(ended), iteration.index))
+            else:
+                missing.append(name)
+    return points, missing
 
 
 def _curve(train: Output | None, receipt: dict[str, Any] | None) -> tuple[list[Point], list[str]]:

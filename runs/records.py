@@ -200,10 +200,12 @@ class Run:
     """A "branch": a name that points at an iteration. The only noun that moves.
 
     `iteration` is "" until the first one is closed. `config` is the semantic configuration, `operational` what may
-    change on resume; `branched_from` is an address or "". `inputs` are the digests of the files that the configuration
-    names, as they were when the run began. `under_way` holds the output digests of the finished steps of
+    change on resume. `branched_from` is an address or "", and `shared` says who made the iterations up to there: the
+    name of a run -> the number of the last one that it made. `inputs` are the digests of the files that the
+    configuration names, as they were when the run began. `under_way` holds the output digests of the finished steps of
     the iteration that is not closed yet, for whoever looks (the truth remains the receipts). `gold` maps an
-    iteration to the output of its gold step, which is beside the iteration because it enters no digest.
+    iteration to the output of its gold step, which is beside the iteration because it enters no digest. A `tag` is a
+    name that stays where it is: it can be looked at and branched from, and is never resumed.
     """
 
     name: str
@@ -216,3 +218,5 @@ class Run:
     inputs: dict[str, str] = field(default_factory=dict)
     under_way: dict[str, str] = field(default_factory=dict)
     gold: dict[str, str] = field(default_factory=dict)
+    shared: dict[str, int] = field(default_factory=dict)
+    tag: bool = False

@@ -2,9 +2,10 @@
 
     objects/<hex>              bytes named by their digest: outputs, records, Parquet shards, adapter files
     receipts/<hex of key>.json what was asked -> what was got; written last, once
-    refs/<run>.json            the run's name -> its iteration; the only files that change
+    refs/<name>.json           the name of a run or a tag -> its iteration; the only files that change
     adapters/<hex>/            an adapter's two files under the names that engines want; may be deleted at any time
-    logs/  scratch/            what children say and leave; nothing is read back from there after a crash
+    logs/  scratch/            what children say and leave; nothing is read back from there after a crash, but for
+    scratch/<hex of key>/      what unfinished work may go on from; gone once its receipt is there
     control/  mlflow/          how much MLflow was sent, and its files: `runs.mlflow_sender`'s, under its own lock
     lock                       held for life by the one process that writes all else
 
@@ -15,7 +16,7 @@ import json
 import logging
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -29,7 +30,8 @@ from runs.durable import (
     make_folder,
     read_checked,
     read_file,
-    sync_file,
+    remove_files,
+    sync_folder,
     write_checked,
     write_file,
 )
@@ -62,12 +64,21 @@ class Store:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Be the one process that writes here, until the block ends. Raises BusyError, naming the owner's pid."""
+        """Be the one process that writes here, until the block ends. Raises BusyError, naming the owner's pid.
+
+        A block within a block changes no owner, so that a daemon holds the lock for life and calls what takes it.
+        """
+        if self._locked:
+            self._settle()
+            yield
+            return
         for folder in ("objects", "receipts", "refs", "adapters", "logs", "scratch"):
             make_folder(self.home / folder)
         with lock.hold(self._lock_path):
+            self._settle()
             for left in self.scratch.iterdir():  # by a writer that was killed
-                shutil.rmtree(left, ignore_errors=True)
+                if not self._is_unfinished(left.name):
+                    shutil.rmtree(left, ignore_errors=True)
             self._locked = True
             try:
                 yield
@@ -87,9 +98,7 @@ class Store:
         path = self.object_path(name)
         with disk_errors(path, len(data)):
             known = path.exists() and digest_file(path) == name
-        if known:
-            sync_file(path)
-        else:
+        if not known:
             write_file(path, data)
         return name
 
@@ -202,6 +211,7 @@ class Store:
             return first
         receipt = {"key": key, "digest": name, "parts": self._parts(name), "asked": asked, "provenance": provenance}
         write_checked(self.receipt_path(key), receipt)
+        shutil.rmtree(self.unfinished(key), ignore_errors=True)
         return name
 
     def receipt(self, key: str) -> dict[str, Any] | None:
@@ -223,10 +233,14 @@ class Store:
         """Where the receipt of `key` is, or would be."""
         return self.home / "receipts" / f"{hex_of(key)}.json"
 
+    def unfinished(self, key: str) -> Path:
+        """The folder that work on `key` may go on from when it was killed. It lasts until the receipt is written."""
+        return self.scratch / hex_of(key)
+
     # ---- refs
 
     def run(self, name: str) -> Run | None:
-        """The run of that name; None if there is none. Raises UsageError for what cannot be a name."""
+        """The run or tag of that name; None if there is none. Raises UsageError for what cannot be a name."""
         path = self.ref_path(name)
         value = read_checked(path)
         if value is None:
@@ -235,10 +249,14 @@ class Store:
             raise CorruptError(f"{path} is not the ref of {name}, or of another version. Run `selfsame verify`")
         return Run(**value)
 
-    def runs(self) -> list[Run]:
-        """All runs, in the order of their names."""
+    def refs(self) -> list[Run]:
+        """All runs and tags, in the order of their names."""
         found = (self.run(path.stem) for path in self.files("refs"))
         return [run for run in found if run is not None]
+
+    def runs(self) -> list[Run]:
+        """All runs, in the order of their names."""
+        return [run for run in self.refs() if not run.tag]
 
     def move(self, run: Run) -> None:
         """Make the name of `run` stand for it from now on."""
@@ -246,6 +264,11 @@ class Store:
         if run.iteration and not self.has(run.iteration):
             raise ValueError(f"{run.name} would point at {run.iteration}, which is not in the store")
         write_checked(self.ref_path(run.name), asdict(run))
+
+    def remove(self, folder: str, files: Iterable[Path]) -> None:
+        """Make files of one of the folders of the home be gone, durably, before anything that is removed later."""
+        self._must_own()
+        remove_files(self.home / folder, files)
 
     def ref_path(self, name: str) -> Path:
         """Where the ref of a run is, or would be. Raises UsageError for what cannot be a run's name."""
@@ -278,6 +301,17 @@ class Store:
     def files(self, folder: str) -> list[Path]:
         """The whole files in one of the folders of the home, sorted by name."""
         return sorted(path for path in (self.home / folder).glob("*") if not path.name.startswith(TEMPORARY))
+
+    def _is_unfinished(self, name: str) -> bool:
+        return bool(DIGEST.fullmatch(TAG + name)) and not self.receipt_path(TAG + name).exists()
+
+    def _settle(self) -> None:
+        """Make last what can be seen, before anything is built on it.
+
+        A writer that was killed, or stopped by a failing disk, may have left names that no sync of their folder covers.
+        """
+        for folder in ("objects", "receipts", "refs"):
+            sync_folder(self.home / folder)
 
     def _must_own(self) -> None:
         if not self._locked:

@@ -1,4 +1,6 @@
-"""Is everything under the home still what it says? Every byte is read, and every digest made again."""
+"""Is everything under the home still what it says? Every byte is read, and every digest made again.
+
+Weights that `selfsame gc` was told to prune are no problem: they are gone on purpose (`runs.pruned`)."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -10,8 +12,9 @@ from typing import TypeVar
 from runs.canonical import TAG, digest, digest_file
 from runs.durable import read_checked
 from runs.errors import CorruptError, SelfsameError
-from runs.lineage import resolve
-from runs.records import Iteration, Run
+from runs.lineage import outputs_of, resolve
+from runs.pruned import pruned
+from runs.records import Run
 from runs.store import ADAPTER_FILES, DIGEST, Store, needed_by
 
 Read = TypeVar("Read")
@@ -47,7 +50,7 @@ class _Survey:
         self.store = store
         self.needed_by: defaultdict[Path, set[str]] = defaultdict(set)
         self.problems: dict[Path, str] = {}
-        self.gold: dict[str, str] = {}
+        self.pruned = self._pruned()
 
     def everything(self) -> None:
         """Every run, every receipt, and every file that is there."""
@@ -55,7 +58,6 @@ class _Survey:
         for path in refs:
             self.needed_by[path].add(path.stem)
         runs = [run for path in refs if (run := self._read(path, partial(self.store.run, path.stem)))]
-        self._know_gold(runs)
         for run in runs:
             self._chain(run)
         for path in self.store.files("receipts"):
@@ -72,23 +74,18 @@ class _Survey:
     def one(self, address: str) -> None:
         """What `address` needs."""
         found = resolve(self.store, address)
-        self._know_gold(self.store.runs())
         if address == found.run.name:
             self._chain(found.run)
         elif found.step is None:
-            self._steps(address, self._outputs(found.iteration))
+            self._steps(address, outputs_of(found.run, found.iteration))
         else:
             step = f"{found.run.name}@{found.iteration.index}/{found.step}"
-            self._output(step, self._outputs(found.iteration)[found.step])
+            self._output(step, outputs_of(found.run, found.iteration)[found.step])
         for path in list(self.needed_by):
             if (folder := self.store.home / "adapters" / path.name).exists():
                 self._copy(folder)
 
     # ---- from a run to its bytes
-
-    def _know_gold(self, runs: list[Run]) -> None:
-        # Merged here: following branches would end at the first damaged ref.
-        self.gold = {iteration: output for run in runs for iteration, output in run.gold.items()}
 
     def _chain(self, run: Run) -> None:
         name, below = run.iteration, None
@@ -103,14 +100,10 @@ class _Survey:
                 return
             if below is None:
                 self._steps(f"{run.name}@{iteration.index + 1}", run.under_way)
-            self._steps(f"{run.name}@{iteration.index}", self._outputs(iteration))
+            self._steps(f"{run.name}@{iteration.index}", outputs_of(run, iteration))
             name, below = iteration.parent, iteration.index
         if below is None:
             self._steps(f"{run.name}@0", run.under_way)
-
-    def _outputs(self, iteration: Iteration) -> dict[str, str]:
-        gold = self.gold.get(iteration.digest)
-        return iteration.outputs | ({"gold": gold} if gold else {})
 
     def _steps(self, address: str, outputs: dict[str, str]) -> None:
         for step, name in outputs.items():
@@ -152,7 +145,8 @@ class _Survey:
         if not DIGEST.fullmatch(TAG + path.name):
             self.problems[path] = "it is no object: its name is no digest"
         elif not path.exists():
-            self.problems[path] = "it is gone"
+            if TAG + path.name not in self.pruned:
+                self.problems[path] = "it is gone"
         elif self._read(path, partial(digest_file, path)) != TAG + path.name:
             self.problems.setdefault(path, "its bytes are not as they were written: its hash fails")
 
@@ -170,12 +164,18 @@ class _Survey:
         adapter = self._read(folder, partial(self.store.adapter, TAG + folder.name))
         if adapter is None:
             return
-        for path in folder.iterdir():
+        for path in self.store.files(f"adapters/{folder.name}"):
             self.needed_by[path] |= self.needed_by[self.store.object_path(TAG + folder.name)]
             if path.name not in ADAPTER_FILES:
                 self.problems[path] = "it is no file of an adapter"
             elif self._read(path, partial(digest_file, path)) != getattr(adapter, ADAPTER_FILES[path.name]):
                 self.problems.setdefault(path, "this copy is not as it was written; delete it: it is made again")
+
+    def _pruned(self) -> frozenset[str]:
+        try:
+            return pruned(self.store.home)
+        except CorruptError:
+            return frozenset()  # the damaged file is named with the other files of its folder
 
     def _read(self, path: Path, read: Callable[[], Read]) -> Read | None:
         if path in self.problems:

@@ -46,12 +46,12 @@ def empty_view(name: str) -> "pa.Table":
 
 
 def ancestry(store: Store) -> "pa.Table":
-    """For each run (`of_run`) every iteration behind it: the run that made it, its number and its digest."""
+    """For each run or tag (`of_run`) every iteration behind it: the run that made it, its number and its digest."""
     import pyarrow as pa
 
     rows = [
-        {"of_run": run.name, "run": made_by(store, run, i.index), "iteration": i.index, "digest": i.digest}
-        for run in store.runs()
+        {"of_run": run.name, "run": made_by(run, i.index), "iteration": i.index, "digest": i.digest}
+        for run in store.refs()
         for i in iterations(store, run)
     ]
     text = pa.string()
@@ -63,9 +63,9 @@ def ancestry(store: Store) -> "pa.Table":
 def made_iterations(store: Store) -> list[tuple[str, Run, Iteration]]:
     """Every iteration that a run reaches, once for each run that made it: the maker's name, who reaches it, and it."""
     found: dict[tuple[str, str], tuple[str, Run, Iteration]] = {}
-    for run in store.runs():
+    for run in store.refs():
         for iteration in iterations(store, run):
-            maker = made_by(store, run, iteration.index)
+            maker = made_by(run, iteration.index)
             found.setdefault((maker, iteration.digest), (maker, run, iteration))
     return list(found.values())
 
@@ -73,7 +73,7 @@ def made_iterations(store: Store) -> list[tuple[str, Run, Iteration]]:
 def made_steps(store: Store) -> Iterator[Made]:
     """Every finished step that a run reaches, those of iterations under way included."""
     for maker, run, iteration in made_iterations(store):
-        for step, output in outputs_of(store, run, iteration).items():
+        for step, output in outputs_of(run, iteration).items():
             yield Made(maker, iteration.index, step, output)
     for run in store.runs():
         index = store.iteration(run.iteration).index + 1 if run.iteration else 0

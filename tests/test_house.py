@@ -41,15 +41,19 @@ WORKER_PROGRAMS = {
     "trainers/policy.py",
     "trainers/probe.py",
     "trainers/progress.py",
+    "trainers/training_state.py",
 }
 TRUTH = {"microworld.gold", "microworld.principles", "microworld.annotator"}
 """What knows the microworld's truth. No step, judge or guard may see it."""
 MAY_KNOW_THE_TRUTH = ("loop/gold.py", "microworld/", "benchmarks/", "tests/")
 EXECUTES = {"eval", "exec", "compile", "__import__", "torch.load", "yaml.load", "yaml.unsafe_load", "os.system"}
-CLOCKS = {"loop/iterate.py", "loop/desk.py", "trainers/progress.py", "trainers/stub.py"}
+CLOCKS = {"loop/clock.py", "trainers/progress.py", "trainers/stub.py"}
 """Wall-clock time is provenance: it is written into receipts, and no result depends on it."""
 TOO_HEAVY_FOR_STATUS = (*HEAVY, "mlflow", "pandas", "numpy", "pyarrow", "duckdb", "matplotlib")
-VERBS = ("run", "resume", "status", "log", "show", "query", "verify", "recipes", "mlflow", "doctor")
+VERBS = (
+    *("run", "resume", "branch", "status", "log", "show", "diff", "query", "tag", "delete", "verify", "gc"),
+    *("recipes", "mlflow", "doctor"),
+)
 
 
 def sources(*folders: str) -> list[str]:

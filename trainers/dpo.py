@@ -5,44 +5,51 @@ it from how the model was built.
 """
 
 import math
+import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from datasets import Dataset
 from peft import PeftModel
-from transformers import AutoTokenizer, PrinterCallback
+from transformers import AutoTokenizer, PrinterCallback, TrainerCallback
 from trl import DPOConfig
 from trl.trainer.utils import use_adapter
 
 from runs.canonical import canonical_json
+from trainers.beat import Beat
+from trainers.checkpoint import Kept, asked_of
+from trainers.pace import Pace
 from trainers.pair_trainer import PairCollator, PairTrainer
-from trainers.pairs import read_pairs
+from trainers.pairs import Pairs, read_pairs
 from trainers.policy import check_loaded, load_policy, save_adapter
 from trainers.probe import answer_logprobs, write_probe
 from trainers.progress import Progress
 from trainers.spec import DpoSpec, ModelSpec
 
 
-def train(spec: DpoSpec, out: Path) -> None:
-    """Train one adapter into `out`. Returning means that `out` is complete; `result.json` is written last."""
+def train(spec: DpoSpec, out: Path, pace: Pace) -> None:
+    """Train one adapter into `out`, going on from what an earlier start of the same training left there.
+
+    Returning means that `out` is complete; `result.json` is written last. What `pace` decides changes nothing in it.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    beat = Beat(out)
+    beat()
+    kept = Kept(out, asked_of(spec))
+    checkpoint = kept.checkpoint()
     tokenizer = AutoTokenizer.from_pretrained(spec.model.base, local_files_only=True)
     pairs = read_pairs(spec.pairs, tokenizer, spec.max_length_tokens)
-    progress = Progress(out)
-    trainer = PairTrainer(
-        model=load_policy(spec.model, spec.lora, spec.seed),
-        args=training_arguments(spec, out, len(pairs.fitting)),
-        train_dataset=Dataset.from_dict(pairs.columns()),
-        data_collator=PairCollator(pad_token_id=tokenizer.eos_token_id),
-        processing_class=tokenizer,
-        callbacks=[progress],
-    )
-    trainer.remove_callback(PrinterCallback)  # log.jsonl has it all
-    set_reference(trainer.model, spec.model.reference)
-    trainer.fix_reference()
+    progress = Progress(kept, checkpoint, beat, pace)
+    trainer = pair_trainer(spec, out, pairs, tokenizer, progress)
+    beat()
+    keep_reference(trainer, kept, beat, pace)
     check_reference(trainer, spec.model)
-    trainer.train()
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     save_adapter(trainer.model, out)
+    beat()
     write_probe(out, trainer.model.eval(), tokenizer, pairs.first_messages, pairs.fitting[0].chosen_ids)
+    beat()
     result = {
         "rows_in": len(pairs.fitting) + pairs.too_long,
         "rows_used": len(pairs.fitting),
@@ -52,6 +59,37 @@ def train(spec: DpoSpec, out: Path) -> None:
         "last": progress.rows[-1],
     }
     (out / "result.json").write_bytes(canonical_json(result))
+
+
+def pair_trainer(spec: DpoSpec, out: Path, pairs: Pairs, tokenizer: Any, callback: TrainerCallback) -> PairTrainer:
+    """The trainer with policy and reference, as the spec says. Its rows lack their reference log-probabilities."""
+    trainer = PairTrainer(
+        model=load_policy(spec.model, spec.lora, spec.seed),
+        args=training_arguments(spec, out, len(pairs.fitting)),
+        train_dataset=Dataset.from_dict(pairs.columns()),
+        data_collator=PairCollator(pad_token_id=tokenizer.eos_token_id),
+        processing_class=tokenizer,
+        callbacks=[callback],
+    )
+    trainer.remove_callback(PrinterCallback)  # log.jsonl has it all
+    set_reference(trainer.model, spec.model.reference)
+    return trainer
+
+
+def keep_reference(trainer: PairTrainer, kept: Kept, beat: Beat, pace: Pace) -> None:
+    """Give the trainer its reference log-probabilities: those kept from before, and the rest computed and kept."""
+    computed = kept.reference()
+    known = len(computed)
+
+    def after_batch() -> None:
+        beat()
+        if pace.is_due():
+            kept.write_reference(computed)
+            pace.kept()
+
+    trainer.fix_reference(computed, after_batch)
+    if len(computed) > known:
+        kept.write_reference(computed)
 
 
 def set_reference(policy: PeftModel, reference: Path | None) -> None:
@@ -118,9 +156,11 @@ def training_arguments(spec: DpoSpec, out: Path, rows: int) -> DPOConfig:
 
 
 def main(spec_path: Path, out: Path) -> None:
-    """Train as the file says. `out` is made if it is missing."""
-    out.mkdir(parents=True, exist_ok=True)
-    train(DpoSpec.model_validate_json(spec_path.read_bytes()), out)
+    """Train as the file says, until SIGTERM."""
+    spec = DpoSpec.model_validate_json(spec_path.read_bytes())
+    pace = Pace(spec.checkpoint_every_s)
+    signal.signal(signal.SIGTERM, pace.stop)
+    train(spec, out, pace)
 
 
 if __name__ == "__main__":

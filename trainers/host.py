@@ -1,12 +1,12 @@
 """Runs training programs without importing torch, transformers and TRL anew for each: they take 6 to 12 s of a core.
 
-`python -P -m trainers.host MODULE...` imports the modules and then computes nothing itself. For each line on standard
-input, `["MODULE", "SPEC.json", "OUT"]`, it forks: the child runs `MODULE.main(spec, out)` in a process as fresh as one
-started from nothing (the weights are the same to the bit), and one line on standard output says how it ended:
-`{"exit": 0}`, or minus the signal's number. Closing standard input ends the host and the program it runs.
+`python -P -m trainers.host FD MODULE...` imports the modules and then computes nothing itself. For each request on the
+line FD, `{"module": NAME, "spec": "SPEC.json", "out": "OUT"}`, it forks: the child runs `NAME.main(spec, out)` in a
+process as fresh as one started from nothing (the weights are the same to the bit), and the reply says how it ended:
+`{"exit": 0}`, or minus the signal's number. `{"stop": true}` meanwhile asks the program to keep what it has and to end
+(SIGTERM). Closing the line ends the host and the program it runs.
 """
 
-import json
 import os
 import select
 import signal
@@ -15,46 +15,44 @@ import traceback
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import IO
 
 from trainers.lifeline import die_with_parent
+from trainers.parent import Parent
 
 Program = Callable[[Path, Path], None]
 
 
-def main(modules: list[str]) -> None:
-    """Serve until standard input ends. Whatever the programs print goes to standard error, the log."""
-    die_with_parent()
-    with open(0, "rb", buffering=0) as requests, os.fdopen(os.dup(1), "w") as replies:
-        os.dup2(2, 1)
-        programs: dict[str, Program] = {name: import_module(name).main for name in modules}
-        _say(replies, {"ready": modules})
-        while line := requests.readline():
-            name, spec, out = json.loads(line)
-            _say(replies, {"exit": _run(programs[name], Path(spec), Path(out), requests)})
+def main(parent: Parent, modules: list[str]) -> None:
+    """Serve until the line is closed. Whatever the programs print goes to the log."""
+    programs: dict[str, Program] = {name: import_module(name).main for name in modules}
+    parent.say({"ready": modules})
+    while request := parent.next():
+        if "module" in request:  # else it is a word to stop for a program that has just ended
+            program = programs[request["module"]]
+            parent.say({"exit": _run(program, Path(request["spec"]), Path(request["out"]), parent)})
 
 
-def _run(program: Program, spec: Path, out: Path, requests: IO[bytes]) -> int:
-    """The exit code of `program` in a forked child. If the requests end meanwhile, the child and the host do too."""
+def _run(program: Program, spec: Path, out: Path, parent: Parent) -> int:
+    """The exit code of `program` in a forked child. If the line is closed meanwhile, the child and the host end."""
+    host = os.getpid()
     child = os.fork()
     if child == 0:
+        die_with_parent(host)
+        parent.hang_up()
         _be_the_program(program, spec, out)
     ended = os.pidfd_open(child)
-    readable, _, _ = select.select([requests.fileno(), ended], [], [])
+    while ended not in select.select([parent.fileno(), ended], [], [])[0]:
+        if parent.next() is None:
+            raise SystemExit(1)  # the kernel ends the child with us
+        os.kill(child, signal.SIGTERM)
     os.close(ended)
-    if ended not in readable:
-        os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
-    if ended not in readable:
-        raise SystemExit(1)
     return os.waitstatus_to_exitcode(status)
 
 
 def _be_the_program(program: Program, spec: Path, out: Path) -> None:
-    die_with_parent()
     code = 1
     try:
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         program(spec, out)
         code = 0
     except SystemExit as ending:
@@ -67,10 +65,5 @@ def _be_the_program(program: Program, spec: Path, out: Path) -> None:
         os._exit(code)  # the host's exit handlers are the host's
 
 
-def _say(replies: IO[str], reply: dict[str, object]) -> None:
-    replies.write(json.dumps(reply) + "\n")
-    replies.flush()
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(Parent(int(sys.argv[1])), sys.argv[2:])

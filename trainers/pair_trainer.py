@@ -1,10 +1,12 @@
 """TRL's DPO trainer on pairs of token ids, each with its own label probability and weight.
 
 Stock TRL 1.16 takes text that it tokenises again, ignores `label_smoothing` with the sigmoid loss, knows no weights,
-and hands columns that it does not know to the model, where they vanish. Only these points are replaced here.
+and hands columns that it does not know to the model, where they vanish. Only these points are replaced here, and how a
+checkpoint is loaded (`trainers.training_state` says why).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +16,8 @@ from torch.utils.data import Sampler
 from trl import DPOTrainer
 from trl.trainer.dpo_trainer import DataCollatorForPreference
 from trl.trainer.utils import add_fused_lm_head
+
+from trainers.training_state import restore_optimizer, restore_policy, restore_random_numbers
 
 Batch = dict[str, torch.Tensor]
 
@@ -41,18 +45,26 @@ class PairCollator(DataCollatorForPreference):
 class ShuffledBatches(Sampler[int]):
     """Row numbers in a fresh order each epoch. Within an optimizer's batch the longest come first.
 
-    The order within a batch changes nothing but which rows share a micro-batch, and so how much of it is padding.
+    The order is decided by seed and epoch alone, so that a training that goes on in the middle sees the same rows. That
+    within a batch changes nothing but which rows share a micro-batch, and so how much of it is padding.
     """
 
     def __init__(self, lengths: list[int], batch_size: int, seed: int) -> None:
-        self.lengths, self.batch_size = lengths, batch_size
-        self.generator = torch.Generator().manual_seed(seed)
+        self.lengths, self.batch_size, self.seed = lengths, batch_size, seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """The next order is that of `epoch`, from 0. The data loader calls it."""
+        self.epoch = epoch
 
     def __len__(self) -> int:
         return len(self.lengths)
 
     def __iter__(self) -> Iterator[int]:
-        order = torch.randperm(len(self.lengths), generator=self.generator).tolist()
+        generator = torch.Generator().manual_seed(self.seed)
+        for _ in range(self.epoch):
+            torch.randperm(len(self.lengths), generator=generator)
+        order = torch.randperm(len(self.lengths), generator=generator).tolist()
         for start in range(0, len(order), self.batch_size):
             yield from sorted(order[start : start + self.batch_size], key=lambda row: -self.lengths[row])
 
@@ -83,21 +95,36 @@ class PairTrainer(DPOTrainer):
         columns = (self.train_dataset[name] for name in ("prompt_ids", "chosen_ids", "rejected_ids"))
         return [len(p) + max(len(c), len(r)) for p, c, r in zip(*columns, strict=True)]
 
-    def fix_reference(self) -> None:
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        restore_policy(self.model, Path(resume_from_checkpoint))
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if checkpoint is not None:
+            restore_optimizer(self.optimizer, self.lr_scheduler, Path(checkpoint))
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        if checkpoint is not None:
+            restore_random_numbers(Path(checkpoint))
+
+    def fix_reference(self, computed: list[list[float]], after_batch: Callable[[], None]) -> None:
         """Give each row its log-probabilities under TRL's reference: the adapter `ref`, or the base if there is none.
 
-        Computed once, where TRL would run the reference again in every epoch.
+        Computed once, where TRL would run the reference again in every epoch. `computed` holds those of the shortest
+        rows as far as they are known, [chosen, rejected] in nats, and grows to all of them; `after_batch` is called
+        each time that it has grown.
         """
         rows = self.train_dataset.to_list()
         order = sorted(range(len(rows)), key=self._lengths().__getitem__)
         size = self.args.per_device_train_batch_size
-        for start in range(0, len(order), size):
+        for start in range(len(computed), len(order), size):
             taken = [rows[number] for number in order[start : start + size]]
             batch = self._prepare_inputs(self.data_collator(taken))
             known = {name: values for name, values in batch.items() if name not in LABELS}
             chosen, rejected = self.compute_ref_log_probs(self.model, known)
-            for row, c, r in zip(taken, chosen.tolist(), rejected.tolist(), strict=True):
-                row |= {"ref_chosen_logps": c, "ref_rejected_logps": r}
+            computed += ([c, r] for c, r in zip(chosen.tolist(), rejected.tolist(), strict=True))
+            after_batch()
+        for number, (c, r) in zip(order, computed, strict=True):
+            rows[number] |= {"ref_chosen_logps": c, "ref_rejected_logps": r}
         self.train_dataset = Dataset.from_list(rows)
 
     def _compute_loss(self, model: Any, inputs: Batch, return_outputs: bool) -> torch.Tensor:

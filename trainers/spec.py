@@ -3,6 +3,11 @@
 A program runs alone in its own process, `python -P -m trainers.dpo SPEC.json OUT`. It leaves in OUT the two files of
 an adapter, `log.jsonl` (one row a logged step), `probe.json` (what a fixed answer scores) and, last of all,
 `result.json`. Nothing there is believed before `trainers.adopt` has checked it.
+
+While it runs it changes `beat` (its pid and a number) each time that something got done, and it keeps in OUT what it
+needs to go on from there after a death: the same program with the same spec and OUT ends with the same bytes, whenever
+it was killed. SIGTERM makes it keep what it has, after the step in flight, and end with the exit code STOPPED; a
+SIGTERM that comes before it listens, while it still has nothing to lose, ends it as any signal does (-15).
 """
 
 from pathlib import Path
@@ -12,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 DIVERGED = 3
 """The exit code of a program whose training left the finite numbers. The same spec would diverge again."""
+STOPPED = 4
+"""The exit code of a program that SIGTERM ended: started again on the same OUT, it goes on."""
 PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 """What an adapter of ours changes, and all that the engine serves."""
 
@@ -60,6 +67,8 @@ class DpoSpec(Spec):
     max_grad_norm: float = Field(gt=0)
     max_length_tokens: int = Field(ge=2)
     seed: int
+    checkpoint_every_s: float = Field(ge=0)
+    """Keep what there is after so much work, in seconds: what a death can cost. It changes no result."""
 
     @model_validator(mode="after")
     def batches_divide(self) -> "DpoSpec":

@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 from runs.canonical import canonical_json, digest, seed_of
 from trainers.adopt import expected_shapes
 from trainers.spec import DpoSpec
+from trainers.stub_faults import commit, fault_at, spoil
 
 PROJECTIONS = ["q_proj", "v_proj"]
 
@@ -22,7 +23,8 @@ PROJECTIONS = ["q_proj", "v_proj"]
 def train(spec: DpoSpec, out: Path) -> None:
     """Leave in `out` what `trainers.dpo` would leave: an adapter made of pairs and settings."""
     pairs = pq.read_table(spec.pairs).to_pylist()
-    settings = spec.model_dump(mode="json", exclude={"model", "pairs"})
+    beside = {"model", "pairs", "micro_batch_size", "checkpoint_every_s"}
+    settings = spec.model_dump(mode="json", exclude=beside)
     start = digest(str(spec.model.start.name)) if spec.model.start else ""
     rng = np.random.default_rng(seed_of(digest(settings), digest(pairs), start))
     shapes = expected_shapes(spec.model.base, PROJECTIONS, spec.lora.rank)
@@ -56,8 +58,15 @@ def train(spec: DpoSpec, out: Path) -> None:
 
 
 def main(spec_path: Path, out: Path) -> None:
-    """Train as the file says."""
+    """Train as the file says, and wrongly where a test wants it so."""
+    fault = fault_at("train")
+    if fault and fault.when == "start":
+        commit(fault)
     train(DpoSpec.model_validate_json(spec_path.read_bytes()), out)
+    if fault:
+        spoil(fault, out)
+        if fault.when == "end":
+            commit(fault)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How an engine is set up. Everything here can change the bits of an answer, so all of it is semantic but the waits."""
+"""How an engine is set up. Everything here can change the bits of an answer, but for `can_sleep`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ class EngineOptions:
     `base` is a folder with a model in safetensors. `threads` are the child's compute threads; they share the cores
     that the parent may use. `max_lora_rank` is the highest rank that can be served. `kv_cache_bytes` is the memory for
     keys and values, on either device. `max_adapters` is how many stay loaded; the one unused for longest goes first.
+    `can_sleep` makes vLLM allocate so that it can give its memory back for a while; only on a GPU.
     """
 
     base: Path
@@ -26,8 +27,7 @@ class EngineOptions:
     seed: int
     kv_cache_bytes: int
     max_adapters: int = 8
-    start_timeout_s: float = 900.0
-    call_timeout_s: float = 6 * 3600.0
+    can_sleep: bool = False
 
     def __post_init__(self) -> None:
         if self.max_lora_rank > RANK_TIERS[-1]:

@@ -78,7 +78,7 @@ class Probe:
 
 
 class Engine(Protocol):
-    """A vLLM engine in a child process, or the stub."""
+    """An engine in a process of its own, or the stub in ours."""
 
     base: str
     """The digest of the base model, also the name of the policy without an adapter."""
@@ -95,6 +95,12 @@ class Engine(Protocol):
     def run(self, requests: Sequence[Choose]) -> list[Chosen]: ...
     @overload
     def run(self, requests: Sequence[Score]) -> list[Scored]: ...
+
+    def alive(self) -> None:
+        """Returns once a token was generated: nothing less proves that an engine still works. Raises WorkerError."""
+
+    def sleep(self) -> None:
+        """Give the device's memory back until the next call; every adapter must be loaded anew. Only on a GPU."""
 
     def close(self) -> None:
         """End the child and everything that it started."""

@@ -42,6 +42,10 @@ class StubEngine:
 
     def load(self, adapter: str, folder: Path, probe: Probe) -> None:
         """Make `adapter` servable."""
+        self.serve(adapter)
+
+    def serve(self, adapter: str) -> None:
+        """Make `adapter` servable: its name is all that there is to it."""
         self._loaded.add(adapter)
 
     def run(self, requests: Sequence[Any]) -> list[Any]:
@@ -49,6 +53,12 @@ class StubEngine:
         if strange := {request.policy for request in requests} - self._loaded:
             raise WorkerError(f"the policy {min(strange)} was not loaded into the stub engine")
         return [_reply(request) for request in requests]
+
+    def alive(self) -> None:
+        """It is."""
+
+    def sleep(self) -> None:
+        """It holds nothing."""
 
     def close(self) -> None:
         """Nothing runs."""

@@ -1,49 +1,22 @@
-"""The engine's own process, `python -P -m loop.engine.vllm_child FD`: vLLM behind a pipe that speaks JSON.
+"""vLLM's own process: `python -P -m loop.engine.vllm_child FD`."""
 
-Each message from the parent has one reply: `{"result": ...}`; `{"refused": TEXT}` for what was found wrong before vLLM
-saw it; or `{"failed": TEXT}`, after which this process ends: a step of vLLM that failed leaves requests behind that
-hang the next call, and a NaN in its cache spoils the answers of others (vLLM issues 50283 and 57716).
-"""
-
-import json
-import os
 import sys
-import traceback
-from multiprocessing.connection import Connection
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-from trainers.lifeline import exit_with_parent
+from loop.engine.options import EngineOptions
+from loop.engine.serving import Served, serve
+from trainers.parent import Parent
 
 
-def serve(parent: Connection) -> None:
-    """Answer the parent until it closes the pipe or something fails. The first message says what to serve."""
-    from loop.engine.vllm_child_served import Refused, Served, answer, start
+def start(message: dict[str, Any], moved: Callable[[str], None]) -> Served:
+    """The engine that the parent's first message describes."""
+    from loop.engine.vllm_child_served import VllmServed
 
-    served: Served | None = None
-    while True:
-        try:
-            message = json.loads(parent.recv_bytes())
-        except EOFError:
-            return
-        try:
-            if served is None:
-                served, result = start(message), None
-            else:
-                result = answer(served, message)
-            outcome = {"result": result}
-        except Refused as error:
-            outcome = {"refused": str(error)}
-        except Exception as error:
-            traceback.print_exc()
-            outcome = {"failed": f"{type(error).__name__}: {error}"}
-        parent.send_bytes(json.dumps(outcome, allow_nan=False).encode())
-        if "failed" in outcome:
-            return
+    options = EngineOptions(**{**message["options"], "base": Path(message["options"]["base"])})
+    return VllmServed(message["base"], options, moved)
 
 
 if __name__ == "__main__":
-    exit_with_parent()  # before the seconds that importing vLLM takes
-    connection = Connection(int(sys.argv[1]))
-    os.set_inheritable(connection.fileno(), False)
-    serve(connection)
-    sys.stdout.flush()
-    os._exit(0)  # nothing here needs the seconds that vLLM's own farewell takes
+    serve(Parent(int(sys.argv[1])), start)

@@ -1,10 +1,7 @@
 """What runs in the engine's own process: vLLM, its adapters, and the three kinds of request. See `vllm_child`."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
-from math import isfinite
-from pathlib import Path
 from typing import Any
 
 from vllm import LLM, RequestOutput, SamplingParams
@@ -13,21 +10,19 @@ from vllm.lora.request import LoRARequest
 from loop.engine.cpu_lora import register
 from loop.engine.options import EngineOptions
 from loop.engine.protocol import Choose, Chosen, Score, Scored, Write, Written
-from runs.records import Message, Sampling
+from loop.engine.serving import Refused
+from runs.records import Message
 from trainers.chat import label_ids, render
 from trainers.spec import PROJECTIONS
 
 Task = tuple[list[int], SamplingParams, str]  # prompt, what to do with it, policy
 
 
-class Refused(Exception):
-    """A message that cannot be served; vLLM has not seen it and is as it was."""
-
-
-class Served:
+class VllmServed:
     """vLLM with a base model, and the adapters that are loaded."""
 
-    def __init__(self, base: str, options: EngineOptions) -> None:
+    def __init__(self, base: str, options: EngineOptions, moved: Callable[[str], None]) -> None:
+        """`moved` is told after each step of vLLM's how far the call is."""
         register()
         self.options = options
         on_cpu = options.device == "cpu"
@@ -53,6 +48,7 @@ class Served:
             max_cpu_loras=options.max_adapters,
             enable_prefix_caching=True,
             logprobs_mode="raw_logprobs",
+            enable_sleep_mode=options.can_sleep,
             load_format="safetensors",
             trust_remote_code=False,
             disable_log_stats=True,
@@ -61,8 +57,19 @@ class Served:
         # vLLM knows an adapter's weights by number but its cached keys and values by name: neither is ever used twice.
         self.numbers = count(1)
         self.adapters: dict[str, LoRARequest | None] = {base: None}
+        self.moved = moved
+        self.asked = self.done = 0
+        self.step = self.llm.llm_engine.step
+        self.llm.llm_engine.step = self._watched_step
 
-    def load(self, adapter: str, folder: str) -> None:
+    def _watched_step(self) -> list[RequestOutput]:
+        """One step of vLLM's: a token of each sequence. Whoever waits hears that something moved."""
+        outputs = self.step()
+        self.done += sum(output.finished for output in outputs)
+        self.moved(f"{self.done} of {self.asked} requests")
+        return outputs
+
+    def load(self, adapter: str, folder: str, probe: dict[str, Any]) -> None:
         """Load an adapter now: vLLM would read it inside a step, where a bad one takes the engine down."""
         number = next(self.numbers)
         lora = LoRARequest(f"{adapter}#{number}", number, folder)
@@ -75,6 +82,21 @@ class Served:
     def unload(self, adapter: str) -> None:
         if lora := self.adapters.pop(adapter):
             self.llm.llm_engine.remove_lora(lora.lora_int_id)
+
+    def one_token(self) -> None:
+        prompt, one = [{"prompt_token_ids": [0]}], sampling_params(temperature=0.0, max_tokens=1)
+        self.asked, self.done = 1, 0
+        self.llm.generate(prompt, one, use_tqdm=False)
+
+    def sleep(self) -> None:
+        """Weights go to the CPU's memory, keys and values are dropped. Adapters have been lost over this (vLLM issue
+        53888): they are unloaded here, and loaded and proven anew by whoever asks for them next."""
+        for adapter in [name for name, lora in self.adapters.items() if lora]:
+            self.unload(adapter)
+        self.llm.sleep(level=1)
+
+    def wake(self) -> None:
+        self.llm.wake_up()
 
     def write(self, requests: Sequence[Write]) -> list[Written]:
         outputs = self._generate(
@@ -168,6 +190,7 @@ class Served:
                     f"{self.options.max_model_len}; raise engine.max_model_len_tokens or ask for less"
                 )
         self.llm.reset_prefix_cache()
+        self.asked, self.done = len(asked), 0
         return self.llm.generate(
             [{"prompt_token_ids": prompt} for prompt, _, _ in asked],
             [params for _, params, _ in asked],
@@ -180,42 +203,3 @@ def sampling_params(**asked: Any) -> SamplingParams:
     """vLLM's parameters for one request; of the model's `generation_config.json` only the end tokens count."""
     neutral = {"n": 1, "top_p": 1.0, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0, "ignore_eos": False}
     return SamplingParams(**{**neutral, "detokenize": False, "skip_clone": True, **asked})
-
-
-def start(message: dict[str, Any]) -> Served:
-    """The engine that the parent's first message describes."""
-    return Served(message["base"], EngineOptions(**{**message["options"], "base": Path(message["options"]["base"])}))
-
-
-def answer(served: Served, message: dict[str, Any]) -> Any:
-    """What is replied to a later message of the parent's, as JSON's types."""
-    match message["do"]:
-        case "load":
-            return served.load(message["adapter"], message["folder"])
-        case "unload":
-            return served.unload(message["adapter"])
-        case "Write":
-            return _spell(served.write([Write(**_fields(spelt)) for spelt in message["requests"]]))
-        case "Choose":
-            return _spell(served.choose([Choose(**_fields(spelt)) for spelt in message["requests"]]))
-        case "Score":
-            return _spell(served.score([Score(**_fields(spelt)) for spelt in message["requests"]]))
-        case strange:
-            raise Refused(f"nobody here does {strange!r}")
-
-
-def _fields(spelt: dict[str, Any]) -> dict[str, Any]:
-    """A request's fields, in its own types, from their JSON."""
-    fields = {key: tuple(value) if isinstance(value, list) else value for key, value in spelt.items()}
-    fields["messages"] = tuple(Message(**message) for message in spelt["messages"])
-    if "sampling" in spelt:
-        fields["sampling"] = Sampling(**spelt["sampling"])
-    return fields
-
-
-def _spell(replies: Sequence[Written | Chosen | Scored]) -> list[dict[str, Any]]:
-    """The replies as JSON's types. Raises ArithmeticError if a log-probability is not a number: the cache is spoilt."""
-    for place, reply in enumerate(replies):
-        if bad := [value for value in reply.logprobs if not isfinite(value)]:
-            raise ArithmeticError(f"the log-probabilities of reply {place} hold {bad[0]}: the weights are broken")
-    return [asdict(reply) for reply in replies]

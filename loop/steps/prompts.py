@@ -1,21 +1,133 @@
-"""Step `prompts`: choose what the policy is asked in this iteration."""
+"""Step `prompts`: choose what the policy is asked in this iteration, and have a model write a share of it."""
 
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from loop.anchors import anchor_pairs, anchors_digest
+from loop.config import Config
 from loop.desk import Desk
-from loop.sources import prompt_source
+from loop.progress import Event
+from loop.self_instruct import SOURCE, Drop, Sieve, control_tokens, demonstrations, question
+from loop.sources import plain, prompt_source
+from loop.steps.generate import write_answers
 from loop.steps.turn import Turn
-from runs.canonical import seed_of
+from runs.canonical import digest, seed_of
 from runs.output import Output
+from runs.records import Message, Prompt, Response, Sampling
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a model wrote: the prompts that passed, the shards of all its replies, and how many there were."""
+
+    prompts: tuple[Prompt, ...]
+    replies: tuple[str, ...]
+    metrics: dict[str, float]
 
 
 def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
-    """The bytes of the prompt file, or the microworld's grammar."""
-    return {"source": prompt_source(desk.config.prompts.source).digest}
+    """The bytes of the prompt file, or the microworld's grammar; and where a model writes prompts, all that decides it.
+
+    That is the model, the weights that write, the question, the engine's shape, the prompts of earlier iterations (no
+    new one repeats them) and the labelled pairs (no new one is among them).
+    """
+    config = desk.config
+    source = {"source": prompt_source(config.prompts.source).digest}
+    if not config.prompts.self_made_frac:
+        return source
+    return source | {
+        "model": turn.model,
+        "writer": writer(desk, turn),
+        "question": digest(desk.constitution.question("new_prompt")),
+        "engine": digest(config.engine.model_dump(mode="json")),
+        "past": digest([iteration.outputs["prompts"] for iteration in turn.past[1:]]),
+        "anchors": anchors_digest(config.measure.anchors),
+    }
 
 
 def run(desk: Desk, turn: Turn, key: str) -> Output:
     """`prompts.count` training prompts; other ones in each iteration until the source is used up."""
-    source = prompt_source(desk.config.prompts.source)
-    chosen = source.train(desk.config.prompts.count, turn.index, seed_of(desk.config.seed, "prompts"))
+    settings = desk.config.prompts
+    drawn = prompt_source(settings.source).train(settings.count, turn.index, seed_of(desk.config.seed, "prompts"))
+    if not settings.self_made_frac:
+        shard = desk.store.put_rows("prompts", drawn)
+        return Output("prompts", {"prompts": (shard,)}, {"metrics": {"signal/prompts": len(drawn)}})
+    made = make_prompts(desk, turn, key, drawn)
+    # Any of them: from a file that is gone through in one order, the first ones would be taken again and again.
+    rng = random.Random(seed_of(desk.config.seed, turn.index, "prompts", "from the source"))
+    kept = sorted(rng.sample(range(len(drawn)), min(len(drawn), settings.count - len(made.prompts))))
+    chosen = [*made.prompts, *(drawn[n] for n in kept)]
     return Output(
-        "prompts", {"prompts": (desk.store.put_rows("prompts", chosen),)}, {"metrics": {"signal/prompts": len(chosen)}}
+        "prompts",
+        {"prompts": (desk.store.put_rows("prompts", chosen),), "responses": made.replies},
+        {"metrics": {"signal/prompts": len(chosen), **made.metrics}},
     )
+
+
+def writer(desk: Desk, turn: Turn) -> str:
+    """Whose weights write new prompts."""
+    return turn.policy if desk.config.prompts.adapter == "self" else turn.seed_policy
+
+
+def make_prompts(desk: Desk, turn: Turn, key: str, drawn: list[Prompt]) -> Made:
+    """New prompts after the example of `drawn` ones: `prompts.self_made_frac` of `prompts.count`, or what was found.
+
+    As many are asked for at a time as are wanted, until enough replies pass or `prompts.attempts` is reached.
+    """
+    settings, address = desk.config.prompts, f"{desk.run}@{turn.index}/prompts"
+    wanted = max(1, round(settings.count * settings.self_made_frac))
+    showable = demonstrations(drawn, settings)
+    sieve = Sieve(settings, drawn + made_before(desk, turn), control_tokens(desk.base.folder), held_back(desk.config))
+    sampling = Sampling(settings.temperature, settings.top_p, settings.max_tokens)
+    write = partial(write_answers, desk, writer(desk, turn), sampling=sampling)
+    passed: list[Prompt] = []
+    replies: list[str] = []
+    dropped: Counter[Drop] = Counter()
+    asked = 0
+    while len(passed) < wanted and asked < settings.attempts * wanted:
+        seeds = [seed_of(desk.config.seed, turn.index, "prompts", asked + k) for k in range(wanted)]
+        shown = [random.Random(seed).sample(showable, settings.examples) for seed in seeds]
+        requests = [(question(desk.constitution, examples), seed) for examples, seed in zip(shown, seeds, strict=True)]
+        shards = desk.shards(address, digest([key, asked]), "responses", requests, write)
+        for examples, reply in zip(shown, desk.store.rows_of("responses", shards), strict=True):
+            sifted = sieve.sift(reply)
+            if isinstance(sifted, Drop):
+                dropped[sifted] += 1
+            else:
+                passed.append(self_made(sifted, examples, reply))
+        replies += shards
+        asked += wanted
+    if len(passed) < wanted:
+        lacking = f"{len(passed)} of {wanted} new prompts after {asked} requests; the source gives the rest"
+        desk.say(Event("note", address, text=lacking))
+    metrics = {
+        "prompts/wanted": wanted,
+        "prompts/asked": asked,
+        "prompts/self_made": min(len(passed), wanted),
+        "prompts/spare": max(len(passed) - wanted, 0),
+        "prompts/yield_frac": len(passed) / asked,
+        **{f"prompts/dropped_{drop}": dropped[drop] for drop in Drop},
+    }
+    return Made(tuple(passed[:wanted]), tuple(replies), metrics)
+
+
+def self_made(text: str, examples: list[Prompt], reply: Response) -> Prompt:
+    """A new prompt that says where it comes from: the reply that it was, and what had been shown."""
+    origin = {"reply": reply.digest, "examples": " ".join(example.digest for example in examples)}
+    return Prompt((Message("user", text),), SOURCE, "train", origin)
+
+
+def made_before(desk: Desk, turn: Turn) -> list[Prompt]:
+    """The prompts of earlier iterations that a model wrote."""
+    outputs = [desk.store.output(iteration.outputs["prompts"]) for iteration in turn.past[1:]]
+    return [p for output in outputs for p in desk.store.all_rows("prompts", output) if p.source == SOURCE]
+
+
+def held_back(config: Config) -> Callable[[str], bool]:
+    """What says of a request whether it is kept for measuring: by its source, or because people labelled answers."""
+    source = prompt_source(config.prompts.source)
+    labelled = {plain(pair.messages[-1].content) for pair in anchor_pairs(config.measure.anchors)}
+    return lambda text: plain(text) in labelled or source.holds_back(text)

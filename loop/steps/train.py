@@ -6,10 +6,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from loop.config import Train
 from loop.desk import Desk
 from loop.steps.turn import Turn
-from loop.training import model_spec, scratch, train_dpo
+from loop.training import model_spec, train_dpo
 from runs.canonical import seed_of
+from runs.durable import make_folder
 from runs.errors import DivergedError
 from runs.output import Output
 from trainers.spec import DpoSpec, Lora
@@ -47,29 +49,34 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
     """The digest of the adapter, with its loss curve."""
     settings = desk.config.train
     reference = reference_policy(desk, turn)
-    with scratch(desk, f"{desk.run}-{turn.index}-train") as folder:
-        pairs = folder / "pairs.parquet"
-        pq.write_table(pa.Table.from_pylist(training_rows(desk, turn), schema=PAIR_SCHEMA), pairs)
-        spec = DpoSpec(
-            model=model_spec(desk, desk.folder(turn.policy), desk.folder(reference)),
-            pairs=pairs,
-            lora=_lora(desk, turn.policy),
-            beta=settings.beta,
-            learning_rate=settings.learning_rate,
-            epochs=settings.epochs,
-            batch_size=settings.batch_size,
-            micro_batch_size=settings.micro_batch_size,
-            warmup_frac=settings.warmup_frac,
-            schedule=settings.schedule,
-            max_grad_norm=settings.max_grad_norm,
-            max_length_tokens=settings.max_length_tokens,
-            seed=seed_of(desk.config.seed, turn.index, "train") % 2**31,
-        )
-        try:
-            adapter, result, curve = train_dpo(desk, spec, folder / "out", turn.policy, reference, turn.outputs["pair"])
-        except DivergedError as error:
-            # Data, not a crash: the guards see a loss that is no number, and halt.
-            return Output("train", {}, {"diverged": str(error), "metrics": {"signal/loss_last": None}})
+    folder = desk.store.unfinished(key)  # it outlives us: a training that was half finished goes on from there
+    make_folder(folder)
+    pairs = folder / "pairs.parquet"
+    pq.write_table(pa.Table.from_pylist(training_rows(desk, turn), schema=PAIR_SCHEMA), pairs)
+    micro_batch_size = fitting_micro_batch(settings, desk.micro_batch_divisor)
+    if micro_batch_size != settings.micro_batch_size:
+        desk.beside["micro_batch_size"] = micro_batch_size  # the same gradients, but for their last bits
+    spec = DpoSpec(
+        model=model_spec(desk, desk.folder(turn.policy), desk.folder(reference)),
+        pairs=pairs,
+        lora=_lora(desk, turn.policy),
+        beta=settings.beta,
+        learning_rate=settings.learning_rate,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        micro_batch_size=micro_batch_size,
+        warmup_frac=settings.warmup_frac,
+        schedule=settings.schedule,
+        max_grad_norm=settings.max_grad_norm,
+        max_length_tokens=settings.max_length_tokens,
+        seed=seed_of(desk.config.seed, turn.index, "train") % 2**31,
+        checkpoint_every_s=desk.config.limits.checkpoint_every_s,
+    )
+    try:
+        adapter, result, curve = train_dpo(desk, spec, folder / "out", turn.policy, reference, turn.outputs["pair"])
+    except DivergedError as error:
+        # Data, not a crash: the guards see a loss that is no number, and halt.
+        return Output("train", {}, {"diverged": str(error), "metrics": {"signal/loss_last": None}})
     desk.beside["curve_times_s"] = [row.pop("time_s") for row in curve]
     metrics = {
         "signal/pairs_used": result["rows_used"],
@@ -83,6 +90,12 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
         "signal/rejected_logp_last_nats": curve[-1]["logps/rejected"],
     }
     return Output("train", {}, {"adapter": adapter, "reference": reference, "curve": curve, "metrics": metrics})
+
+
+def fitting_micro_batch(settings: Train, divisor: int) -> int:
+    """Pairs computed at once after `divisor` made the micro-batch smaller: at least 1, and a divisor of the batch."""
+    most = max(1, settings.micro_batch_size // divisor)
+    return next(size for size in range(most, 0, -1) if settings.batch_size % size == 0)
 
 
 def training_rows(desk: Desk, turn: Turn) -> list[dict[str, Any]]:

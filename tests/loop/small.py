@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from loop import drive
+from loop.branching import proposed
 from loop.config import Config
 from loop.iterate import Outcome
 from loop.progress import Event, Say
 from runs.lineage import iterations
-from runs.records import Iteration
+from runs.records import Iteration, Run
 from runs.store import Store
 
 SMALL = {
@@ -43,6 +44,14 @@ def run_small(home: Path, name: str = "r1", say: Say = quiet, **changes: object)
     store = Store(home)
     drive.begin(store, name, "test", small_config(**changes))
     return store, drive.carry_on(store, name, say)
+
+
+def branch(store: Store, address: str, name: str, *overrides: str) -> Run:
+    """A branch that is in the store and has done nothing."""
+    run = proposed(store, address, name, overrides)
+    with store.lock():
+        store.move(run)
+    return run
 
 
 def chain(store: Store, name: str = "r1") -> list[Iteration]:

@@ -59,12 +59,14 @@ def other_value(leaf: str, value: Any, scratch: Path) -> Any:
         "model.dtype": "bfloat16",
         "model.device": "cuda",
         "prompts.source": str(scratch / "prompts.jsonl"),
+        "prompts.adapter": "self",
         "judge.method": "rubric",
         "judge.adapter": "seed",
         "train.reference": "base",
         "train.schedule": "cosine",
         "measure.anchors": None,
         "engine.kind": "vllm",
+        "limits.engine_while_training": "stop",
         "export.tracking_uri": "sqlite:///elsewhere.db",
     }
     if leaf in special:
@@ -119,7 +121,8 @@ def gold_key(store: Store, config: Config) -> str:
 def test_a_semantic_leaf_changes_the_key_of_its_own_step_and_none_before_it(
     home: Store, scratch: Path, leaf: str
 ) -> None:
-    config = small_config(iterations="1")
+    # Where no prompt is self-made, all that is about those is idle: tests/loop/test_self_instruct.py holds that.
+    config = small_config(iterations="1", **({"prompts__self_made_frac": 0.5} if leaf.startswith("prompts.") else {}))
     before = drive.planned(home, "r1", config)
     after = drive.planned(home, "r1", changed(config, leaf, scratch))
     steps = [f"{step.index}/{step.step}" for step in before]

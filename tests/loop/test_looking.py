@@ -135,7 +135,7 @@ def test_a_changed_byte_is_named_and_exits_74(
     store = small_history(tmp_path / "home")
     monkeypatch.setenv("SELFSAME_HOME", str(store.home))
     cli = Cli(capsys)
-    assert cli.json("verify") == {"problems": []}
+    assert cli.json("verify") == {"problems": [], "pruned": []}
     path = store.object_path(store.output(store.iteration(store.runs()[0].iteration).outputs["judge"]).digest)
     data = bytearray(path.read_bytes())
     data[10] ^= 1

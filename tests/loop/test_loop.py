@@ -120,7 +120,7 @@ def test_a_semantic_change_is_refused_with_leaf_values_step_and_next_command(tmp
     store, _ = run_small(tmp_path)
     with pytest.raises(ConfigError) as caught:
         drive.change(store, "r1", small_config(train__beta="0.7"))
-    for fact in ("train.beta", "0.7", "0.3", "1/train", "selfsame run"):
+    for fact in ("train.beta", "0.7", "0.3", "1/train", "selfsame branch r1@2 r1-2 train.beta=0.7"):
         assert fact in str(caught.value)
 
 

@@ -197,3 +197,7 @@ def test_a_mistake_writes_nothing_and_says_it_in_json_too(
     assert said["exit_code"] == code
     assert said["error"] in shown.err
     assert not home.exists()
+
+
+def test_an_engine_cannot_sleep_on_a_cpu(model: Path) -> None:
+    has(refused(model, "limits.engine_while_training=sleep"), "limits.engine_while_training=sleep", "stop", "resident")

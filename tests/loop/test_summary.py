@@ -5,7 +5,7 @@ from loop.summary import Closed, history_table, in_words
 
 def closed(index: int, verdict: str = "promote", **metrics: float | None) -> Closed:
     return Closed(
-        index, f"s1:{index}", "s1:p", verdict, "because", {k.replace("__", "/"): v for k, v in metrics.items()}
+        "r1", index, f"s1:{index}", "s1:p", verdict, "because", {k.replace("__", "/"): v for k, v in metrics.items()}
     )
 
 

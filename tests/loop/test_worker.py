@@ -1,53 +1,36 @@
 """Training programs as child processes: what their ends are called, and that none is left behind."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from loop.capped_log import LIMIT_BYTES
+from loop.child import Allowance
+from loop.limits import LimitReached
 from loop.worker import Trainers
-from runs.errors import DivergedError, WorkerError
+from runs.errors import DivergedError, OutOfMemoryError, StalledError, WorkerError
+from tests.loop.processes import descendants, is_running, wait_for, wait_until_gone
 from tests.loop.programs import Order
 
 MODULE = "tests.loop.programs"
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture
-def workers(tmp_path: Path) -> Iterator[Trainers]:
-    with Trainers(tmp_path / "log", 1, (MODULE,)) as started:
+@pytest.fixture(scope="module")
+def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trainers]:
+    """One host for all tests that leave it alive."""
+    with Trainers(tmp_path_factory.mktemp("host") / "log", 1, (MODULE,)) as started:
         yield started
 
 
 def order(workers: Trainers, do: str, out: Path, timeout_s: float = 30) -> dict[str, object]:
     return workers.run(MODULE, Order(do=do), out, timeout_s)
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def wait_until_gone(pids: list[int], timeout_s: float = 10) -> None:
-    end = time.monotonic() + timeout_s
-    while any(map(is_running, pids)):
-        assert time.monotonic() < end, f"still running: {[pid for pid in pids if is_running(pid)]}"
-        time.sleep(0.01)
-
-
-def wait_for_pid(path: Path, timeout_s: float = 30) -> int:
-    end = time.monotonic() + timeout_s
-    while not path.exists() or not path.read_text():
-        assert time.monotonic() < end, f"{path} never came"
-        time.sleep(0.01)
-    return int(path.read_text())
 
 
 def test_each_program_runs_in_a_process_of_its_own(workers: Trainers, tmp_path: Path) -> None:
@@ -56,18 +39,26 @@ def test_each_program_runs_in_a_process_of_its_own(workers: Trainers, tmp_path: 
     assert os.getpid() not in pids
 
 
-@pytest.mark.parametrize(
-    ("do", "said"),
-    [
-        ("die", r"killed by SIGKILL \(out of memory\?\)"),
-        ("leave", "exit code 9"),
-        ("raise", "exit code 1.*row 7 of pairs.parquet has an empty answer"),
-        ("forget", "left no result"),
-    ],
-)
-def test_a_failed_program_is_named_and_the_next_one_runs(do: str, said: str, workers: Trainers, tmp_path: Path) -> None:
-    with pytest.raises(WorkerError, match=f"(?s){said}.*{tmp_path / 'log'}"):
+FAILURES = {
+    "die": (WorkerError, "killed by SIGKILL"),
+    "leave": (WorkerError, "exit code 9"),
+    "raise": (WorkerError, "exit code 1.*row 7 of pairs.parquet has an empty answer"),
+    "forget": (WorkerError, "left no result"),
+    "write half": (WorkerError, "left no result"),
+    "write NaN": (WorkerError, "left no result.*NaN"),
+    "MemoryError": (OutOfMemoryError, "exit code 1, out of memory"),
+    "CUDA": (OutOfMemoryError, "exit code 1, out of memory.*20.00 GiB"),
+    "bad_alloc": (OutOfMemoryError, "killed by SIGABRT, out of memory"),
+}
+
+
+@pytest.mark.parametrize("do", FAILURES)
+def test_a_failed_program_is_named_and_the_next_one_runs(do: str, workers: Trainers, tmp_path: Path) -> None:
+    kind, said = FAILURES[do]
+    with pytest.raises(WorkerError, match=f"(?s){said}.*{workers.log}") as raised:
         order(workers, do, tmp_path / "failed")
+    assert type(raised.value) is kind
+    assert workers.ran_out_of_memory == (kind is OutOfMemoryError)
     assert order(workers, "work", tmp_path / "next")
 
 
@@ -79,6 +70,12 @@ def test_a_message_shows_only_what_this_program_said(workers: Trainers, tmp_path
     assert "row 7" not in str(second.value)
 
 
+def test_a_result_of_another_time_is_not_believed(workers: Trainers, tmp_path: Path) -> None:
+    order(workers, "work", tmp_path / "out")
+    with pytest.raises(WorkerError, match="left no result"):
+        order(workers, "forget", tmp_path / "out")
+
+
 def test_divergence_is_told_from_other_failures(workers: Trainers, tmp_path: Path) -> None:
     with pytest.raises(DivergedError, match="diverged at step 3"):
         order(workers, "diverge", tmp_path / "out")
@@ -88,73 +85,157 @@ def test_a_program_over_its_time_is_ended_and_the_next_one_runs(workers: Trainer
     order(workers, "work", tmp_path / "warm")
     with pytest.raises(WorkerError, match=r"longer than 0\.5 s"):
         order(workers, "hang", tmp_path / "slow", timeout_s=0.5)
-    if (tmp_path / "slow" / "pid").exists():
-        wait_until_gone([wait_for_pid(tmp_path / "slow" / "pid")])
+    wait_until_gone([int(wait_for(tmp_path / "slow" / "pid"))])
+    assert order(workers, "work", tmp_path / "next")
+
+
+@pytest.mark.parametrize(("do", "last_sign"), [("hang", ""), ("move and hang", "last sign: beat .* 1 at")])
+def test_a_program_that_stands_still_is_ended(do: str, last_sign: str, tmp_path: Path) -> None:
+    named = pytest.raises(StalledError, match=f"stood still for .* s while running {MODULE}.*{last_sign}")
+    with Trainers(tmp_path / "log", 1, (MODULE,), Allowance(stall_s=1)) as workers, named:
+        order(workers, do, tmp_path / "out")
+    wait_until_gone([int(wait_for(tmp_path / "out" / "pid"))])
+
+
+@pytest.mark.parametrize("do", ["crawl", "log slowly"])
+def test_a_slow_program_that_moves_is_left_alone(do: str, tmp_path: Path) -> None:
+    with Trainers(tmp_path / "log", 1, (MODULE,), Allowance(stall_s=2)) as workers:  # it takes 2.4 s
+        assert order(workers, do, tmp_path / "out") == {}
+
+
+def test_a_program_over_its_memory_is_ended(tmp_path: Path) -> None:
+    named = pytest.raises(OutOfMemoryError, match=r"held 0\.\d+ GiB while running.*limits\.worker_memory_gib=0\.3")
+    with Trainers(tmp_path / "log", 1, (MODULE,), Allowance(memory_gib=0.3)) as workers, named:
+        order(workers, "hog", tmp_path / "out")
+    assert workers.ran_out_of_memory
+    wait_until_gone([int(wait_for(tmp_path / "out" / "pid"))])
+
+
+@pytest.fixture
+def tight_control_group() -> Iterator[Path]:
+    """A control group of 100 MiB, where this machine lets us make one."""
+    group = Path(f"/sys/fs/cgroup/memory/selfsame-test-{os.getpid()}")
+    try:
+        group.mkdir()
+        (group / "memory.limit_in_bytes").write_text(str(100 * 2**20))
+    except OSError as error:
+        pytest.skip(f"no control group can be made here: {error}")
+    yield group
+    group.rmdir()
+
+
+def test_the_kernel_killing_a_program_for_want_of_memory_is_told_from_another_sigkill(
+    tight_control_group: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tight_control_group))
+    with Trainers(tmp_path / "log", 1, (MODULE,)) as workers:
+        with pytest.raises(OutOfMemoryError, match="killed by SIGKILL, out of memory"):
+            order(workers, "be killed by the kernel", tmp_path / "out")
+        with pytest.raises(WorkerError) as other:
+            order(workers, "die", tmp_path / "other")
+        assert not isinstance(other.value, OutOfMemoryError)
+
+
+def test_a_program_that_prints_a_lot_leaves_a_capped_log_with_its_end(workers: Trainers, tmp_path: Path) -> None:
+    with pytest.raises(WorkerError, match=r"(?s)the end of the flood.*only the end is kept"):
+        order(workers, "flood", tmp_path / "out")
+    assert workers.log.stat().st_size <= LIMIT_BYTES
+    assert workers.log.read_bytes().rstrip().endswith(b"the end of the flood")
+
+
+def test_what_a_program_leaves_running_is_ended_while_the_host_goes_on(workers: Trainers, tmp_path: Path) -> None:
+    assert order(workers, "have children", tmp_path / "out") == {}
+    wait_until_gone(json.loads((tmp_path / "out" / "children").read_text()))
     assert order(workers, "work", tmp_path / "next")
 
 
 def test_a_module_that_cannot_be_imported_is_named(tmp_path: Path) -> None:
-    named = pytest.raises(WorkerError, match=r"(?s)importing.*exit code 1.*trainers\.nothing")
+    named = pytest.raises(WorkerError, match=r"(?s)exit code 1 while importing.*trainers\.nothing")
     with Trainers(tmp_path / "log", 1, ("trainers.nothing",)) as workers, named:
         workers.run("trainers.nothing", Order(do="work"), tmp_path / "out", 30)
 
 
 def test_closing_ends_the_host(tmp_path: Path) -> None:
     workers = Trainers(tmp_path / "log", 1, (MODULE,))
-    workers.start()
-    assert workers._host is not None
-    pid = workers._host.pid
+    order(workers, "work", tmp_path / "out")
+    guardian = workers.start().pid
+    host = descendants(guardian)
+    assert host
     workers.close()
-    assert not is_running(pid)
+    assert not any(map(is_running, [guardian, *host]))
 
 
-def test_no_program_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("do", ["hang", "have children"])
+def test_no_program_outlives_a_parent_that_is_killed(do: str, tmp_path: Path) -> None:
     script = f"""
 from pathlib import Path
 from loop.worker import Trainers
 from tests.loop.programs import Order
 with Trainers(Path({str(tmp_path / "log")!r}), 1, ({MODULE!r},)) as workers:
-    Path({str(tmp_path / "host")!r}).write_text(str(workers._host.pid))
-    workers.run({MODULE!r}, Order(do="hang"), Path({str(tmp_path / "out")!r}), 600)
+    Path({str(tmp_path / "guardian")!r}).write_text(str(workers.start().pid))
+    workers.run({MODULE!r}, Order(do={do!r}), Path({str(tmp_path / "out")!r}), 600)
+    workers.run({MODULE!r}, Order(do="hang"), Path({str(tmp_path / "then")!r}), 600)
 """
     parent = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT)
-    program = wait_for_pid(tmp_path / "out" / "pid")
-    host = wait_for_pid(tmp_path / "host")
+    program = int(wait_for(tmp_path / ("out" if do == "hang" else "then") / "pid"))
+    guardian = int(wait_for(tmp_path / "guardian"))
+    started = [guardian, program, *descendants(guardian)]
+    if do == "have children":
+        started += json.loads((tmp_path / "out" / "children").read_text())
     parent.kill()
     parent.wait()
-    wait_until_gone([host, program])
+    wait_until_gone(started)
 
 
-def test_a_program_sees_no_secret_and_reaches_no_network(
-    workers: Trainers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HF_TOKEN", "a secret")
-    workers.close()
-    seen = order(workers, "work", tmp_path / "out")["environment"]
+@pytest.mark.parametrize("killed", ["guardian", "host", "group"])
+def test_a_host_that_is_killed_is_named_and_leaves_nothing(killed: str, tmp_path: Path) -> None:
+    with Trainers(tmp_path / "log", 1, (MODULE,)) as workers:
+        order(workers, "work", tmp_path / "warm")
+        guardian = workers.start().pid
+        started = [guardian, *descendants(guardian)]
+        if killed == "group":
+            os.killpg(guardian, signal.SIGKILL)
+        else:
+            os.kill(started[killed == "host"], signal.SIGKILL)
+        with pytest.raises(WorkerError, match=f"killed by SIGKILL while running {MODULE}"):
+            order(workers, "hang", tmp_path / "out")
+        wait_until_gone(started)
+        assert order(workers, "work", tmp_path / "next")
+
+
+class Stop:
+    """Says that the run is to stop once the program listens."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __call__(self) -> str:
+        return "enough" if self.path.exists() else ""
+
+
+def test_a_program_that_is_asked_to_stop_ends_by_itself(tmp_path: Path) -> None:
+    stop = Stop(tmp_path / "out" / "listens")
+    with Trainers(tmp_path / "log", 1, (MODULE,), stop=stop) as workers, pytest.raises(LimitReached, match="enough"):
+        order(workers, "listen", tmp_path / "out")
+
+
+def test_a_program_that_does_not_stop_when_asked_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("loop.worker.STOPPING_S", 0.3)
+    stop = Stop(tmp_path / "out" / "listens")
+    with Trainers(tmp_path / "log", 1, (MODULE,), stop=stop) as workers, pytest.raises(LimitReached, match="enough"):
+        order(workers, "be deaf", tmp_path / "out")
+    wait_until_gone([int(wait_for(tmp_path / "out" / "pid"))])
+
+
+def test_a_program_sees_no_secret_and_reaches_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = ("HF_TOKEN", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_URI", "SELFSAME_TOKEN", "AWS_SECRET_ACCESS_KEY")
+    for name in secrets:
+        monkeypatch.setenv(name, "a secret")
+    with Trainers(tmp_path / "log", 1, (MODULE,)) as workers:
+        seen = order(workers, "work", tmp_path / "out")["environment"]
+        guardian = Path(f"/proc/{workers.start().pid}/environ").read_bytes()
     assert isinstance(seen, dict)
     assert "a secret" not in seen.values()
+    assert b"a secret" not in guardian
     assert seen["HF_HUB_OFFLINE"] == "1"
     assert seen["OMP_NUM_THREADS"] == "1"
-
-
-@pytest.mark.parametrize("way", ["the pipe closes", "the parent is killed"])
-def test_a_child_on_a_lifeline_ends(way: str, tmp_path: Path) -> None:
-    child = "import os, time; from trainers.lifeline import exit_with_parent; exit_with_parent(); "
-    child += f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(600)"
-    if way == "the pipe closes":
-        process = subprocess.Popen([sys.executable, "-c", child], cwd=ROOT, stdin=subprocess.PIPE)
-        pid = wait_for_pid(tmp_path / "pid")
-        assert process.stdin is not None
-        process.stdin.close()
-        process.wait(10)
-    else:
-        starter = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', sys.argv[1]]).wait()"
-        read_end, held_open = os.pipe()  # the pipe stays open: the kernel alone tells the child
-        process = subprocess.Popen([sys.executable, "-c", starter, child], cwd=ROOT, stdin=read_end)
-        pid = wait_for_pid(tmp_path / "pid")
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        os.close(read_end)
-        wait_until_gone([pid])
-        os.close(held_open)
-    wait_until_gone([pid])

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from runs.canonical import digest
+from runs.lineage import resolve
+from runs.naming import fork
 from runs.output import Output
 from runs.records import (
     Adapter,
@@ -54,7 +56,7 @@ def step(store: Store, index: int, name: str, tables: dict[str, list[Record]], s
     """The digest of a committed step's output."""
     asked = {"step": name, "index": index, "salt": salt}
     output = Output(name, {noun: (store.put_rows(noun, rows),) for noun, rows in tables.items()}, values)
-    provenance = {"began": 1000.0 + index, "ended": 1002.5 + index}
+    provenance = {"address": f"r1@{index}/{name}", "began": 1000.0 + index, "ended": 1002.5 + index}
     return store.commit(digest(asked), store.put_record(output), asked, provenance)
 
 
@@ -110,13 +112,12 @@ def small_history(home: Path) -> Store:
     with store.lock():
         r1 = close(store, new_run("r1"), 0, BASE)
         r1 = close(store, r1, 1, store.iteration(r1.iteration).policy)
-        branching = r1
         gold = step(store, 1, "gold", {"measurements": [measurement(digest("gold"), 4.5)]}, metrics={"gold/mean": 4.5})
         r1 = replace(r1, gold={r1.iteration: gold})
         r1 = close(store, r1, 2, store.iteration(r1.iteration).policy)
         started = step(store, 3, "prompts", {"prompts": [prompt(9)]})
         store.move(replace(r1, under_way={"prompts": started}))
-        r2 = replace(branching, name="r2", branched_from="r1@1")
+        r2 = fork(store, resolve(store, "r1@1"), "r2")
         policy = store.iteration(r2.iteration).policy
         close(store, r2, 2, policy, salt=10)
         store.adapter_folder(policy)

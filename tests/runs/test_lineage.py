@@ -6,7 +6,8 @@ import pytest
 
 from runs.canonical import digest
 from runs.errors import CorruptError, UsageError
-from runs.lineage import entries, iterations, made_by, outputs_of, resolve
+from runs.lineage import entries, first_own, iterations, made_by, outputs_of, resolve
+from runs.naming import delete, fork
 from runs.records import Iteration, Judgment
 from runs.store import Store
 from tests.runs.history import BASE, close, new_run
@@ -28,22 +29,28 @@ def test_an_iteration_belongs_to_the_run_that_made_it(history: Store) -> None:
 
 def test_an_ancestor_that_was_deleted_keeps_its_name(store: Store) -> None:
     with store.lock():
-        child = replace(close(store, new_run("r2"), 0, BASE), branched_from="r1@0")
-    assert made_by(store, child, 0) == "r1"
-    assert made_by(store, child, 1) == "r2"
+        close(store, new_run("r1"), 0, BASE)
+        child = close(store, fork(store, resolve(store, "r1@0"), "r2"), 1, BASE)
+        store.move(fork(store, resolve(store, "r2@1"), "r3"))
+        delete(store, "r1")
+        delete(store, "r2")
+    assert [made_by(child, index) for index in (0, 1, 2)] == ["r1", "r2", "r2"]
+    grandchild = store.runs()[0]
+    assert [made_by(grandchild, index) for index in (0, 1, 2)] == ["r1", "r2", "r3"]
+    assert (first_own(grandchild), len(grandchild.shared)) == (2, 2)
 
 
-def test_names_that_were_given_again_in_a_ring_do_not_go_round_for_ever(store: Store) -> None:
+def test_a_branch_above_the_fork_of_its_parent_is_a_child_of_who_made_it(store: Store) -> None:
     with store.lock():
-        run = close(store, new_run("r1"), 0, BASE)
-        store.move(replace(run, branched_from="r2@5"))
-        store.move(replace(run, name="r2", branched_from="r1@3"))
-    assert made_by(store, store.runs()[0], 0) in ("r1", "r2")
+        run = close(store, close(store, new_run("r1"), 0, BASE), 1, BASE)
+        store.move(fork(store, resolve(store, "r1@1"), "r2"))
+        assert fork(store, resolve(store, "r2@0"), "r3").shared == {"r1": 0}
+    assert run.shared == {}
 
 
 def test_a_branch_sees_the_gold_of_its_ancestors_iterations(history: Store) -> None:
     r2 = history.runs()[1]
-    assert ["gold" in outputs_of(history, r2, i) for i in iterations(history, r2)] == [False, True, False]
+    assert ["gold" in outputs_of(r2, i) for i in iterations(history, r2)] == [False, True, False]
 
 
 def test_an_address_names_a_run_an_iteration_a_step_or_a_row(history: Store) -> None:

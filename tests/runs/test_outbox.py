@@ -17,8 +17,10 @@ from loop.config import Export
 from loop.export import Exporter
 from loop.progress import Event
 from runs.canonical import digest
-from runs.mlflow_mark import Mark, default_uri, forget, mark_path, mlflow_folder, owed, read_mark, write_mark
+from runs.lineage import resolve
+from runs.mlflow_mark import Mark, default_uri, forget, lag, mark_path, mlflow_folder, owed, read_mark, write_mark
 from runs.mlflow_ui import run_address, server_command
+from runs.naming import fork
 from runs.outbox import iteration_page, read_past, run_page, series
 from runs.output import Output
 from runs.pair_table import as_html, sample_pairs
@@ -97,6 +99,7 @@ class Sent:
     run: Run
     once: dict[str, list[tuple[Any, ...]]]
     again: dict[str, list[tuple[Any, ...]]]
+    branch: Run
     said: list[Event]
 
 
@@ -117,7 +120,11 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sent]:
         exporter.poke()
         wait_for(lambda: not owed(store, run, default_uri(store.home)))
         exporter.finish()
-    yield Sent(store, run, once, database(store), said)
+        again = database(store)
+        branch = close(store, fork(store, resolve(store, "r1@1"), "r2"), 2)
+        exporter = Exporter(store, "r2", Export(), said.append)
+        exporter.finish()
+    yield Sent(store, run, once, again, branch, said)
 
 
 def wait_for(done: Callable[[], bool]) -> None:
@@ -253,6 +260,20 @@ def test_a_run_that_wants_no_mlflow_gets_none(tmp_path: Path) -> None:
     assert said == [] and not mlflow_folder(store.home).exists() and not list(store.logs.iterdir())
 
 
+def test_what_mlflow_lacks_of_a_run_is_counted_from_both_ends(tmp_path: Path) -> None:
+    store = Store(tmp_path / "home")
+    with store.lock():
+        run = replace(close(store, begun(store), 1), operational={"export": {"mlflow": True, "tracking_uri": None}})
+        assert lag(store, replace(run, operational={"export": {"mlflow": False}})) is None
+        assert lag(store, replace(run, iteration="")) == 0
+        assert lag(store, run) == 2
+        write_mark(store.home, "r1", Mark(default_uri(store.home), store.iteration(run.iteration).parent, "1", "abc"))
+        assert lag(store, run) == len(owed(store, run, default_uri(store.home))) == 1
+        store.move(run)
+        branch = close(store, fork(store, resolve(store, "r1@1"), "r2"), 2)
+        assert lag(store, branch) == len(owed(store, branch, default_uri(store.home))) == 1
+
+
 def test_only_what_is_new_is_owed_and_a_lost_damaged_or_foreign_mark_owes_all(tmp_path: Path) -> None:
     store = Store(tmp_path / "home")
     with store.lock():
@@ -267,11 +288,26 @@ def test_only_what_is_new_is_owed_and_a_lost_damaged_or_foreign_mark_owes_all(tm
         assert [iteration.index for iteration in owed(store, run, "sqlite:////x.db")] == [0, 1]
 
 
+def test_a_branch_shows_its_parents_history_up_to_the_fork_and_says_where_it_came_from(sent: Sent) -> None:
+    now = database(sent.store)
+    rows = {name: [row[1:5] for row in now["metrics"] if row[0] == name] for name in ("r1", "r2")}
+    shared = [row for row in rows["r1"] if row[1] < 2]
+    assert shared == [row for row in rows["r2"] if row[1] < 2] and shared
+    assert {row[1] for row in rows["r2"]} == {0, 1, 2}
+    assert {name for name, *_ in now["runs"]} == {"r1", "r1@0", "r1@1", "r1@2", "r2", "r2@2"}
+    tags = {key: value for name, key, value in now["tags"] if name == "r2"}
+    assert (tags["selfsame.branched_from"], tags["selfsame.depth"]) == ("r1@1", "1")
+    others = {key: [row for row in value if not row[0].startswith("r2")] for key, value in now.items()}
+    assert others == sent.once
+    uri = default_uri(sent.store.home)
+    assert owed(sent.store, sent.branch, uri) == owed(sent.store, sent.run, uri) == []
+
+
 def test_a_branch_shows_its_own_iterations_and_draws_its_ancestors_too(tmp_path: Path) -> None:
     store = Store(tmp_path / "home")
     with store.lock():
         r1 = close(store, begun(store), 1)
-        r2 = close(store, replace(r1, name="r2", branched_from="r1@1"), 2)
+        r2 = close(store, fork(store, resolve(store, "r1@1"), "r2"), 2)
     past = read_past(store, r2)
     assert [iteration.index for iteration in past.own] == [2]
     assert series(past)["judge/score_mean"] == {0: 3.0, 1: 4.0, 2: 5.0}

@@ -116,7 +116,9 @@ def test_a_stranger_among_the_files_is_named(copy: Store) -> None:
 
 
 def test_what_a_killed_writer_left_is_no_problem(copy: Store) -> None:
-    (copy.home / "objects" / ".tmp-abc").write_bytes(b"half")
+    adapter = next((copy.home / "adapters").iterdir())
+    for folder in (copy.home / "objects", adapter):
+        (folder / ".tmp-abc").write_bytes(b"half")
     assert verify(copy) == []
 
 

@@ -10,13 +10,14 @@ os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}  # before
 
 from loop.worker import Trainers
 
+PROGRAMS = ("trainers.dpo", "trainers.probe", "tests.trainers.dying")
 ADAPTERS = {"seed": 1, "previous": 2}
 
 
 @pytest.fixture(scope="session")
 def trainers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trainers]:
     """A warm host, importing while the first tests run."""
-    with Trainers(tmp_path_factory.mktemp("host") / "log", 1, ("trainers.dpo", "trainers.probe")) as warm:
+    with Trainers(tmp_path_factory.mktemp("host") / "log", 1, PROGRAMS) as warm:
         yield warm
 
 
@@ -30,8 +31,7 @@ def base(trainers: Trainers, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def adapters(base: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Two trained adapters that differ, by name: `seed` and `previous`."""
-    from tests.trainers.tiny import random_pairs, write_spec
-    from trainers.dpo import train
+    from tests.trainers.tiny import random_pairs, train, write_spec
 
     folders = {name: tmp_path_factory.mktemp(name) for name in ADAPTERS}
     for name, seed in ADAPTERS.items():

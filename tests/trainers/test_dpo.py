@@ -14,10 +14,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from loop.worker import Trainers
 from runs.errors import DivergedError
 from runs.records import Message
-from tests.trainers.tiny import random_pairs, write_spec
+from tests.trainers.tiny import random_pairs, train, write_spec
 from trainers.adopt import adopt
 from trainers.chat import render
-from trainers.dpo import train
 from trainers.spec import Lora
 
 FILES = ("adapter_model.safetensors", "adapter_config.json")

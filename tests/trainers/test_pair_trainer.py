@@ -4,16 +4,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from datasets import Dataset
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, TrainerCallback
 from trl import DPOTrainer
 from trl.trainer.utils import add_fused_lm_head
 
 from tests.trainers.tiny import random_pairs, write_spec
-from trainers.dpo import set_reference, training_arguments
-from trainers.pair_trainer import LABELS, PairCollator, PairTrainer, ShuffledBatches, pair_losses
+from trainers.dpo import pair_trainer
+from trainers.pair_trainer import LABELS, ShuffledBatches, pair_losses
 from trainers.pairs import read_pairs
-from trainers.policy import load_policy
 
 STOCK = ("log_probs", "entropy", "mean_logits", "is_top1")
 
@@ -23,15 +21,8 @@ def test_a_certain_label_of_weight_1_costs_what_stock_trl_says(
 ) -> None:
     spec = write_spec(tmp_path, base, random_pairs(8), model={"start": adapters["previous"]})
     tokenizer = AutoTokenizer.from_pretrained(base)
-    trainer = PairTrainer(
-        model=load_policy(spec.model, spec.lora, spec.seed),
-        args=training_arguments(spec, tmp_path, 8),
-        train_dataset=Dataset.from_dict(read_pairs(spec.pairs, tokenizer, 64).columns()),
-        data_collator=PairCollator(pad_token_id=tokenizer.eos_token_id),
-        processing_class=tokenizer,
-    )
-    set_reference(trainer.model, None)
-    trainer.fix_reference()
+    trainer = pair_trainer(spec, tmp_path, read_pairs(spec.pairs, tokenizer, 64), tokenizer, TrainerCallback())
+    trainer.fix_reference([], lambda: None)
     batch = trainer.data_collator(trainer.train_dataset.to_list())
     ours = trainer.compute_loss(trainer.model, batch)
     add_fused_lm_head(trainer.model.get_base_model(), outputs=STOCK)
@@ -64,7 +55,9 @@ def test_a_label_of_p_costs_least_at_the_margin_of_p() -> None:
 def test_each_epoch_sees_every_pair_once_in_another_order_and_batches_by_length() -> None:
     lengths = [(7 * i) % 13 for i in range(20)]
     sampler = ShuffledBatches(lengths, batch_size=8, seed=1)
-    first, second = list(sampler), list(sampler)
+    first = list(sampler)
+    sampler.set_epoch(1)
+    second = list(sampler)
     assert sorted(first) == sorted(second) == list(range(20))
     assert first != second
     assert first == list(ShuffledBatches(lengths, batch_size=8, seed=1))

@@ -11,9 +11,9 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from loop.engine.child_engine import ChildEngine
 from loop.engine.options import EngineOptions
 from loop.engine.protocol import Probe
-from loop.engine.vllm_engine import VllmEngine
 from runs.records import Message
 from trainers.chat import render
 
@@ -107,8 +107,8 @@ class World:
             max_adapters=2,
         )
 
-    def start(self) -> VllmEngine:
-        return VllmEngine(self.options(), BASE, self.folder / "logs")
+    def start(self) -> ChildEngine:
+        return ChildEngine("loop.engine.vllm_child", self.options(), BASE, self.folder / "logs")
 
 
 @pytest.fixture(scope="session")
@@ -117,14 +117,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 @pytest.fixture(scope="session")
-def shared_engine(world: World) -> Iterator[VllmEngine]:
+def shared_engine(world: World) -> Iterator[ChildEngine]:
     engine = world.start()
     yield engine
     engine.close()
 
 
 @pytest.fixture
-def engine(world: World, shared_engine: VllmEngine) -> VllmEngine:
+def engine(world: World, shared_engine: ChildEngine) -> ChildEngine:
     """The engine, serving `fox` and `hen`."""
     for name in ("fox", "hen"):
         shared_engine.load(name, world.folder / name, world.probe(name))

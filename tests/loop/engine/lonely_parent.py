@@ -4,9 +4,9 @@ import json
 import sys
 from pathlib import Path
 
+from loop.engine.child_engine import ChildEngine
 from loop.engine.options import EngineOptions
 from loop.engine.protocol import Choose, Probe, Score, Write
-from loop.engine.vllm_engine import VllmEngine
 from runs.records import Message, Sampling
 
 
@@ -24,7 +24,7 @@ def shards(policy: str) -> list[list[Write] | list[Choose] | list[Score]]:
 if __name__ == "__main__":
     spec = json.loads(sys.argv[1])
     options = EngineOptions(**{**spec["options"], "base": Path(spec["options"]["base"])})
-    engine = VllmEngine(options, "the base", Path(spec["logs"]))
+    engine = ChildEngine("loop.engine.vllm_child", options, "the base", Path(spec["logs"]))
     print(engine.pid, flush=True)
     if spec["answer"]:
         probe = {key: tuple(value) for key, value in spec["probe"].items() if key != "messages"}

@@ -1,0 +1,234 @@
+"""What a dead MLflow costs the loop, and what is missing afterwards: `python -m benchmarks.outage`.
+
+A run on the stub engine is timed without MLflow and with a server that is out: its port refuses, it takes connections
+and never answers, or it answers 500 to everything. The two are timed in turn, and the medians compared: the outage may
+cost at most 1 % and 2 s. `held_up` is how long the loop was inside the exporter; what else lies between the two is the
+sender's processor time, which it takes from the loop where no core is idle. Then a real server comes up at the same
+address, the run is resumed, and every point of the store is looked for in the server's database: none may be missing,
+none there twice.
+
+The cell `killed` is the other half: a run that is fed to a database in its home is killed and resumed again and again,
+and the database is held against the store in the same way. Timings mean something only where nothing else computes.
+"""
+
+import argparse
+import os
+import random
+import socket
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from benchmarks.cells import run_cells
+from loop import drive
+from loop.export import Exporter
+from loop.load_config import SMOKE, load_config
+from runs.mlflow_mark import lag, mlflow_folder
+from runs.mlflow_ui import server_command, server_environment
+from runs.outbox import iteration_page, read_past, run_page
+from runs.store import Store
+
+OUTAGES = ("refused", "silent", "errors", "killed")
+KILLS = 10
+READY_S = 300
+
+
+class Failing(BaseHTTPRequestHandler):
+    """Answers 500 to everything."""
+
+    def _fail(self) -> None:
+        self.send_error(500)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _fail
+
+    def log_message(self, *arguments: Any) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def out(kind: str, port: int) -> Iterator[None]:
+    """A server at `port` that is out in that way."""
+    if kind == "refused":
+        yield
+    elif kind == "silent":
+        with socket.create_server(("127.0.0.1", port)):
+            yield
+    else:
+        with ThreadingHTTPServer(("127.0.0.1", port), Failing) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            yield
+            server.shutdown()
+
+
+def measure(cell: dict[str, Any]) -> dict[str, Any]:
+    """The seconds of each run, the medians compared, and what the database holds in the end."""
+    if cell["outage"] == "killed":
+        return killed(cell)
+    port = free_port()
+    uri = f"http://127.0.0.1:{port}"
+    seconds: dict[str, list[float]] = {"without": [], "outage": [], "held_up": []}
+    with tempfile.TemporaryDirectory(prefix="outage-") as folder:
+        for repeat in range(cell["repeats"]):
+            seconds["without"].append(timed(Store(Path(folder, f"without-{repeat}")), cell, None))
+            store = Store(Path(folder, f"outage-{repeat}"))
+            with out(cell["outage"], port), stopwatch(Exporter, "__init__", "poke", "finish") as held_up:
+                seconds["outage"].append(timed(store, cell, uri))
+            seconds["held_up"].append(sum(held_up))
+        found = afterwards(store, port)
+    without, outage, _ = (statistics.median(taken) for taken in seconds.values())
+    allowed = 1.01 * without + 2
+    return {
+        **{f"{name}_s": [round(value, 2) for value in taken] for name, taken in seconds.items()},
+        "median_without_s": round(without, 2),
+        "median_outage_s": round(outage, 2),
+        "allowed_s": round(allowed, 2),
+        "within": outage <= allowed,
+        **found,
+    }
+
+
+@contextmanager
+def stopwatch(kind: type, *methods: str) -> Iterator[list[float]]:
+    """The seconds of each call of these methods while the block lasts."""
+    taken: list[float] = []
+
+    def timed_call(call: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*arguments: Any, **named: Any) -> Any:
+            began = time.perf_counter()
+            try:
+                return call(*arguments, **named)
+            finally:
+                taken.append(time.perf_counter() - began)
+
+        return counted
+
+    with ExitStack() as patches:
+        for method in methods:
+            patches.enter_context(patch.object(kind, method, timed_call(getattr(kind, method))))
+        yield taken
+
+
+def begin(store: Store, cell: dict[str, Any], uri: str | None) -> None:
+    """Begin the run to be measured: without MLflow (None), with the home's own (""), or with the server at `uri`."""
+    export = [] if uri == "" else ["export.mlflow=false"] if uri is None else [f"export.tracking_uri={uri}"]
+    small = [f"iterations={cell['iterations']}", "engine.kind=stub", *SMOKE[1:], *export]
+    drive.begin(store, "r1", "self-rewarding", load_config("self-rewarding", small))
+
+
+def timed(store: Store, cell: dict[str, Any], uri: str | None) -> float:
+    """The seconds that a new run takes, from its first step until it returns."""
+    begin(store, cell, uri)
+    began = time.perf_counter()
+    outcome = drive.carry_on(store, "r1", lambda event: None)
+    if outcome.kind != "done":
+        raise SystemExit(f"the run to be measured came to nothing: {outcome.reason}")
+    return time.perf_counter() - began
+
+
+def killed(cell: dict[str, Any]) -> dict[str, Any]:
+    """What the database holds of a run that was killed KILLS times, each time with another iteration to do."""
+    with tempfile.TemporaryDirectory(prefix="outage-") as folder:
+        whole = timed(Store(Path(folder, "whole")), cell, "")
+        store = Store(Path(folder, "killed"))
+        begin(store, cell, "")
+        resume = [sys.executable, "-P", "-c", "from loop.cli import main; main()", "resume", "r1"]
+        environment = os.environ | {"SELFSAME_HOME": str(store.home)}
+        moments = random.Random(0)
+        died = 0
+        for kill in range(KILLS):
+            further = [*resume, f"iterations={cell['iterations'] + kill}"]
+            running = subprocess.Popen(further, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(whole * moments.uniform(0.2, 1.0))
+            died += running.poll() is None
+            running.kill()
+            running.wait()
+        drive.carry_on(store, "r1", lambda event: None)
+        return {"kills": died, **counted(store)}
+
+
+def afterwards(store: Store, port: int) -> dict[str, int]:
+    """How many points there are to be, and how many are missing or doubled once the server is back."""
+    mlflow_folder(store.home).mkdir(parents=True, exist_ok=True)
+    owed = lag(store, drive.existing(store, "r1"))
+    server = subprocess.Popen(
+        server_command(store.home, port),
+        env=server_environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for(port)
+        drive.carry_on(store, "r1", lambda event: None)
+    finally:
+        server.terminate()
+        server.wait()
+    return {"iterations_owed_before": owed or 0, **counted(store)}
+
+
+def counted(store: Store) -> dict[str, int]:
+    """The points that the store has, and how many the database lacks, has without reason, or has twice."""
+    past = read_past(store, drive.existing(store, "r1"))
+    wanted: Counter[tuple[Any, ...]] = Counter()
+    for page in (run_page(past), *(iteration_page(past, iteration) for iteration in past.own)):
+        wanted.update((page.name, p.name, p.step, p.time_ms, p.value) for p in page.points + page.curve)
+        wanted.update((past.run.name, p.name, p.step, p.time_ms, p.value) for p in page.points)
+    query = "select name, key, step, timestamp, value from metrics join runs using (run_uuid)"
+    with closing(sqlite3.connect(mlflow_folder(store.home) / "mlflow.db")) as database:
+        held = Counter(tuple(row) for row in database.execute(query))
+    return {
+        "iterations_owed_after": lag(store, past.run) or 0,
+        "points": len(wanted),
+        "missing": len(wanted.keys() - held.keys()),
+        "strangers": len(held.keys() - wanted.keys()),
+        "doubled": sum(number > 1 for number in held.values()),
+    }
+
+
+def wait_for(port: int) -> None:
+    """Until the server at `port` is healthy."""
+    deadline = time.monotonic() + READY_S
+    while time.monotonic() < deadline:
+        with closing(HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+            try:
+                connection.request("GET", "/health")
+                if connection.getresponse().status == 200:
+                    return
+            except OSError:
+                time.sleep(0.5)
+    raise SystemExit("MLflow's server did not come up")
+
+
+def free_port() -> int:
+    """A port that nobody has now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--outages", nargs="+", choices=OUTAGES, default=list(OUTAGES))
+    parser.add_argument("--iterations", type=int, default=10)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--fresh", action="store_true", help="measure again what has a row already")
+    chosen = parser.parse_args()
+    cells = [
+        {"outage": outage, "iterations": chosen.iterations, "repeats": chosen.repeats} for outage in chosen.outages
+    ]
+    run_cells("outage", cells, measure, chosen.fresh)
+
+
+if __name__ == "__main__":
+    main()

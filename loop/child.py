@@ -1,0 +1,245 @@
+"""A worker process seen from here: asked in lines of JSON, watched while it works, ended with all that it started."""
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from loop.capped_log import CappedLog
+from loop.failures import OUT_OF_MEMORY, ending, kernel_kills, ran_out_of_memory
+from loop.patience import Patience
+from runs.errors import OutOfMemoryError, StalledError, WorkerError
+
+LOOK_S = 0.25
+WEIGH_S = 1.0
+FAREWELL_S = 5.0
+LONGEST_ANSWER_BYTES = 2**31
+GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What a worker may take: seconds without a sign of progress, and GiB of memory with all that it started."""
+
+    stall_s: float = 900.0
+    memory_gib: float | None = None
+
+
+USUAL = Allowance()
+
+
+@dataclass(frozen=True)
+class Work:
+    """One thing that is waited for: what it is called, how long it may take, and how one sees that it moves.
+
+    `sign` gives anything that changes with progress (the worker's own signs count too). `look` is called every quarter
+    of a second, and what it raises ends the wait.
+    """
+
+    doing: str
+    timeout_s: float
+    stall_s: float
+    sign: Callable[[], str] = lambda: ""
+    look: Callable[[], None] = lambda: None
+
+
+class Child:
+    """A worker in a session of its own under a guardian (`loop.guardian`). After any failure it is ended.
+
+    It ends when this process does, by whatever cause, and with it all that it started.
+    """
+
+    def __init__(
+        self,
+        called: str,
+        module: str,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        allowance: Allowance,
+    ) -> None:
+        """Start `python -P -m module FD *arguments`, where FD is its end of the line (`trainers.parent`)."""
+        self.called = called
+        self.log = CappedLog(log)
+        self._allowance = allowance
+        self._outgoing = b""
+        self._incoming = bytearray()
+        self._searched = 0  # of `_incoming`: no line ends before
+        self._hung_up = False
+        self._moved, self._how_far = 0, ""
+        self._kills_before = kernel_kills()
+        self._weigh_again = 0.0
+        self._line, theirs = socket.socketpair()
+        self._line.setblocking(False)
+        with theirs:
+            worker = [sys.executable, "-P", "-m", module, str(theirs.fileno()), *arguments]
+            try:
+                self._guardian = subprocess.Popen(
+                    [sys.executable, "-S", "-P", "-m", "loop.guardian", *worker],
+                    stdin=subprocess.PIPE,  # never written to: its end is how the guardian learns of ours
+                    stdout=self.log.writing,
+                    stderr=self.log.writing,
+                    env=dict(environment),
+                    pass_fds=(theirs.fileno(),),
+                    start_new_session=True,  # a terminal's Ctrl-C is ours to handle
+                )
+            except OSError as error:
+                raise WorkerError(f"{called} could not be started: {error}; see `selfsame doctor`") from error
+        self.log.hand_over()
+        self.pid = self._guardian.pid
+        self._ended = os.pidfd_open(self.pid)
+
+    def ask(self, message: Mapping[str, Any]) -> None:
+        """Begin something new with a message. It goes out while the answer is waited for."""
+        self.log.forget()
+        self._kills_before = kernel_kills()
+        self._how_far = ""
+        self.tell(message)
+
+    def tell(self, message: Mapping[str, Any]) -> None:
+        """Send a message that is about what was asked before."""
+        self._outgoing += json.dumps(message, allow_nan=False).encode() + b"\n"
+        self._send()
+
+    def answer(self, work: Work) -> dict[str, Any]:
+        """The next message of the worker's that is no sign of progress.
+
+        Raises StalledError if it stands still, OutOfMemoryError if it holds more memory than it may or died for want
+        of it, and WorkerError if it ends, takes too long, or sends what is no JSON object.
+        """
+        patience = Patience(time.monotonic(), work.stall_s, work.timeout_s)
+        has_ended = False
+        try:
+            while True:
+                while line := self._next_line():
+                    message = self._read(line, work)
+                    if "moved" not in message:
+                        return message
+                    self._moved += 1
+                    self._how_far = str(message["moved"])
+                if has_ended:
+                    raise self.failure(self.end(), work.doing)
+                sign = work.sign()
+                if not patience.look(time.monotonic(), (self._moved, sign)):
+                    far = f" (last sign: {sign or self._how_far})" if sign or self._how_far else ""
+                    stood = f"stood still for {patience.still_s:.3g} s while {work.doing}{far}"
+                    raise StalledError(f"{self.called} {stood} and was ended. {self.log.last_lines()}")
+                if patience.is_over:
+                    took = f"took longer than {work.timeout_s:g} s {work.doing}"
+                    raise WorkerError(f"{self.called} {took} and was ended. {self.log.last_lines()}")
+                self._check_memory(work.doing)
+                work.look()
+                self._wait()
+                has_ended = self._has_ended(FAREWELL_S if self._hung_up else 0)
+                self._take()  # the last word of one that has ended
+        except BaseException:
+            self.end()
+            raise
+
+    def failure(self, exit_code: int, doing: str) -> WorkerError:
+        """What to raise when it, or a program that it ran, ended with this exit code while `doing`."""
+        self.log.drain()
+        out_of_memory = ran_out_of_memory(exit_code, self.log.last(), self._kills_before)
+        kind, why = (OutOfMemoryError, ", out of memory,") if out_of_memory else (WorkerError, "")
+        return kind(f"{self.called} {ending(exit_code)}{why} while {doing}. {self.log.last_lines()}")
+
+    def gave_up(self, reason: str, doing: str) -> WorkerError:
+        """What to raise when it said itself that it failed, and why."""
+        kind = OutOfMemoryError if any(words in reason for words in OUT_OF_MEMORY) else WorkerError
+        return kind(f"{self.called} failed while {doing}: {reason}. {self.log.last_lines()}")
+
+    def end(self) -> int:
+        """End it and all that it started; returns its exit code. To end it twice does nothing."""
+        if self._guardian.stdin and not self._guardian.stdin.closed:
+            self._guardian.stdin.close()
+            self._has_ended(FAREWELL_S)
+            with suppress(ProcessLookupError):
+                # Whatever a killed guardian left; its number is nobody else's before `wait` has asked for it.
+                os.killpg(self.pid, signal.SIGKILL)
+            with suppress(subprocess.TimeoutExpired):
+                self._guardian.wait(FAREWELL_S)
+            os.close(self._ended)
+            self._line.close()
+            self.log.close()
+        code = self._guardian.returncode
+        return -signal.SIGKILL if code is None else code
+
+    def _has_ended(self, wait_s: float = 0) -> bool:
+        ended = select.poll()
+        ended.register(self._ended, select.POLLIN)
+        return bool(ended.poll(wait_s * 1000))
+
+    def _next_line(self) -> bytes:
+        """A whole line that has come, with its end; b"" if none has."""
+        end = self._incoming.find(b"\n", self._searched) + 1
+        line = bytes(self._incoming[:end])
+        del self._incoming[:end]
+        self._searched = 0 if end else len(self._incoming)
+        return line
+
+    def _read(self, line: bytes, work: Work) -> dict[str, Any]:
+        try:
+            message = json.loads(line, parse_constant=no_number)
+            if isinstance(message, dict):
+                return message
+        except ValueError:
+            pass
+        raise WorkerError(f"{self.called} answered garbage while {work.doing}: {line[:80]!r}. {self.log.last_lines()}")
+
+    def _wait(self) -> None:
+        """Wait until something can be moved, for a moment at most, and move it."""
+        moving = select.poll()
+        if not self._hung_up:
+            moving.register(self._line, select.POLLIN | (select.POLLOUT if self._outgoing else 0))
+        moving.register(self.log, select.POLLIN)
+        moving.register(self._ended, select.POLLIN)
+        moving.poll(LOOK_S * 1000)
+        self.log.drain()
+        self._send()
+        self._take()
+
+    def _take(self) -> None:
+        """Take in what has come. Never waits."""
+        try:
+            while came := self._line.recv(2**20):
+                self._incoming += came
+                if len(self._incoming) > LONGEST_ANSWER_BYTES:
+                    raise WorkerError(f"{self.called} answered more than {LONGEST_ANSWER_BYTES} bytes in one line")
+            self._hung_up = True
+        except BlockingIOError:
+            pass
+        except ConnectionError:
+            self._hung_up = True
+
+    def _send(self) -> None:
+        with suppress(BlockingIOError, ConnectionError):  # one that is gone is seen to have ended
+            while self._outgoing:
+                self._outgoing = self._outgoing[self._line.send(self._outgoing) :]
+
+    def _check_memory(self, doing: str) -> None:
+        limit = self._allowance.memory_gib
+        if limit is None or time.monotonic() < self._weigh_again:
+            return
+        self._weigh_again = time.monotonic() + WEIGH_S
+        from loop.memory import held_bytes
+
+        held = held_bytes(self.pid, above=limit * GIB)
+        if held > limit * GIB:
+            raise OutOfMemoryError(
+                f"{self.called} held {held / GIB:.2f} GiB while {doing}, above limits.worker_memory_gib={limit:g}, "
+                f"and was ended. {self.log.last_lines()}"
+            )
+
+
+def no_number(name: str) -> float:
+    """For `json.loads(parse_constant=)`: NaN and the infinities are refused, by ValueError."""
+    raise ValueError(f"{name} is no number of JSON")

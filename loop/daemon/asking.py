@@ -1,0 +1,110 @@
+"""What changes under the lock, asked for in one way: the daemon does it if there is one, and this process if not."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from loop.clock import utc_now
+from loop.daemon import wishes
+from loop.daemon.client import ask
+from loop.daemon.queue import QueueFile, open_entry
+from loop.daemon.schedule import Schedule
+from loop.daemon.standing import shown
+from runs.errors import BusyError
+from runs.records import Run
+from runs.store import Store
+
+ATTEMPTS = 4
+
+Answer = tuple[dict[str, Any], int | None]
+"""What was answered, and the pid of the daemon that did; None if it was done here."""
+
+
+def submit(store: Store, ticket: wishes.Ticket, name: str | None, priority: int, schedule: Schedule | None) -> Answer:
+    """The entry that is now in the queue."""
+    if name is not None:
+        store.ref_path(name)  # what cannot be a name is refused here
+    token = wishes.lay_down(store.home, ticket.model_dump(mode="json"))
+    try:
+        wish = wishes.Submit(ticket=token, name=name, priority=priority, schedule=schedule)
+
+        def alone() -> dict[str, Any]:
+            now = utc_now()
+            return shown(wishes.submit(store, QueueFile(store.home), wish, now), now, False)
+
+        return _ask_or_do(store, "/v1/queue", wish.model_dump(mode="json"), alone)
+    finally:
+        wishes.throw_away(store.home, token)
+
+
+def pause(store: Store, name: str) -> Answer:
+    """The entry, paused."""
+    return _tell(store, name, "pause", wishes.pause)
+
+
+def unpause(store: Store, name: str) -> Answer:
+    """The entry, to be taken when its turn comes."""
+    return _tell(store, name, "unpause", wishes.unpause)
+
+
+def cancel(store: Store, name: str) -> Answer:
+    """The entry, over."""
+    return _tell(store, name, "cancel", lambda queue, name: wishes.cancel(queue, name, utc_now()))
+
+
+def branch(store: Store, run: Run) -> None:
+    """Make `run`, a branch as `loop.branching` proposes it, be in the store."""
+    token = wishes.lay_down(store.home, asdict(run))
+    try:
+        wish = wishes.Branch(ticket=token)
+        _ask_or_do(
+            store,
+            "/v1/branches",
+            wish.model_dump(mode="json"),
+            lambda: wishes.branch(store, QueueFile(store.home), wish),
+        )
+    finally:
+        wishes.throw_away(store.home, token)
+
+
+def tag(store: Store, address: str, name: str) -> None:
+    """Put a lasting name on an iteration."""
+    store.ref_path(name)
+    wish = wishes.Tag(of=address, name=name)
+    _ask_or_do(store, "/v1/tags", wish.model_dump(mode="json"), lambda: wishes.tag(store, QueueFile(store.home), wish))
+
+
+def delete(store: Store, name: str) -> None:
+    """Take the name of a run or a tag away."""
+    store.ref_path(name)
+    _ask_or_do(store, f"/v1/runs/{name}/delete", {}, lambda: wishes.delete(store, QueueFile(store.home), name, None))
+
+
+def _tell(store: Store, name: str, what: str, wish: Callable[[QueueFile, str], Any]) -> Answer:
+    open_entry(QueueFile(store.home).read(), name)  # a mistake is answered before the lock is taken
+    return _ask_or_do(
+        store,
+        f"/v1/queue/{name}/{what}",
+        {},
+        lambda: shown(wish(QueueFile(store.home), name), utc_now(), False),
+    )
+
+
+def _ask_or_do(store: Store, path: str, body: dict[str, Any], alone: Callable[[], dict[str, Any]]) -> Answer:
+    """What the daemon answers, or what `alone` returns, called under the lock, if there is no daemon.
+
+    Raises BusyError if somebody else than a daemon works here.
+    """
+    for attempt in range(ATTEMPTS):
+        pid = store.owner()
+        answer = ask(store, "POST", path, body)
+        if answer is not None:
+            return answer, pid
+        try:
+            with store.lock():
+                return alone(), None
+        except BusyError:
+            # A daemon that starts has the lock a moment before it listens.
+            if attempt == ATTEMPTS - 1:
+                raise
+    raise AssertionError("the last attempt returns or raises")

@@ -1,0 +1,88 @@
+"""Asking the daemon of a home, if there is one. Nothing heavy is imported: `status` asks too."""
+
+import http.client
+import json
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runs.durable import read_checked
+from runs.errors import BusyError, ConfigError, CorruptError, DiskError, SelfsameError, UsageError
+from runs.store import Store
+
+HOST = "selfsame"
+INSTANCE = "Selfsame-Instance"
+"""The header by which a daemon and its callers know each other."""
+PATIENCE_S = 10.0
+ERRORS: dict[int, type[SelfsameError]] = {
+    error.exit_code: error for error in (UsageError, DiskError, BusyError, ConfigError)
+}
+
+
+@dataclass(frozen=True)
+class Whereabouts:
+    """What a daemon leaves in `control/daemon.json`. Believed only while that process holds the lock, and proves it."""
+
+    pid: int
+    instance: str
+    socket: str
+
+
+def whereabouts_path(home: Path) -> Path:
+    """Where a daemon says where it listens."""
+    return home / "control" / "daemon.json"
+
+
+def find_daemon(store: Store) -> Whereabouts | None:
+    """The daemon that holds the lock of the home; None if nobody does, or somebody else."""
+    try:
+        value = read_checked(whereabouts_path(store.home))
+        found = None if value is None else Whereabouts(**value)
+    except (CorruptError, TypeError):
+        return None
+    return found if found is not None and found.pid == store.owner() else None
+
+
+def ask(store: Store, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any] | None:
+    """What the daemon answers; None if there is none. Raises its error as it would be raised here.
+
+    Raises BusyError if the daemon lives and its socket does not answer.
+    """
+    found = find_daemon(store)
+    if found is None:
+        return None
+    headers = {INSTANCE: found.instance} | ({} if body is None else {"Content-Type": "application/json"})
+    connection = _UnixConnection(found.socket)
+    try:
+        connection.request(method, path, None if body is None else json.dumps(body), headers)
+        reply = connection.getresponse()
+        data = reply.read()
+        answer = json.loads(data)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        if find_daemon(store) is None:
+            return None  # it has just ended
+        raise BusyError(
+            f"the daemon (process {found.pid}) holds {store.home} and does not answer at {found.socket} ({error!r}); "
+            f"it goes on all the same. `kill {found.pid}` stops it after the shard in flight"
+        ) from error
+    finally:
+        connection.close()
+    if reply.getheader(INSTANCE) != found.instance:
+        return None  # a stranger at an address that was left behind
+    if reply.status >= 400:
+        raise ERRORS.get(answer["exit_code"], SelfsameError)(answer["error"])
+    return dict(answer)
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket. httpx does this too, and takes 0.8 s to import."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(HOST, timeout=PATIENCE_S)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(PATIENCE_S)
+        self.sock.connect(self._path)

@@ -1,0 +1,249 @@
+"""The loop of the daemon: take what is due, carry it on, write down what became of it, again.
+
+It runs in the main thread, because what it starts dies with the thread that started it. Other threads only read,
+change the queue in their turn, and ring the bell.
+"""
+
+import logging
+import os
+import secrets
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from loop.daemon.bell import Bell, Every, Progress
+from loop.daemon.outbox import Outbox
+from loop.daemon.queue import Ending, Entry, How, QueueFile, answered, due, set_right
+from loop.progress import Event
+from runs.errors import FULL_OR_FAILING, ConfigError, CorruptError, DiskError, SelfsameError
+from runs.store import Store
+
+PATIENCE_S = 60.0
+"""Longest sleep without a bell."""
+COLLECT_S = 86_400
+"""How often what no name reaches any more is removed, between two runs."""
+DISK_S = 20
+"""How often work that the disk stopped is tried again: within a minute of the room being back."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class AtWork:
+    """What the daemon is doing, as far as it has heard; nowhere on the disk."""
+
+    number: int
+    name: str
+    address: str
+    done: int
+    total: int
+    since: datetime
+
+
+class Daemon:
+    """One home's daemon. `work` is for the main thread; the rest may be read and called from any."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime], patience_s: float = PATIENCE_S) -> None:
+        """The store's lock is held, here and until the end."""
+        self.store = store
+        self.clock = clock
+        self.queue = QueueFile(store.home)
+        self.bell = Bell()
+        self.progress = Progress()
+        self.instance = secrets.token_hex(16)
+        self.started = clock()
+        self.at_work: AtWork | None = None
+        self.hindered = ""
+        """Why nothing is taken although something may be due: what the disk said."""
+        self.stopping = ""
+        """Who asked the daemon to stop; "" if nobody did."""
+        self._patience_s = patience_s
+        self._outbox = Outbox(store)
+        self._retry = Every(DISK_S)
+        self._collection = Every(COLLECT_S)
+        self._collection.passed()  # not at every start: the store has to be read for it
+
+    def stop(self, who: str) -> None:
+        """End after the shard in flight. Safe in a signal handler."""
+        self.stopping = who
+        self.bell.ring()
+
+    def work(self) -> None:
+        """Carry on whatever is due, until somebody asks the daemon to stop."""
+        try:
+            while not self.stopping:
+                if not self.turn():
+                    self.bell.wait(self._patience_s)
+        finally:
+            self._outbox.close()
+
+    def turn(self) -> bool:
+        """Take one entry as far as it goes now; False if there is nothing to take."""
+        self.progress.moved()
+        self._outbox.flush(None)
+        if self.hindered and not self._retry.passed():
+            return False
+        try:
+            if self._collection.passed():
+                self._collect()
+            now = self.clock()
+            entry = due(self.queue.change(lambda queue: set_right(queue, now)), now)
+            if entry is not None:
+                self._carry(entry, now)
+        except (DiskError, OSError) as error:
+            if not _is_the_disk(error):
+                raise
+            self._retry.passed()
+            if not self.hindered:
+                log.warning("disk: %s; tried again every %d s", error, DISK_S)
+            self.hindered = str(error)
+            return False
+        self.hindered = ""
+        return entry is not None
+
+    def _collect(self) -> None:
+        """Remove what no run and no tag reaches. Nobody gives or takes a name meanwhile, and no step is under way."""
+        from runs.gc import collect, garbage
+
+        with self.queue.turn:
+            try:
+                found = garbage(self.store)
+                count = sum(files for files, _ in found.sizes().values())
+                collect(self.store, found)
+            except CorruptError as error:
+                log.warning("nothing was collected: %s", error)
+                return
+        log.info("collected %d files that nothing reaches", count)
+
+    def _carry(self, entry: Entry, now: datetime) -> None:
+        """Take the run as far as it goes now, and write down how it ended if it did.
+
+        Only a full or failing disk is tried again by itself, and raises here. All else needs a person, and the next
+        entry does not.
+        """
+        log.info("run=%s taken from the queue", entry.name)
+        self.at_work = AtWork(entry.number, entry.name, entry.name, 0, 0, now)
+        try:
+            ended = self._outcome(entry, now)
+        except Exception as error:
+            if _is_the_disk(error):
+                raise
+            ended = self._failure(error)
+        finally:
+            self.at_work = None
+            self._outbox.soon()
+            os.chdir(self.store.home)
+        if ended is not None:
+            log.info("run=%s %s exit_code=%d: %s", entry.name, ended.how, ended.exit_code, ended.said)
+            self.queue.change(lambda queue: queue.over(entry.number, ended))
+
+    def _outcome(self, entry: Entry, now: datetime) -> Ending | None:
+        """How the run came to rest; None if it is to go on when its turn comes again."""
+        # Not at the top: the daemon is ready before numpy and pyarrow are imported.
+        from loop.drive import carry_on
+
+        closed = self._closed(entry.name)
+        # The bell is answered on the disk before anything is done for it: no crash makes it ring twice.
+        self.queue.change(lambda queue: answered(queue, entry, now, closed))
+        _enter(entry.folder)
+        self._give_configuration(entry)
+        reasons: list[str] = []
+
+        def stop() -> str:
+            if reason := self._why_stop(entry.number):
+                reasons.append(reason)
+            return reason
+
+        outcome = carry_on(self.store, entry.name, self._hear, stop, hurried=True)
+        if outcome.kind == "halted":
+            return self._ending("halted", 3, outcome.reason)
+        if outcome.kind == "done":
+            return self._ending("done", 0, outcome.reason)
+        if not reasons:
+            return self._ending("stopped", 0, outcome.reason)
+        log.info("run=%s stops: %s", entry.name, outcome.reason)
+        self._rest_until_the_next_bell(entry.number)
+        return None
+
+    def _give_configuration(self, entry: Entry) -> None:
+        """Begin the run, or change it, as the entry wants; then the run's ref holds all that there is to know."""
+        from loop.config import Config
+        from loop.drive import begin, change
+        from loop.preflight import check
+
+        if entry.config is not None:
+            config = Config.model_validate(entry.config)
+            check(config)
+            if self.store.run(entry.name) is None:
+                begin(self.store, entry.name, entry.recipe, config)
+            else:
+                change(self.store, entry.name, config)
+            self.queue.change(lambda queue: queue.changed(entry.number, config=None))
+        self._check_disk(entry.name)
+
+    def _check_disk(self, name: str) -> None:
+        """Raises DiskError where the run would at once, before its inputs are hashed and its engine starts."""
+        from loop.drive import config_of, existing
+        from loop.limits import LimitWatch
+
+        LimitWatch(config_of(existing(self.store, name)).limits, self.store.home).check_disk()
+
+    def _why_stop(self, number: int) -> str:
+        """Why the run is to stop here; "" if it is to go on. Asked before each shard, and often while a training runs:
+        that it is asked is no progress."""
+        self._outbox.flush(self.at_work.name if self.at_work else None)
+        if self.stopping:
+            return f"the daemon was asked to stop ({self.stopping})"
+        entry = self.queue.read().by_number(number)
+        if entry is None or entry.ended is not None:
+            return "cancelled by a person"
+        if entry.paused:
+            return "paused by a person"
+        if entry.until is not None and self._closed(entry.name) >= entry.until:
+            return f"its schedule allows iteration {entry.until} for now"
+        return ""
+
+    def _rest_until_the_next_bell(self, number: int) -> None:
+        """If the iteration that a bell allowed is there, the next one is for the next bell."""
+        entry = self.queue.read().by_number(number)
+        if entry is not None and entry.until is not None and self._closed(entry.name) >= entry.until:
+            self.queue.change(lambda queue: queue.changed(number, until=None))
+
+    def _closed(self, name: str) -> int:
+        """The index of the run's last closed iteration; -1 if it has none."""
+        run = self.store.run(name)
+        return self.store.iteration(run.iteration).index if run is not None and run.iteration else -1
+
+    def _hear(self, event: Event) -> None:
+        """Take note of what the run says of itself."""
+        self.progress.moved()
+        if event.kind == "note":
+            log.info("%s", event.text)
+            return
+        if event.kind != "known" and not (event.kind == "shard" and event.total <= 1):
+            shard = f" shard={event.done}/{event.total}" if event.kind == "shard" else f" {event.kind}"
+            log.info("%s%s", event.address, shard)
+        if self.at_work is not None:
+            self.at_work = replace(self.at_work, address=event.address, done=event.done, total=event.total)
+
+    def _ending(self, how: How, exit_code: int, said: str) -> Ending:
+        return Ending(how=how, exit_code=exit_code, said=said, at=self.clock())
+
+    def _failure(self, error: Exception) -> Ending:
+        if isinstance(error, SelfsameError):
+            return self._ending("failed", error.exit_code, str(error))
+        log.error("a bug: %s", traceback.format_exc())
+        return self._ending("failed", 1, f"a bug: {type(error).__name__}: {error}. The traceback is in the log")
+
+
+def _is_the_disk(error: Exception) -> bool:
+    return isinstance(error, DiskError) or (isinstance(error, OSError) and error.errno in FULL_OR_FAILING)
+
+
+def _enter(folder: str) -> None:
+    """Work in the folder that the run was submitted from: its configuration may name files from there."""
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise ConfigError(f"the folder that this was submitted from cannot be entered: {folder} ({error})") from error

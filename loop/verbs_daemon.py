@@ -1,0 +1,217 @@
+"""`daemon ...`: hand runs to a process that goes on for days, and ask it how it is."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from loop.home import home
+from loop.terminal import Json, print_aside, print_document, print_line, table
+from loop.verbs_run import Overrides
+from runs.errors import BusyError, UsageError
+from runs.store import Store
+
+if TYPE_CHECKING:
+    from loop.daemon.wishes import Ticket
+
+app = typer.Typer(help="A process that takes runs from a queue for days; see docs/daemon.md.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="A run's name")]
+COLUMNS = ("run", "state", "priority", "next", "exit_code", "said")
+
+
+@app.command("run")
+def run_daemon(
+    detach: Annotated[bool, typer.Option("--detach", help="Return when the daemon is ready, and leave it be")] = False,
+    as_json: Json = False,
+) -> int:
+    """Be the daemon of this home until SIGTERM or Ctrl-C, which let the shard in flight finish; a second does not."""
+    store = Store(home())
+    if detach:
+        from loop.daemon.detach import start_detached
+
+        pid = start_detached(store.home)
+        log = store.logs / "daemon.log"
+        if as_json:
+            print_document({"pid": pid, "log": str(log)})
+        else:
+            print_line(f"The daemon (process {pid}) is ready. It writes to {log}; `selfsame daemon stop` ends it.")
+        return 0
+    with _ended_by_signals(), store.lock():
+        # Imported under the lock: whoever comes second is told so at once.
+        from loop.daemon.serve import serve
+
+        stopped_by = serve(store)
+    if as_json:
+        print_document({"stopped_by": stopped_by})
+    return 0
+
+
+@app.command()
+def submit(
+    recipe: Annotated[
+        str | None, typer.Argument(metavar="RECIPE|FILE", help="A shipped recipe's name, or a YAML file")
+    ] = None,
+    overrides: Overrides = None,
+    name: Annotated[str | None, typer.Option(help="What to call the run; by default a readable name")] = None,
+    resume: Annotated[str | None, typer.Option(metavar="NAME", help="Go on with this run instead")] = None,
+    priority: Annotated[int, typer.Option(min=-1000, max=1000, help="Higher goes first")] = 0,
+    at: Annotated[str | None, typer.Option(metavar="TIME", help="Not before, e.g. 2026-11-27T18:00")] = None,
+    every: Annotated[str | None, typer.Option(metavar="90s|30m|1h|1d", help="One iteration each such time")] = None,
+    cron: Annotated[str | None, typer.Option(metavar="LINE", help="One iteration at each such time, in UTC")] = None,
+    as_json: Json = False,
+) -> int:
+    """Put a run in the queue: a new one, or one that exists. The daemon takes it when its turn comes."""
+    from loop.daemon.schedule import schedule_of
+
+    schedule = schedule_of(at, every, cron)
+    # Imported only now: a mistake on the command line is answered at once.
+    from loop.daemon import asking
+
+    store = Store(home())
+    if resume is not None and name is not None:
+        raise UsageError(f"--resume {resume} goes on under its own name; leave --name {name} out")
+    if resume is not None:
+        ticket = _ticket_to_resume(store, resume, [*([recipe] if recipe else []), *(overrides or ())])
+    elif recipe is not None:
+        ticket = _ticket_to_begin(store, recipe, overrides or [])
+    else:
+        raise UsageError("name a RECIPE, or a run with --resume NAME; `selfsame recipes` lists the recipes")
+    entry, pid = asking.submit(store, ticket, resume or name, priority, schedule)
+    if as_json:
+        print_document(entry | {"daemon": pid})
+        return 0
+    print_line(f"{entry['run']} is in the queue" + (f", from {entry['next']} on." if schedule else "."))
+    print_line(f"The daemon is process {pid}." if pid else "No daemon runs here: `selfsame daemon run` starts one.")
+    return 0
+
+
+@app.command()
+def status(as_json: Json = False) -> int:
+    """Say what the daemon does, what waits in the queue, and what MLflow is owed."""
+    from loop.daemon.client import ask
+    from loop.daemon.telling import in_lines
+
+    store = Store(home())
+    answer = ask(store, "GET", "/v1/daemon") or _without_a_daemon(store)
+    if as_json:
+        print_document(answer)
+        return 0
+    for line in in_lines(answer):
+        print_line(line)
+    entries = answer["queue"]
+    if entries:
+        print_line("\n" + table(COLUMNS, [[entry[column] for column in COLUMNS] for entry in entries]))
+    else:
+        print_line("The queue is empty. `selfsame daemon submit RECIPE` puts a run in it.")
+    return 0
+
+
+@app.command()
+def pause(name: Name, as_json: Json = False) -> int:
+    """Stop a run before its next shard, and keep its place in the queue."""
+    from loop.daemon import asking
+
+    return _say_where(asking.pause(Store(home()), name), as_json)
+
+
+@app.command()
+def unpause(name: Name, as_json: Json = False) -> int:
+    """Let a paused run go on when its turn comes."""
+    from loop.daemon import asking
+
+    return _say_where(asking.unpause(Store(home()), name), as_json)
+
+
+@app.command()
+def cancel(name: Name, as_json: Json = False) -> int:
+    """Take a run out of the queue, and stop it before its next shard if it is at work. What it did is kept."""
+    from loop.daemon import asking
+
+    return _say_where(asking.cancel(Store(home()), name), as_json)
+
+
+@app.command()
+def stop(as_json: Json = False) -> int:
+    """End the daemon after the shard in flight, and wait for it. What waits in the queue stays there."""
+    from loop.daemon.client import ask
+
+    store = Store(home())
+    pid = store.owner()
+    answer = ask(store, "POST", "/v1/stop", {})
+    if answer is None:
+        if pid is not None:
+            raise BusyError(f"process {pid} works in {store.home} and is no daemon; Ctrl-C where it runs stops it")
+    else:
+        if answer["at_work"]:
+            print_aside(f"waiting for the shard in flight of {answer['at_work']['address']}; Ctrl-C leaves it to end")
+        while store.owner() == pid:
+            time.sleep(0.1)
+    if as_json:
+        print_document({"stopped": answer is not None})
+    else:
+        print_line(f"The daemon (process {pid}) has ended." if answer else f"No daemon runs in {store.home}.")
+    return 0
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Whoever asks the daemon to stop before its loop takes the signals has his way at once: nothing is in flight."""
+    before = {number: signal.signal(number, lambda *_: os._exit(0)) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _say_where(answer: tuple[dict[str, Any], int | None], as_json: bool) -> int:
+    entry, pid = answer
+    if as_json:
+        print_document(entry | {"daemon": pid})
+    else:
+        print_line(f"{entry['run']}: {entry['state']}.")
+    return 0
+
+
+def _without_a_daemon(store: Store) -> dict[str, Any]:
+    """What `daemon status` shows where there is none: the queue as it waits."""
+    from loop.clock import utc_now
+    from loop.daemon.outbox import owed_by_run
+    from loop.daemon.queue import QueueFile
+    from loop.daemon.standing import shown_queue
+
+    queue = shown_queue(QueueFile(store.home).read(), utc_now(), None)
+    return {"daemon": None, "at_work": None, "queue": queue, "outbox": owed_by_run(store)}
+
+
+def _ticket_to_begin(store: Store, recipe: str, overrides: list[str]) -> "Ticket":
+    from loop.daemon.wishes import Ticket
+    from loop.load_config import load_config
+    from loop.preflight import check, check_judge
+
+    config = load_config(recipe, overrides)
+    check(config)
+    check_judge(config, store)
+    return Ticket(recipe=recipe, config=config.model_dump(mode="json"), folder=os.getcwd(), resume=False)
+
+
+def _ticket_to_resume(store: Store, name: str, overrides: list[str]) -> "Ticket":
+    from loop.daemon.wishes import Ticket
+    from loop.drive import config_of, refuse_semantic_change
+    from loop.load_config import with_overrides
+    from loop.preflight import check
+    from runs.lineage import find_run
+
+    run = find_run(store, name)
+    config = config_of(run)
+    if overrides:
+        config = with_overrides(config.model_dump(mode="json"), overrides, f"the configuration of {name}")
+        refuse_semantic_change(store, name, config)
+    check(config)
+    changed = config.model_dump(mode="json") if overrides else None
+    return Ticket(recipe=run.recipe, config=changed, folder=os.getcwd(), resume=True)

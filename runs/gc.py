@@ -1,0 +1,182 @@
+"""Collecting garbage: what no run, tag or branch reaches goes, and, where asked, the weights of old iterations.
+
+Everything is kept that a ref names, directly or by way of other objects, and every receipt whose result is kept. The
+same holds for the unfinished iteration of a run: the steps and shards whose receipts say that they were made for it.
+Whoever collects holds the lock and has no step under way: an object that has no receipt yet looks like garbage.
+
+Killed at any point, this leaves a store that `verify` accepts and that a second collection finishes: weights are noted
+as pruned before they go, an adapter's copy goes before its record, a receipt before the objects that it names.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from runs.canonical import TAG, canonical_json
+from runs.durable import TEMPORARY
+from runs.errors import UsageError
+from runs.lineage import ADDRESS, iterations, outputs_of
+from runs.mlflow_mark import mark_path
+from runs.pruned import note_pruned, policies_in_use, pruned
+from runs.records import Run
+from runs.store import DIGEST, Store
+
+FOLDERS = ("objects", "receipts", "refs", "control", "mlflow")
+"""Where killed writers leave what they had begun."""
+
+
+@dataclass(frozen=True)
+class Retention:
+    """Whose weights may go: iterations more than `older_than` before the last one, except each `keep_every`-th."""
+
+    older_than: int
+    keep_every: int | None = None
+
+    def lets_go(self, index: int, last: int) -> bool:
+        """Whether iteration `index` of a run whose last one is `last` may lose its weights."""
+        return index < last - self.older_than and not (self.keep_every and index % self.keep_every == 0)
+
+
+@dataclass(frozen=True)
+class Garbage:
+    """Files that are to go: adapters' copies, receipts, objects, what killed writers left, marks of deleted runs, and
+    the weights that a policy of retention lets go."""
+
+    copies: tuple[Path, ...]
+    receipts: tuple[Path, ...]
+    objects: tuple[Path, ...]
+    leftovers: tuple[Path, ...]
+    marks: tuple[Path, ...]
+    weights: tuple[Path, ...]
+
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """How many files of each kind there are, and the bytes of those that are still there."""
+        found: dict[str, tuple[Path, ...]] = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            kind: (len(files), sum(path.stat().st_size for path in files if path.exists()))
+            for kind, files in found.items()
+        }
+
+
+def garbage(store: Store, retention: Retention | None = None) -> Garbage:
+    """What is to go now; nothing is removed. Raises CorruptError where damage hides what is still needed.
+
+    What somebody has written since he took the lock stays, whatever it is: its receipt or ref may be yet to come.
+    """
+    refs = store.refs()
+    _check_chains(store, refs)
+    next_index = {run.name: store.iteration(run.iteration).index + 1 if run.iteration else 0 for run in store.runs()}
+    lock_taken_ns = (store.home / "lock").stat().st_mtime_ns if store.owner() is not None else None
+
+    def old(path: Path) -> bool:
+        return lock_taken_ns is None or path.stat().st_mtime_ns < lock_taken_ns
+
+    got: dict[Path, str] = {}
+    staying = []
+    for receipt in store.receipts():
+        path = store.receipt_path(receipt["key"])
+        got[path] = receipt["digest"]
+        if _is_under_way(receipt, next_index) or not old(path):
+            staying.append(receipt)
+    kept = _reachable(store, [*refs, *staying])
+    in_use = {policy for ref in refs for policy in _in_use(store, ref)}
+    receipts = [path for path, digest in got.items() if digest not in kept and old(path)]
+    objects = [path for path in store.files("objects") if TAG + path.name not in kept and old(path)]
+    copies = [
+        path for folder in store.files("adapters") if TAG + folder.name not in in_use for path in folder.iterdir()
+    ]
+    folders = [store.home / folder for folder in FOLDERS] + store.files("adapters")
+    leftovers = [path for folder in folders for path in folder.glob(f"{TEMPORARY}*")]
+    running = {mark_path(store.home, ref.name).stem for ref in refs}
+    marks = [path for path in (store.home / "control").glob("mlflow-*") if path.stem not in running]
+    weights = _prunable(store, refs, in_use, retention) if retention else []
+    return Garbage(
+        copies=tuple(copies),
+        receipts=tuple(receipts),
+        objects=tuple(objects),
+        leftovers=tuple(filter(old, leftovers)),
+        marks=tuple(filter(old, marks)),
+        weights=tuple(weights),
+    )
+
+
+def collect(store: Store, found: Garbage) -> None:
+    """Make what was found be gone. Needs the lock, held since before it was found."""
+    before = pruned(store.home)
+    noted = {TAG + path.name for path in found.weights} | {weights for weights in before if not store.has(weights)}
+    if noted != before:
+        note_pruned(store, noted)
+    _remove(store, found.copies)
+    for folder in store.files("adapters"):
+        with suppress(OSError):  # it is not empty
+            folder.rmdir()
+    _remove(store, found.leftovers)
+    _remove(store, found.receipts)
+    _remove(store, found.objects + found.weights)
+    _remove(store, found.marks)
+
+
+def _remove(store: Store, files: tuple[Path, ...]) -> None:
+    for folder in sorted({path.parent for path in files}):
+        store.remove(str(folder.relative_to(store.home)), [path for path in files if path.parent == folder])
+
+
+def _check_chains(store: Store, refs: list[Run]) -> None:
+    """Raises CorruptError where an iteration or an output cannot be read: what it named would look like garbage."""
+    for ref in refs:
+        for outputs in (*(outputs_of(ref, iteration) for iteration in iterations(store, ref)), ref.under_way):
+            for output in outputs.values():
+                store.output(output)
+
+
+def _is_under_way(receipt: dict[str, Any], next_index: dict[str, int]) -> bool:
+    """Whether a step or a shard was made for an iteration that its run has not closed yet."""
+    place = ADDRESS.fullmatch(receipt["provenance"].get("address", ""))
+    return place is not None and next_index.get(place["run"]) == int(place["index"])
+
+
+def _reachable(store: Store, roots: list[Any]) -> set[str]:
+    """Every object that `roots` name in whatever place, or that such an object names if it is JSON, and so on."""
+    todo = [name for root in roots for name in _mentioned(root)]
+    found: set[str] = set()
+    while todo:
+        name = todo.pop()
+        if name in found or not store.has(name):
+            continue
+        found.add(name)
+        with store.object_path(name).open("rb") as file:
+            is_json = file.read(1) in (b"{", b"[", b'"')
+        if is_json:
+            todo += _names(store.get(name))
+    return found
+
+
+def _mentioned(root: Any) -> list[str]:
+    return _names(canonical_json(asdict(root) if isinstance(root, Run) else root))
+
+
+def _names(data: bytes) -> list[str]:
+    return [f"{TAG}{name}" for name in DIGEST.findall(data.decode("utf-8", "replace"))]
+
+
+def _in_use(store: Store, run: Run) -> Iterator[str]:
+    with suppress(UsageError):  # its judge is gone, so that it cannot go on anyway
+        yield from policies_in_use(store, run)
+
+
+def _prunable(store: Store, refs: list[Run], in_use: set[str], retention: Retention) -> list[Path]:
+    """The weights that every ref which reaches them lets go, and that no adapter which stays is made of."""
+    going: set[str] = set()
+    staying = set(in_use)
+    for ref in refs:
+        chain = iterations(store, ref)
+        for iteration in chain:
+            outputs = [store.output(output) for output in iteration.outputs.values()]
+            lets_go = retention.lets_go(iteration.index, chain[-1].index)
+            (going if lets_go else staying).update(output.adapter for output in outputs if output.adapter)
+        staying.update(store.output(output).adapter or "" for output in ref.under_way.values())
+    kept = {store.adapter(adapter).weights for adapter in staying if adapter and store.has(adapter)}
+    weights = {store.adapter(adapter).weights for adapter in going - staying} - kept
+    return [path for name in sorted(weights) if (path := store.object_path(name)).exists()]

@@ -1,0 +1,224 @@
+"""The daemon's loop: whatever becomes of a run, it is written down and the next one is taken."""
+
+import errno
+import json
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from loop import drive
+from loop.daemon import wishes, work
+from loop.daemon.bell import Bell, Every
+from loop.daemon.standing import sentence, standing
+from loop.daemon.work import Daemon
+from loop.progress import Event
+from runs import points
+from runs.errors import UsageError
+from tests.loop.daemon.living import HOURLY, NOON, how, put, tiny_config
+from tests.loop.small import chain, small_config
+from trainers.stub_faults import VARIABLE
+
+
+def test_a_run_is_taken_to_its_end_and_the_queue_says_so(daemon: Daemon) -> None:
+    put(daemon, "r1", tiny_config())
+    assert daemon.turn()
+    assert how(daemon, "r1") == ("done", 0)
+    assert len(chain(daemon.store)) == 1
+    assert not daemon.turn()
+
+
+def test_a_worker_that_fails_again_and_again_ends_its_own_run_only(
+    daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults = tmp_path / "faults"
+    faults.write_text(json.dumps([{"at": "Write", "do": "die", "times": 99}]))
+    put(daemon, "failing", tiny_config(), priority=1)
+    put(daemon, "next", tiny_config(seed=1))
+    monkeypatch.setenv(VARIABLE, str(faults))
+    assert daemon.turn()
+    monkeypatch.delenv(VARIABLE)
+    assert how(daemon, "failing") == ("failed", 69)
+    assert daemon.turn()
+    assert how(daemon, "next") == ("done", 0)
+
+
+def test_an_input_that_is_gone_ends_its_own_run_only(daemon: Daemon, tmp_path: Path) -> None:
+    prompts = tmp_path / "prompts.jsonl"
+    prompts.write_text("".join(json.dumps({"prompt": f"say {n}"}) + "\n" for n in range(50)))
+    put(daemon, "r1", tiny_config(prompts__source="prompts.jsonl", measure__anchors=None), folder=tmp_path)
+    prompts.unlink()
+    put(daemon, "r2", tiny_config())
+    assert daemon.turn() and daemon.turn()
+    assert [how(daemon, name) for name in ("r1", "r2")] == [("failed", 78), ("done", 0)]
+
+
+def test_files_are_named_from_the_folder_of_whoever_submitted(daemon: Daemon, tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "prompts.jsonl").write_text("".join(json.dumps({"prompt": f"say {n}"}) + "\n" for n in range(50)))
+    put(daemon, "r1", tiny_config(prompts__source="prompts.jsonl", measure__anchors=None), folder=theirs)
+    assert daemon.turn()
+    assert how(daemon, "r1") == ("done", 0)
+    assert Path.cwd() == daemon.store.home
+
+
+def test_a_bug_ends_its_own_run_only_and_is_in_the_log(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(daemon, "r1", tiny_config())
+    monkeypatch.setattr(Event, "__init__", None)  # whatever is broken, it is not foreseen
+    assert daemon.turn()
+    monkeypatch.undo()
+    assert how(daemon, "r1") == ("failed", 1)
+    assert "Traceback" in caplog.text
+
+
+def test_a_halt_is_no_failure_and_stays_one_however_often_it_is_submitted(daemon: Daemon) -> None:
+    put(daemon, "r1", small_config(iterations=1, guards__min_pairs=1000))
+    assert daemon.turn()
+    halted_at = chain(daemon.store)
+    for _ in range(5):
+        assert how(daemon, "r1") == ("halted", 3)
+        put(daemon, "r1")
+        assert daemon.turn()
+    assert chain(daemon.store) == halted_at
+
+
+def test_a_full_disk_hinders_until_there_is_room_and_then_the_run_goes_on_by_itself(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon, "_retry", Every(0))
+    put(daemon, "r1", tiny_config(limits__min_free_disk_gib=1e9))
+    assert not daemon.turn()
+    assert "min_free_disk_gib" in daemon.hindered and "hindered" in sentence(daemon)
+    assert how(daemon, "r1") == (None, None)
+    assert not daemon.turn()
+    drive.change(daemon.store, "r1", tiny_config(limits__min_free_disk_gib=0))  # as good as room
+    assert daemon.turn()
+    assert (daemon.hindered, how(daemon, "r1")) == ("", ("done", 0))
+
+
+@pytest.mark.parametrize("code", ["ENOSPC", "EROFS", "EIO"])
+def test_a_disk_that_fails_under_the_queue_stops_nothing_for_good(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    monkeypatch.setattr(daemon, "_retry", Every(0))
+    put(daemon, "r1", tiny_config())
+    monkeypatch.setattr(points, "hook", points.fail_at(1, getattr(errno, code)))
+    assert not daemon.turn()
+    assert daemon.hindered
+    assert daemon.turn()
+    assert how(daemon, "r1") == ("done", 0)
+
+
+def test_work_that_the_disk_stopped_is_tried_again_within_a_minute() -> None:
+    assert work.DISK_S + work.PATIENCE_S / 2 <= 60
+
+
+def test_a_run_on_a_schedule_makes_one_iteration_a_bell_until_it_has_all(daemon: Daemon) -> None:
+    now = NOON
+    daemon.clock = lambda: now
+    put(daemon, "r1", small_config(gold__enabled=False), schedule=HOURLY)
+    put(daemon, "other", tiny_config(seed=1))
+    assert daemon.turn() and len(chain(daemon.store)) == 2
+    assert daemon.turn() and how(daemon, "other") == ("done", 0)
+    assert not daemon.turn()
+    assert how(daemon, "r1") == (None, None)
+    now = NOON + timedelta(hours=8, minutes=5)
+    assert daemon.turn()
+    assert how(daemon, "r1") == ("done", 0)
+
+
+def test_a_run_that_is_cancelled_or_paused_while_at_work_stops_before_its_next_shard(daemon: Daemon) -> None:
+    shards = []
+    asked = iter((lambda: wishes.pause(daemon.queue, "r1"), lambda: wishes.cancel(daemon.queue, "r1", NOON)))
+
+    def hear(event: Event) -> None:
+        if event.kind == "shard" and event.address == "r1@1/judge" and event.done not in shards:
+            shards.append(event.done)
+            next(asked)()
+
+    daemon._hear = hear  # type: ignore[method-assign]
+    put(daemon, "r1", small_config(gold__enabled=False))
+    assert daemon.turn()
+    assert shards == [1] and how(daemon, "r1") == (None, None)
+    assert not daemon.turn()
+    wishes.unpause(daemon.queue, "r1")
+    assert daemon.turn()
+    assert shards == [1, 2]
+    assert how(daemon, "r1") == ("cancelled", 0)
+
+
+def test_a_name_is_free_or_the_submission_is_refused_with_the_way_on(daemon: Daemon) -> None:
+    put(daemon, "r1", tiny_config())
+    with pytest.raises(UsageError, match="daemon cancel r1"):
+        put(daemon, "r1", tiny_config())
+    assert daemon.turn()
+    with pytest.raises(UsageError, match="submit --resume r1"):
+        put(daemon, "r1", tiny_config())
+    with pytest.raises(UsageError, match="no run called r9"):
+        put(daemon, "r9")
+    with pytest.raises(UsageError, match="cannot be a run's name"):
+        put(daemon, "../r1", tiny_config())
+    assert [entry.name for entry in daemon.queue.read().entries] == ["r1"]
+
+
+def test_more_iterations_are_given_to_a_run_that_exists_and_a_semantic_change_is_not(daemon: Daemon) -> None:
+    put(daemon, "r1", small_config(iterations=0))
+    assert daemon.turn()
+    put(daemon, "r1", small_config(iterations=1), resume=True)
+    assert daemon.turn()
+    assert len(chain(daemon.store)) == 2
+    put(daemon, "r1", small_config(iterations=1, train__beta=0.2), resume=True)
+    assert daemon.turn()
+    assert how(daemon, "r1") == ("failed", 78)
+
+
+def test_a_name_in_the_queue_is_given_to_no_tag_and_taken_from_no_run(daemon: Daemon) -> None:
+    put(daemon, "r1", tiny_config())
+    assert daemon.turn()
+    wishes.tag(daemon.store, daemon.queue, wishes.Tag(of="r1@0", name="good"))
+    put(daemon, "r1")
+    put(daemon, "r2", tiny_config())
+    with pytest.raises(UsageError, match="cancel r1"):
+        wishes.delete(daemon.store, daemon.queue, "r1", None)
+    with pytest.raises(UsageError, match="cancel r2"):
+        wishes.tag(daemon.store, daemon.queue, wishes.Tag(of="good", name="r2"))
+    wishes.cancel(daemon.queue, "r1", NOON)
+    with pytest.raises(UsageError, match="at work"):
+        wishes.delete(daemon.store, daemon.queue, "r1", "r1")
+    wishes.delete(daemon.store, daemon.queue, "r1", None)
+    assert [ref.name for ref in daemon.store.refs()] == ["good"]
+
+
+def test_garbage_is_collected_between_two_runs_and_nothing_that_is_named_goes(daemon: Daemon) -> None:
+    put(daemon, "r1", tiny_config())
+    daemon.turn()
+    before = sorted(path.name for path in daemon.store.files("objects"))
+    stray = daemon.store.home / "objects" / ("0" * 64)
+    stray.write_bytes(b"nobody's")
+    os.utime(stray, (0, 0))
+    daemon._collect()
+    assert sorted(path.name for path in daemon.store.files("objects")) == before
+
+
+def test_what_the_daemon_says_of_itself_holds_no_word_of_a_model(daemon: Daemon) -> None:
+    put(daemon, "r1", tiny_config())
+    daemon.turn()
+    said = json.dumps(standing(daemon))
+    texts = [
+        row.text
+        for row in daemon.store.all_rows("responses", daemon.store.output(chain(daemon.store)[0].outputs["measure"]))
+    ]
+    assert texts and not any(text in said for text in texts if text)
+
+
+def test_a_bell_that_rang_before_anybody_waited_is_heard_and_many_are_one() -> None:
+    bell = Bell()
+    for _ in range(10):
+        bell.ring()
+    bell.wait(60)
+    bell.wait(0)  # returns by its patience: nothing is left
+    assert bell._rings.empty()

@@ -1,0 +1,84 @@
+"""`status` right after a death: what it says is read off the disk, and nothing there says that something is running."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from small import run_small
+
+from loop.cli import main
+from loop.verbs_look import next_step
+from runs.lineage import resolve
+from runs.naming import fork, tag
+from tests.runs.history import new_run
+
+DIES = """
+import os, signal, sys
+from pathlib import Path
+from small import run_small
+
+def die(event):
+    if (event.kind, event.address) == ("begin", "r1@1/pair"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+run_small(Path(sys.argv[1]), say=die)
+"""
+
+
+def test_right_after_a_kill_it_says_not_running_and_the_right_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[2])])
+    environment = os.environ | {"PYTHONPATH": path}
+    died = subprocess.run([sys.executable, "-c", DIES, str(tmp_path)], env=environment, check=False)
+    assert died.returncode == -9
+    monkeypatch.setenv("SELFSAME_HOME", str(tmp_path))
+    assert main(["status", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    (run,) = said["runs"]
+    assert (said["running"], said["pid"]) == (False, None)
+    assert (run["iteration"], run["under_way"], run["next"]) == (0, ["generate", "judge", "prompts"], "1/pair")
+    assert main(["status"]) == 0
+    assert "Not running" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("last", "halted", "under_way", "step"),
+    [
+        (-1, False, [], "0/seed"),
+        (-1, False, ["seed"], "0/measure"),
+        (-1, False, ["seed", "measure", "decide"], "0/gold"),
+        (0, False, [], "1/prompts"),
+        (1, False, ["prompts", "generate", "judge", "pair", "train"], "2/measure"),
+        (2, False, [], None),
+        (1, True, [], None),
+    ],
+)
+def test_the_step_that_comes_next(last: int, halted: bool, under_way: list[str], step: str | None) -> None:
+    run = replace(new_run("r1"), under_way=dict.fromkeys(under_way, "s1:"))
+    assert next_step(run, last, halted) == step
+
+
+def test_branches_tags_and_what_mlflow_lacks_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, _ = run_small(tmp_path, iterations="0")
+    export = {"mlflow": True, "tracking_uri": None}
+    with store.lock():
+        store.move(replace(store.runs()[0], operational=store.runs()[0].operational | {"export": export}))
+        store.move(fork(store, resolve(store, "r1"), "r2"))
+        tag(store, "r1", "best")
+    monkeypatch.setenv("SELFSAME_HOME", str(tmp_path))
+    assert main(["status", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["tags"] == {"best": "r1@0"}
+    assert [(run["run"], run["branched_from"], run["mlflow_lag"]) for run in said["runs"]] == [
+        ("r1", None, 1),
+        ("r2", "r1@0", 0),
+    ]
+    assert main(["status"]) == 0
+    assert "best is a tag of r1@0" in capsys.readouterr().out
