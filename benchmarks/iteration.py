@@ -31,7 +31,7 @@ from loop.config import Config
 from loop.desk import Desk
 from loop.engine.protocol import Choose, Write
 from loop.load_config import load_config
-from loop.worker import Trainers
+from loop.workers.trainers import Trainers
 from runs.lineage import iterations, outputs_of
 from runs.outbox import read_past
 from runs.records import Iteration, Message, Prompt, Response, Sampling

@@ -11,7 +11,7 @@ from loop import drive
 from loop.config import Config
 from loop.engine.child_engine import ChildEngine
 from loop.progress import Event
-from loop.worker import Trainers
+from loop.workers.trainers import Trainers
 from runs.store import Store
 
 TIMED = {(ChildEngine, "load"): "engine", (ChildEngine, "run"): "engine", (Trainers, "run"): "trainer"}

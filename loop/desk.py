@@ -11,7 +11,7 @@ from loop.config import Config
 from loop.engine.protocol import Engine, Probe
 from loop.limits import LimitWatch
 from loop.progress import Event, Say
-from loop.worker import Trainers
+from loop.workers.trainers import Trainers
 from runs.canonical import digest
 from runs.records import By, Message, Record
 from runs.store import Store

@@ -10,7 +10,6 @@ from pydantic import ValidationError
 from constitutions.load import find_constitution
 from loop import iterate
 from loop.anchors import anchors_digest
-from loop.attempts import Attempts
 from loop.base import find_base
 from loop.changes import semantic_changes, way_on
 from loop.config import Config
@@ -22,7 +21,8 @@ from loop.progress import Event, Say
 from loop.sources import prompt_source
 from loop.start_engine import allowance, engine_starter
 from loop.training import programs
-from loop.worker import Trainers
+from loop.workers.attempts import Attempts
+from loop.workers.trainers import Trainers
 from runs.canonical import digest_folder
 from runs.environment import differences, environment
 from runs.errors import ConfigError, UsageError, WorkerError

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from loop.base import Base
-from loop.child import Allowance
 from loop.config import Config, Limits
 from loop.engine.options import EngineOptions
 from loop.engine.protocol import Engine
+from loop.workers.child import Allowance
 from runs.store import Store
 from trainers.stub_faults import VARIABLE
 

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from loop.child import USUAL, Allowance, Child, Work
 from loop.engine.options import EngineOptions
 from loop.engine.protocol import Choose, Probe, Score, Write
 from loop.engine.wire import read_replies, spell
-from loop.worker_environment import worker_environment
+from loop.workers.child import USUAL, Allowance, Child, Work
+from loop.workers.environment import worker_environment
 from runs.errors import WorkerError
 
 START_S = 900.0
@@ -51,7 +51,7 @@ class ChildEngine:
         environment = worker_environment(options.threads) | {
             "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
             "VLLM_NO_USAGE_STATS": "1",
-            "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # why: loop/worker_environment.py
+            "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # why: loop/workers/environment.py
         }
         self._child = Child("the engine", module, (), environment, self.log, allowance)
         self.pid = self._child.pid

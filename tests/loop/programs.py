@@ -1,4 +1,4 @@
-"""A training program that misbehaves on request, for the tests of `loop.worker`."""
+"""A training program that misbehaves on request, for the tests of `loop.workers.trainers`."""
 
 import json
 import os

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from loop import capped_log
-from loop.capped_log import CappedLog
+from loop.workers import capped_log
+from loop.workers.capped_log import CappedLog
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from loop.child import Allowance
 from loop.engine import child_engine
 from loop.engine.child_engine import ChildEngine
 from loop.engine.options import EngineOptions
 from loop.engine.protocol import Choose, Probe, Score, Write
 from loop.engine.stub import StubEngine
+from loop.workers.child import Allowance
 from runs.errors import OutOfMemoryError, StalledError, WorkerError
 from runs.records import Message, Sampling
 from tests.loop.processes import descendants, is_running, wait_until_gone

@@ -32,7 +32,7 @@ time.sleep(600)
 
 
 def guarded(code: str, *arguments: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-S", "-P", "-m", "loop.guardian", sys.executable, "-S", "-c", code, *arguments]
+    command = [sys.executable, "-S", "-P", "-m", "loop.workers.guardian", sys.executable, "-S", "-c", code, *arguments]
     environment = {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]}
     return subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, start_new_session=True

@@ -1,6 +1,6 @@
 """A worker that moves is left alone, one that stands still is not, and time that nobody watched does not count."""
 
-from loop.patience import UNWATCHED_S, Patience
+from loop.workers.patience import UNWATCHED_S, Patience
 
 HOUR = 3600.0
 

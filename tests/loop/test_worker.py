@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from loop.capped_log import LIMIT_BYTES
-from loop.child import Allowance
 from loop.limits import LimitReached
-from loop.worker import Trainers
+from loop.workers.capped_log import LIMIT_BYTES
+from loop.workers.child import Allowance
+from loop.workers.trainers import Trainers
 from runs.errors import DivergedError, OutOfMemoryError, StalledError, WorkerError
 from tests.loop.processes import descendants, is_running, wait_for, wait_until_gone
 from tests.loop.programs import Order
@@ -169,7 +169,7 @@ def test_closing_ends_the_host(tmp_path: Path) -> None:
 def test_no_program_outlives_a_parent_that_is_killed(do: str, tmp_path: Path) -> None:
     script = f"""
 from pathlib import Path
-from loop.worker import Trainers
+from loop.workers.trainers import Trainers
 from tests.loop.programs import Order
 with Trainers(Path({str(tmp_path / "log")!r}), 1, ({MODULE!r},)) as workers:
     Path({str(tmp_path / "guardian")!r}).write_text(str(workers.start().pid))
@@ -220,7 +220,7 @@ def test_a_program_that_is_asked_to_stop_ends_by_itself(tmp_path: Path) -> None:
 
 
 def test_a_program_that_does_not_stop_when_asked_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("loop.worker.STOPPING_S", 0.3)
+    monkeypatch.setattr("loop.workers.trainers.STOPPING_S", 0.3)
     stop = Stop(tmp_path / "out" / "listens")
     with Trainers(tmp_path / "log", 1, (MODULE,), stop=stop) as workers, pytest.raises(LimitReached, match="enough"):
         order(workers, "be deaf", tmp_path / "out")

@@ -8,7 +8,7 @@ import pytest
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}  # before transformers reads them
 
-from loop.worker import Trainers
+from loop.workers.trainers import Trainers
 
 PROGRAMS = ("trainers.dpo", "trainers.probe", "tests.trainers.dying")
 ADAPTERS = {"seed": 1, "previous": 2}

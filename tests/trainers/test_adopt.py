@@ -179,5 +179,5 @@ def test_a_given_adapter_may_have_any_rank_and_is_a_configuration_error_when_bad
 
 
 def test_adopting_needs_no_torch() -> None:
-    check = "import sys, trainers.adopt, trainers.spec, loop.worker; sys.exit('torch' in sys.modules)"
+    check = "import sys, trainers.adopt, trainers.spec, loop.workers.trainers; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

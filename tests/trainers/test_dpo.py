@@ -11,7 +11,7 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from loop.worker import Trainers
+from loop.workers.trainers import Trainers
 from runs.errors import DivergedError
 from runs.records import Message
 from tests.trainers.tiny import random_pairs, train, write_spec

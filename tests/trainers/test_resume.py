@@ -15,7 +15,7 @@ from transformers import AutoTokenizer, TrainerCallback
 from trl import DPOTrainer
 
 from loop.limits import LimitReached
-from loop.worker import Trainers
+from loop.workers.trainers import Trainers
 from runs.errors import WorkerError
 from tests.trainers.tiny import random_pairs, train, write_spec
 from trainers.adopt import WEIGHTS, adopt

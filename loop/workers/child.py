@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loop.capped_log import CappedLog
-from loop.failures import OUT_OF_MEMORY, ending, kernel_kills, ran_out_of_memory
-from loop.patience import Patience
+from loop.workers.capped_log import CappedLog
+from loop.workers.failures import OUT_OF_MEMORY, ending, kernel_kills, ran_out_of_memory
+from loop.workers.patience import Patience
 from runs.errors import OutOfMemoryError, StalledError, WorkerError
 
 LOOK_S = 0.25
@@ -53,7 +53,7 @@ class Work:
 
 
 class Child:
-    """A worker in a session of its own under a guardian (`loop.guardian`). After any failure it is ended.
+    """A worker in a session of its own under a guardian (`loop.workers.guardian`). After any failure it is ended.
 
     It ends when this process does, by whatever cause, and with it all that it started.
     """
@@ -84,7 +84,7 @@ class Child:
             worker = [sys.executable, "-P", "-m", module, str(theirs.fileno()), *arguments]
             try:
                 self._guardian = subprocess.Popen(
-                    [sys.executable, "-S", "-P", "-m", "loop.guardian", *worker],
+                    [sys.executable, "-S", "-P", "-m", "loop.workers.guardian", *worker],
                     stdin=subprocess.PIPE,  # never written to: its end is how the guardian learns of ours
                     stdout=self.log.writing,
                     stderr=self.log.writing,
@@ -230,7 +230,7 @@ class Child:
         if limit is None or time.monotonic() < self._weigh_again:
             return
         self._weigh_again = time.monotonic() + WEIGH_S
-        from loop.memory import held_bytes
+        from loop.workers.memory import held_bytes
 
         held = held_bytes(self.pid, above=limit * GIB)
         if held > limit * GIB:

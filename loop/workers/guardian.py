@@ -1,9 +1,9 @@
 """The process between us and one worker, which sees to it that nothing of the worker's outlives the worker or us.
 
-`python -S -P -m loop.guardian COMMAND...` runs the command and ends as the command ends. Its standard input is a pipe
-that only we hold: when that closes, by whatever end of ours, the guardian ends the worker. Whatever the worker started
-and left behind comes to the guardian, in whatever session it is, and is ended too. Standard library only: it is there
-in a few milliseconds and costs nothing while it waits.
+`python -S -P -m loop.workers.guardian COMMAND...` runs the command and ends as the command ends. Its standard input is
+a pipe that only we hold: when that closes, by whatever end of ours, the guardian ends the worker. Whatever the worker
+started and left behind comes to the guardian, in whatever session it is, and is ended too. Standard library only: it is
+there in a few milliseconds and costs nothing while it waits.
 """
 
 import os

@@ -13,7 +13,7 @@ def worker_environment(threads: int) -> dict[str, str]:
     """What a worker with so many compute threads sees: what it needs of ours, no secret, no network, one GPU."""
     kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
     return kept | {
-        "PYTHONPATH": str(Path(__file__).resolve().parents[1]),  # the code that we run ourselves
+        "PYTHONPATH": str(Path(__file__).resolve().parents[2]),  # the code that we run ourselves
         "PYTHONHASHSEED": "0",
         "PYTHONUNBUFFERED": "1",
         "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0],  # TRL refuses two

@@ -8,9 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from loop.child import USUAL, Allowance, Child, Work, no_number
 from loop.limits import LimitReached, Stop, never
-from loop.worker_environment import worker_environment
+from loop.workers.child import USUAL, Allowance, Child, Work, no_number
+from loop.workers.environment import worker_environment
 from runs.errors import DivergedError, OutOfMemoryError, WorkerError
 from trainers.spec import DIVERGED, STOPPED, Spec
 
