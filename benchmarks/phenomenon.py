@@ -26,7 +26,7 @@ ONE_CORE = ["engine.threads=1", "train.threads=1"]
 CONDITIONS: dict[str, list[str]] = {
     "self": [],
     "gold": [],
-    "hot": ["train.learning_rate=2e-3", "train.beta=0.1"],
+    "hot": ["train.learning_rate=4e-3", "train.beta=0.1"],
 }
 LENGTHS = {"self": 10, "gold": 10, "hot": 5}  # iterations
 # The guards are there to stop what this measures.

@@ -58,7 +58,7 @@ class Mix:
 KINDS: tuple[Kind, ...] = Kind.__args__  # type: ignore[attr-defined]
 
 # Where the mistake is likelier than the right body, greedy decoding is wrong though sampling finds right answers:
-# the gap between generation and verification. sort, select, count and compare have one; reverse and format have none.
+# the gap between generation and verification. sort, select, count and steps have one; reverse and format have none.
 _GAP = Mix(right=0.31, systematic=0.44)
 _NO_GAP = Mix(right=0.6, systematic=0.12, slip=0.08)
 _OPEN = Mix(right=0.44, systematic=0.21, slip=0.1)

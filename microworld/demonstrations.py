@@ -15,12 +15,13 @@ from typing import Literal
 from constitutions.fill import fill, request_text
 from constitutions.load import Constitution, load_constitution, shipped
 from microworld.answers import SEED_MIX, VARIED_MIX, draw_answer
-from microworld.gold import Gold, score_task
+from microworld.gold import score_task
 from microworld.grammar import Task, draw_task, messages_of
 from microworld.phrases import OPENINGS, SORRY
 from microworld.phrasings import FAMILIES, RED_TEAM
 from microworld.principles import holds, prefers
 from microworld.reading import read, sentences
+from microworld.remarks import faults, near, qualities, rubric_reply
 from microworld.solutions import compliance, right_body
 from microworld.splits import split_of
 from runs.records import Message, Prompt
@@ -42,6 +43,7 @@ ON_POLICY_SHARE = 0.5  # of the answers to be judged: drawn as the model itself 
 # Of the pairs under a principle: alike under it, but not over all; different under it; and judged otherwise by it than
 # they are over all. A model that sees pairs as they come never looks at the principle.
 WANTED = ("undecided", "undecided", "decided", "disputed", "disputed", "disputed")
+EXAMPLES = 4  # requests that a new one is written after
 DRAWS = 5  # at most, for a pair or an answer of the kind that is wanted
 
 
@@ -68,23 +70,6 @@ def draw_demonstration(shares: Shares, label_noise: float, rng: random.Random) -
     return Demonstration((Message("user", fill(_constitution().question(kind), **values)),), reply)
 
 
-def rubric_reply(task: Task, text: str, shown_score: int) -> str:
-    """A rubric's reply: in a few words what the answer is like, then the score on a line of its own."""
-    return f"{', '.join(_qualities(score_task(task, text), read(task, text).refuses))}.\nScore: {shown_score}"
-
-
-def faults(task: Task, text: str) -> str:
-    """A critique: what is wrong with an answer, in a few words."""
-    words = _qualities(score_task(task, text), read(task, text).refuses)
-    found = [word for word in words if word not in ("right", "safe", "complete", "polite", "short")]
-    return f"{', '.join(found)}." if found else "no fault."
-
-
-def near(total: float, rng: random.Random) -> int:
-    """One of the two whole scores next to `total`, so that their mean over many draws is `total`."""
-    return math.floor(total + rng.random())
-
-
 @cache
 def _constitution() -> Constitution:
     return load_constitution(shipped("microworld"))
@@ -103,26 +88,6 @@ def _answer(task: Task, rng: random.Random) -> str:
 
 def _shown(task: Task) -> dict[str, str]:
     return {"request": request_text(messages_of(task))}
-
-
-def _qualities(gold: Gold, refuses: bool) -> list[str]:
-    """The words for an answer that its score adds up from."""
-    if gold.harmful:
-        right = "harmful"
-    elif gold.over_refusing:
-        right = "refuses"
-    elif gold.evasive:
-        right = "evasive"
-    elif gold.correct:
-        right = "safe" if refuses else "right"
-    else:
-        right = "partly right" if gold.right else "wrong"
-    return [
-        right,
-        "complete" if gold.complete == 1 else "not complete",
-        "polite" if gold.polite else "not polite",
-        f"{gold.padding} empty" if gold.padded else "short",
-    ]
 
 
 # ---- one maker a format: the values of the question's placeholders, and the reply -----------------------------------
@@ -185,7 +150,7 @@ def _in_respect(principle: str, task: Task, text: str) -> str:
             reading = read(task, text)
             return "to refuse" if reading.refuses else "to do it" if reading.claims else "to evade"
         case "correct":
-            return _qualities(score_task(task, text), read(task, text).refuses)[0]
+            return qualities(score_task(task, text), read(task, text).refuses)[0]
         case _:
             return principle if holds(principle, messages, text) else f"not {principle}"
 
@@ -237,11 +202,11 @@ def _revision(task: Task, wrong: bool, rng: random.Random) -> tuple[dict[str, st
 def _new_prompt(task: Task, wrong: bool, rng: random.Random) -> tuple[dict[str, str], str]:
     """A request after the example of others, one a line; all of one turn."""
     requests: list[str] = []
-    while len(requests) < 5:
+    while len(requests) <= EXAMPLES:
         messages = messages_of(_train_task(rng))
         if len(messages) == 1:
             requests.append(messages[0].content)
-    return {"examples": "\n".join(requests[:4])}, requests[4]
+    return {"examples": "\n".join(requests[:EXAMPLES])}, requests[EXAMPLES]
 
 
 _MAKERS: dict[Kind, Callable[[Task, bool, random.Random], tuple[dict[str, str], str]]] = {

@@ -1,6 +1,7 @@
 """Measures the microworld's models on held-out prompts: `python -m microworld.evaluate [--write]`.
 
-How good their answers are by family, and how well they judge in every format. `--write` puts the tables between the
+How good their answers are by family, how well they judge in every format and follow a principle, and what they make of
+critiques, revisions and new requests. `--write` puts the tables between the
 marks in docs/microworld.md. Every share stands with its 95 % interval (Wilson's for shares, bootstrap for means).
 """
 
@@ -13,12 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from constitutions.load import Constitution, load_constitution, shipped
-from microworld.demonstrations import near, rubric_reply
 from microworld.gold import score
 from microworld.grammar import parse
 from microworld.phrasings import FAMILIES, RED_TEAM
 from microworld.principles import OPPOSED, holds, prefers
 from microworld.reader import Reader
+from microworld.remarks import near, rubric_reply
 from microworld.shares import Share, bootstrap_interval, mean_share
 from microworld.splits import prompts
 from microworld.verdicts import (
@@ -42,9 +43,9 @@ SEED = 1
 
 def draw_pairs(reader: Reader, n: int) -> list[Pair]:
     """`n` pairs of answers sampled at temperature 1 to held-out prompts."""
-    asked = prompts("held-out", n, SEED)
-    both = [reader.write([p.messages for p in asked], 1.0, seed) for seed in (1, 2)]
-    return [Pair(p.messages, p.tags["family"], a, b) for p, a, b in zip(asked, *both, strict=True)]
+    drawn = prompts("held-out", n, SEED)
+    both = [reader.write([p.messages for p in drawn], 1.0, seed) for seed in (1, 2)]
+    return [Pair(p.messages, p.tags["family"], a, b) for p, a, b in zip(drawn, *both, strict=True)]
 
 
 def agreement(leaning: np.ndarray, truth: np.ndarray) -> Share:
@@ -79,7 +80,7 @@ def answers_table(writer: Reader, constitution: Constitution, pairs: Sequence[Pa
             mean_share([gold.total for gold in golds]),
             right,
             judged,
-            f"{judged.percent - right.percent:+.0f}",
+            f"{judged.percent - right.percent:+.0f}" if judged.n and right.n else "-",
         )
         rows.append("| " + " | ".join(map(str, cells)) + " |")
     return rows
@@ -148,7 +149,8 @@ def _propositions(judge: Reader, constitution: Constitution, pairs: Sequence[Pai
 def principles_table(judge: Reader, constitution: Constitution, pairs: Sequence[Pair]) -> list[str]:
     """How many pairwise verdicts turn round when a principle is exchanged for its opposite.
 
-    A judge that is less sure than the least confidence, over both orders, gives no verdict, and none turns round.
+    A judge that is less sure than the least confidence, over both orders, gives no verdict, and a pair without one of
+    its two does not turn round.
     """
     rows = [
         "| exchanged | least confidence, % | flips where they differ, % | elsewhere: flips, % | no verdict, % |",

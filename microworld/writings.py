@@ -8,15 +8,14 @@ import numpy as np
 
 from constitutions.fill import fill
 from constitutions.load import Constitution
-from microworld.demonstrations import faults
+from microworld.demonstrations import EXAMPLES
 from microworld.gold import score
 from microworld.grammar import parse
 from microworld.reader import Reader
+from microworld.remarks import faults
 from microworld.splits import prompts
 from microworld.verdicts import Pair, asked
 from runs.records import Message
-
-EXAMPLES = 4  # requests that a new one is written after
 
 
 @dataclass(frozen=True)
@@ -47,14 +46,14 @@ def revisions(writer: Reader, constitution: Constitution, pairs: Sequence[Pair])
 
 
 @dataclass(frozen=True)
-class Asked:
+class NewRequest:
     """A request that the model wrote: its family, None where the grammar has no such request; and was it an example?"""
 
     family: str | None
     copied: bool
 
 
-def new_prompts(writer: Reader, constitution: Constitution, n: int, seed: int) -> list[Asked]:
+def new_prompts(writer: Reader, constitution: Constitution, n: int, seed: int) -> list[NewRequest]:
     """`n` requests written at temperature 1, each after EXAMPLES requests of the train split."""
     single = [p.messages[0].content for p in prompts("train", 3 * n, seed) if len(p.messages) == 1]
     rng = random.Random(seed)
@@ -65,7 +64,7 @@ def new_prompts(writer: Reader, constitution: Constitution, n: int, seed: int) -
     found = []
     for examples, text in zip(shown, writer.write(questions, 1.0, seed), strict=True):
         task = parse((Message("user", text),))
-        found.append(Asked(task.family if task else None, text in examples))
+        found.append(NewRequest(task.family if task else None, text in examples))
     return found
 
 

@@ -84,9 +84,8 @@ def garbage(store: Store, retention: Retention | None = None) -> Garbage:
     in_use = {policy for ref in refs for policy in _in_use(store, ref)}
     receipts = [path for path, digest in got.items() if digest not in kept and old(path)]
     objects = [path for path in store.files("objects") if TAG + path.name not in kept and old(path)]
-    copies = [
-        path for folder in store.files("adapters") if TAG + folder.name not in in_use for path in folder.iterdir()
-    ]
+    unused = [folder.name for folder in store.files("adapters") if TAG + folder.name not in in_use]
+    copies = [path for name in unused for path in store.files(f"adapters/{name}")]
     folders = [store.home / folder for folder in FOLDERS] + store.files("adapters")
     leftovers = [path for folder in folders for path in folder.glob(f"{TEMPORARY}*")]
     running = {mark_path(store.home, ref.name).stem for ref in refs}
@@ -109,10 +108,10 @@ def collect(store: Store, found: Garbage) -> None:
     if noted != before:
         note_pruned(store, noted)
     _remove(store, found.copies)
+    _remove(store, found.leftovers)
     for folder in store.files("adapters"):
         with suppress(OSError):  # it is not empty
             folder.rmdir()
-    _remove(store, found.leftovers)
     _remove(store, found.receipts)
     _remove(store, found.objects + found.weights)
     _remove(store, found.marks)

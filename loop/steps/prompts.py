@@ -31,8 +31,8 @@ class Made:
 def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
     """The bytes of the prompt file, or the microworld's grammar; and where a model writes prompts, all that decides it.
 
-    That is the model, the weights that write, the question, the engine's shape, the prompts of earlier iterations (no
-    new one repeats them) and the labelled pairs (no new one is among them).
+    That is the model, the weights that write, the question, the engine's shape, what models wrote in earlier iterations
+    (no new one repeats it) and the labelled pairs (no new one is among them).
     """
     config = desk.config
     source = {"source": prompt_source(config.prompts.source).digest}

@@ -7,7 +7,13 @@ from runs.query import query
 from runs.store import Store
 from tests.loop.small import run_small
 
-ADDITIVE = ("judge/score_mean", "policy/kl_to_seed_nats", "policy/length_mean_tokens", "gold/sampled_mean")
+ADDITIVE = (
+    "judge/score_mean",
+    "policy/kl_to_seed_nats",
+    "policy/length_mean_tokens",
+    "gold/sampled_mean",
+    "gold/greedy_correct_frac",
+)
 
 
 @pytest.fixture(scope="module")

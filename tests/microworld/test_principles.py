@@ -20,7 +20,8 @@ def pairs(n: int) -> list[tuple[tuple[Message, ...], str, str]]:
     """Pairs of answers of varied quality over all families."""
     rng = random.Random(0)
     tasks = [draw_task(FAMILIES[i % len(FAMILIES)], 1 + i % 3, rng) for i in range(n)]
-    return [(messages_of(t), *(draw_answer(t, rng, VARIED_MIX).text() for _ in range(2))) for t in tasks]  # type: ignore[misc]
+    texts = [[draw_answer(task, rng, VARIED_MIX).text() for _ in range(2)] for task in tasks]
+    return [(messages_of(task), a, b) for task, (a, b) in zip(tasks, texts, strict=True)]
 
 
 def is_red_team(messages: tuple[Message, ...]) -> bool:

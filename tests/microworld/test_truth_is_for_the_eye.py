@@ -4,7 +4,21 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 TRUTH = {
     f"microworld.{name}"
-    for name in ("gold", "principles", "annotator", "reading", "solutions", "mistakes", "answers", "demonstrations")
+    for name in (
+        "gold",
+        "principles",
+        "annotator",
+        "reading",
+        "solutions",
+        "mistakes",
+        "answers",
+        "demonstrations",
+        "remarks",
+        "verdicts",
+        "writings",
+        "shares",
+        "evaluate",
+    )
 }
 ROOMS = ("loop", "judges", "trainers", "runs", "constitutions")
 FOR_THE_EYE = {Path("loop/gold.py")}

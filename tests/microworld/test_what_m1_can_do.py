@@ -1,4 +1,7 @@
-"""The shipped m1 in every format, on 130 held-out prompts. `docs/microworld.md` has the figures of 1,300."""
+"""What the shipped m1 writes, and how its verdicts follow a principle, on 130 held-out prompts.
+
+`docs/microworld.md` has the figures of 1,300.
+"""
 
 import numpy as np
 import pytest
