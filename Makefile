@@ -16,7 +16,7 @@ FIND_LINKS := $(or $(PIP_FIND_LINKS),$(shell python3 -m pip config get global.fi
 export UV_FIND_LINKS := $(subst $(empty) $(empty),$(comma),$(strip $(FIND_LINKS)))
 TORCH := $(if $(filter cpu,$(EXTRA)),$(if $(UV_FIND_LINKS),,--torch-backend cpu))
 
-.PHONY: setup demo test check bench pins
+.PHONY: setup demo test check crash bench pins
 
 setup: $(READY)
 
@@ -43,6 +43,10 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_house.py
+
+# Everything of tests/crash, of which `make test` does a part; a row of counts goes to benchmarks/results/crash.jsonl.
+crash: setup
+	$(BIN)/python -m benchmarks.crash
 
 bench: setup
 	$(BIN)/python -m benchmarks.iteration
