@@ -140,8 +140,9 @@ def find_run(store: Store, name: str) -> Run:
 def _run(store: Store, name: str, address: str) -> Run:
     run = store.run(name)
     if run is None:
-        names = [run.name for run in store.refs()]
-        there = f"the runs are {', '.join(names)}" if names else "there are none; `selfsame run RECIPE` starts one"
+        names = {other.name: " (a tag)" if other.tag else "" for other in store.refs()}
+        listed = ", ".join(other + tag for other, tag in names.items())
+        there = f"the runs are {listed}" if names else "there are none; `selfsame run RECIPE` starts one"
         raise UsageError(f"{address}: there is no run {name!r} in {store.home}{_nearest(name, names)}; {there}")
     return run
 

@@ -72,7 +72,9 @@ def sentence(daemon: "Daemon") -> str:
 
 def _state(entry: Entry, now: datetime, at_work: bool) -> str:
     if at_work:
-        return "at work"
+        if entry.ended is not None:
+            return f"at work, {entry.ended.how} after the shard in flight"
+        return "at work, pauses after the shard in flight" if entry.paused else "at work"
     if entry.ended is not None:
         return entry.ended.how
     if entry.paused:

@@ -221,6 +221,9 @@ def test_names_are_given_and_taken_while_the_daemon_is_at_work(person: Person) -
         person.waits_until("long", "at work")
         assert person.types("tag", "r1@0", "good")[0] == 0
         assert person.types("branch", "r1@0", "r2", "train.beta=0.2", "iterations=0")[0] == 0
+        code, answer = person.types("daemon", "pause", "long")
+        assert code == 0 and answer["state"] in ("at work, pauses after the shard in flight", "paused")
+        assert person.types("daemon", "unpause", "long")[0] == 0
         code, answer = person.types("delete", "long", "--yes")
         assert code == 2 and "daemon cancel long" in answer["error"]
         assert person.types("daemon", "submit", "--resume", "r2")[0] == 0
