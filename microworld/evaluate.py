@@ -146,12 +146,17 @@ def _propositions(judge: Reader, constitution: Constitution, pairs: Sequence[Pai
     return shares
 
 
-def principles_table(judge: Reader, constitution: Constitution, pairs: Sequence[Pair]) -> list[str]:
-    """How many pairwise verdicts turn round when a principle is exchanged for its opposite.
+def turned_and_silent(leaning: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
+    """Of leanings (2, N) under two principles: (N,) where the verdict turns round, and where one of the two is missing.
 
-    A judge that is less sure than the least confidence, over both orders, gives no verdict, and a pair without one of
-    its two does not turn round.
+    A judge that is less sure than `least`, over both orders, gives no verdict.
     """
+    before, after = np.sign(leaning) * (np.abs(leaning) >= 2 * least - 1)
+    return before * after < 0, (before == 0) | (after == 0)
+
+
+def principles_table(judge: Reader, constitution: Constitution, pairs: Sequence[Pair]) -> list[str]:
+    """How many pairwise verdicts turn round when a principle is exchanged for its opposite, by least confidence."""
     rows = [
         "| exchanged | least confidence, % | flips where they differ, % | elsewhere: flips, % | no verdict, % |",
         "|---" * 5 + "|",
@@ -162,8 +167,7 @@ def principles_table(judge: Reader, constitution: Constitution, pairs: Sequence[
         truths = np.array([[prefers(own, p.messages, p.a, p.b) for own in (one, other)] for p in different])
         opposite, neither = truths.prod(1) < 0, (truths == 0).all(1)
         for least in LEAST_CONFIDENCE:
-            before, after = np.sign(leaning) * (np.abs(leaning) >= 2 * least - 1)
-            flipped, silent = before * after < 0, (before == 0) | (after == 0)
+            flipped, silent = turned_and_silent(leaning, least)
             found = ((flipped, opposite), (flipped, neither), (silent, neither))
             counts = " | ".join(str(Share(float(which[kind].sum()), int(kind.sum()))) for which, kind in found)
             rows.append(f"| {one}, {other} | {100 * least:.0f} | {counts} |")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from constitutions.load import Constitution, load_constitution, shipped
-from microworld.evaluate import LEAST_CONFIDENCE, MODELS, agreement, draw_pairs, truth_of
+from microworld.evaluate import LEAST_CONFIDENCE, MODELS, agreement, draw_pairs, truth_of, turned_and_silent
 from microworld.principles import OPPOSED, prefers
 from microworld.reader import Reader
 from microworld.verdicts import Pair, leanings, reasoned_verdicts, rubric_scores
@@ -45,8 +45,8 @@ def test_written_judgments_can_be_read_and_agree_with_the_truth(
 def test_a_verdict_turns_round_with_the_principle_where_the_answers_differ_in_that_respect_and_only_there(
     one: str, other: str, m1: Reader, constitution: Constitution, pairs: list[Pair]
 ) -> None:
-    before, after = (leanings(m1, constitution, principle, pairs) for principle in (one, other))
-    turned = (np.minimum(np.abs(before), np.abs(after)) >= 2 * LEAST_CONFIDENCE[-1] - 1) & (before * after < 0)
+    leaning = np.array([leanings(m1, constitution, principle, pairs) for principle in (one, other)])
+    turned, _ = turned_and_silent(leaning, LEAST_CONFIDENCE[-1])
     truth = np.array([[prefers(own, p.messages, p.a, p.b) for own in (one, other)] for p in pairs])
     opposite, neither = truth.prod(1) < 0, (truth == 0).all(1)
     assert turned[opposite].mean() > 0.7
