@@ -16,7 +16,7 @@ FIND_LINKS := $(or $(PIP_FIND_LINKS),$(shell python3 -m pip config get global.fi
 export UV_FIND_LINKS := $(subst $(empty) $(empty),$(comma),$(strip $(FIND_LINKS)))
 TORCH := $(if $(filter cpu,$(EXTRA)),$(if $(UV_FIND_LINKS),,--torch-backend cpu))
 
-.PHONY: setup demo test check crash bench pins
+.PHONY: setup demo test check crash soak bench pins
 
 setup: $(READY)
 
@@ -48,8 +48,14 @@ check: setup
 crash: setup
 	$(BIN)/python -m benchmarks.crash
 
+# Kills on the real engine and trainer, and ten thousand iterations; stop it and go on anywhere. Each finished cell is a
+# row of benchmarks/results/soak.jsonl; `ONLY=kills` or `ONLY=years` does a part.
+soak: setup
+	$(BIN)/python -m benchmarks.soak $(if $(ONLY),--only $(ONLY))
+
 bench: setup
 	$(BIN)/python -m benchmarks.iteration
+	$(BIN)/python -m benchmarks.judging --fresh
 
 PINS = $(UV) pip compile pyproject.toml --quiet --upgrade --python-version 3.11 --extra dev --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make pins"

@@ -32,8 +32,8 @@ from loop.desk import Desk
 from loop.engine.protocol import Choose, Write
 from loop.load_config import load_config
 from loop.workers.trainers import Trainers
-from runs.lineage import iterations, outputs_of
-from runs.outbox import read_past
+from runs.lineage import iterations, links
+from runs.outbox import receipts_of
 from runs.records import Iteration, Message, Prompt, Response, Sampling
 from runs.store import Store
 
@@ -108,10 +108,10 @@ def rows(laps: list[dict[str, float]], steps: Values, engine: Values, ordinary: 
 
 def step_figures(store: Store) -> Values:
     """The seconds of each step of the measured iterations, from their receipts."""
-    past = read_past(store, drive.existing(store, "bench"))
+    run = drive.existing(store, "bench")
     found: Values = {}
-    for iteration in past.own[FIRST:]:
-        for step, receipt in past.receipts_of(iteration, outputs_of(past.run, iteration)).items():
+    for link in links(store, run, since=FIRST):
+        for step, receipt in receipts_of(store, run, link).items():
             provenance = receipt["provenance"]
             found.setdefault(step, []).append(provenance["ended"] - provenance["began"])
     return found

@@ -1,8 +1,9 @@
 """What a dead MLflow costs the loop, and what is missing afterwards: `python -m benchmarks.outage`.
 
 A run on the stub engine is timed without MLflow and with a server that is out: its port refuses, it takes connections
-and never answers, or it answers 500 to everything. The two are timed in turn, and the medians compared: the outage may
-cost at most 1 % and 2 s. `held_up` is how long the loop was inside the exporter; what else lies between the two is the
+and never answers, it answers 500 to everything, it takes 10 s for each answer, or it is away for every other second,
+half-way through an answer too. The two are timed in turn, and the medians compared: the outage may cost at most 1 % and
+2 s. `held_up` is how long the loop was inside the exporter; what else lies between the two is the
 sender's processor time, which it takes from the loop where no core is idle. Then a real server comes up at the same
 address, the run is resumed, and every point of the store is looked for in the server's database: none may be missing,
 none there twice.
@@ -14,62 +15,31 @@ and the database is held against the store in the same way. Timings mean somethi
 import argparse
 import os
 import random
-import socket
 import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from benchmarks.cells import run_cells
+from benchmarks.tracking_servers import free_port, out, real_server
 from loop import drive
 from loop.export import Exporter
 from loop.load_config import SMOKE, load_config
+from runs.lineage import links
 from runs.mlflow_mark import lag, mlflow_folder
-from runs.mlflow_ui import server_command, server_environment
-from runs.outbox import iteration_page, read_past, run_page
+from runs.outbox import iteration_page
 from runs.store import Store
 
-OUTAGES = ("refused", "silent", "errors", "killed")
+OUTAGES = ("refused", "silent", "errors", "slow", "half", "killed")
 KILLS = 10
-READY_S = 300
-
-
-class Failing(BaseHTTPRequestHandler):
-    """Answers 500 to everything."""
-
-    def _fail(self) -> None:
-        self.send_error(500)
-
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _fail
-
-    def log_message(self, *arguments: Any) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def out(kind: str, port: int) -> Iterator[None]:
-    """A server at `port` that is out in that way."""
-    if kind == "refused":
-        yield
-    elif kind == "silent":
-        with socket.create_server(("127.0.0.1", port)):
-            yield
-    else:
-        with ThreadingHTTPServer(("127.0.0.1", port), Failing) as server:
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            yield
-            server.shutdown()
 
 
 def measure(cell: dict[str, Any]) -> dict[str, Any]:
@@ -83,7 +53,7 @@ def measure(cell: dict[str, Any]) -> dict[str, Any]:
         for repeat in range(cell["repeats"]):
             seconds["without"].append(timed(Store(Path(folder, f"without-{repeat}")), cell, None))
             store = Store(Path(folder, f"outage-{repeat}"))
-            with out(cell["outage"], port), stopwatch(Exporter, "__init__", "poke", "finish") as held_up:
+            with out(cell["outage"], port, store.home), stopwatch(Exporter, "__init__", "poke", "finish") as held_up:
                 seconds["outage"].append(timed(store, cell, uri))
             seconds["held_up"].append(sum(held_up))
         found = afterwards(store, port)
@@ -160,61 +130,29 @@ def killed(cell: dict[str, Any]) -> dict[str, Any]:
 
 def afterwards(store: Store, port: int) -> dict[str, int]:
     """How many points there are to be, and how many are missing or doubled once the server is back."""
-    mlflow_folder(store.home).mkdir(parents=True, exist_ok=True)
     owed = lag(store, drive.existing(store, "r1"))
-    server = subprocess.Popen(
-        server_command(store.home, port),
-        env=server_environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_for(port)
+    with real_server(store.home, port):
         drive.carry_on(store, "r1", lambda event: None)
-    finally:
-        server.terminate()
-        server.wait()
     return {"iterations_owed_before": owed or 0, **counted(store)}
 
 
 def counted(store: Store) -> dict[str, int]:
     """The points that the store has, and how many the database lacks, has without reason, or has twice."""
-    past = read_past(store, drive.existing(store, "r1"))
+    run = drive.existing(store, "r1")
     wanted: Counter[tuple[Any, ...]] = Counter()
-    for page in (run_page(past), *(iteration_page(past, iteration) for iteration in past.own)):
+    for page in (iteration_page(store, run, link) for link in links(store, run)):
         wanted.update((page.name, p.name, p.step, p.time_ms, p.value) for p in page.points + page.curve)
-        wanted.update((past.run.name, p.name, p.step, p.time_ms, p.value) for p in page.points)
+        wanted.update((run.name, p.name, p.step, p.time_ms, p.value) for p in page.points)
     query = "select name, key, step, timestamp, value from metrics join runs using (run_uuid)"
     with closing(sqlite3.connect(mlflow_folder(store.home) / "mlflow.db")) as database:
         held = Counter(tuple(row) for row in database.execute(query))
     return {
-        "iterations_owed_after": lag(store, past.run) or 0,
+        "iterations_owed_after": lag(store, run) or 0,
         "points": len(wanted),
         "missing": len(wanted.keys() - held.keys()),
         "strangers": len(held.keys() - wanted.keys()),
         "doubled": sum(number > 1 for number in held.values()),
     }
-
-
-def wait_for(port: int) -> None:
-    """Until the server at `port` is healthy."""
-    deadline = time.monotonic() + READY_S
-    while time.monotonic() < deadline:
-        with closing(HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
-            try:
-                connection.request("GET", "/health")
-                if connection.getresponse().status == 200:
-                    return
-            except OSError:
-                time.sleep(0.5)
-    raise SystemExit("MLflow's server did not come up")
-
-
-def free_port() -> int:
-    """A port that nobody has now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def main() -> None:

@@ -60,7 +60,7 @@ def measure(cell: dict[str, Any]) -> dict[str, Any]:
     run = drive.begin(store, "cell", "self-rewarding", config)
     steps = gold_judged_steps if cell["condition"] == "gold" else steps_of
     with store.lock(), drive.desk_of(store, "cell", config) as desk:
-        outcome = iterate.carry_on(desk, run, lambda _: None, steps)
+        outcome = iterate.carry_on(desk, run, lambda: None, steps)
     closed = history(store, drive.existing(store, "cell"))
     shutil.rmtree(home)
     series = {name: [iteration.metrics.get(metric) for iteration in closed] for name, metric in SERIES.items()}

@@ -1,13 +1,17 @@
-"""A constitution from its YAML file: strict, frozen, and named by the digest of its canonical form."""
+"""A constitution from its file: strict, frozen, and named by the digest of its canonical form."""
 
+import os
 from pathlib import Path
 from reprlib import repr as short_repr
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from constitutions.fill import placeholders
-from constitutions.strict_yaml import MAX_CHARACTERS, StrictYamlError, load_strict_yaml
+from constitutions.markdown import lined_markdown
+from constitutions.principle import Frozen, Id, Principle, Provenance, Saying, Text, as_set, refusal
+from constitutions.response_types import ResponseType, check
+from constitutions.strict_yaml import HIDDEN, Lines, StrictYamlError, lined_yaml, read_text
 from runs.canonical import digest
 from runs.errors import ConfigError
 
@@ -27,23 +31,8 @@ ALLOWED: dict[str, set[str]] = {
 }
 # A question without these is about nothing, and its answers would look like any others.
 JUDGED = {"response", "response_a", "response_b", "judgment_a", "judgment_b", "critique", "proposition", "examples"}
-
-# Blanks around a text are the file's layout, not what it says.
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-
-
-class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Principle(Frozen):
-    """One sentence of what is good, with the reasons for it."""
-
-    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-    text: Text
-    reasons: str = ""
-    weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
-    scope: tuple[str, ...] = ()
+READERS = {".yaml": lined_yaml, ".yml": lined_yaml, ".md": lined_markdown}
+MAX_FAULTS = 20  # named at once
 
 
 class Scale(Frozen):
@@ -55,36 +44,58 @@ class Scale(Frozen):
     @model_validator(mode="after")
     def _ordered(self) -> "Scale":
         if self.low >= self.high:
-            raise ValueError(f"low {self.low} is not below high {self.high}")
+            raise refusal(f"low {self.low} is not below high {self.high}")
         return self
 
 
 class Constitution(Frozen):
-    """Principles in order of precedence, the question of each judging method, and the scale of scores."""
+    """Principles in order of precedence, the question of each judging method, and the scale of scores.
+
+    `order` says how principles are shown: as listed, or shuffled for each judgment. `explain` names what a model is
+    shown of a principle beside its text. A default is part of what every digest means, so it can never change.
+    """
 
     name: Text
     scale: Scale
+    order: Literal["listed", "shuffled"] = "listed"
+    explain: Annotated[tuple[Literal["reasons", "examples"], ...], AfterValidator(as_set)] = ()
     principles: tuple[Principle, ...] = ()
-    propositions: dict[str, Text] = {}
+    propositions: dict[Id, Saying] = Field(default_factory=dict)
+    response_types: dict[Id, ResponseType] = Field(default_factory=dict)
     questions: dict[Method, Text]
+    provenance: Provenance = Provenance()
 
     @model_validator(mode="after")
     def _consistent(self) -> "Constitution":
-        ids = [p.id for p in self.principles]
-        for repeated in {i for i in ids if ids.count(i) > 1}:
-            raise ValueError(f"two principles are called {repeated!r}")
+        ids: set[str] = set()
+        for nth, principle in enumerate(self.principles):
+            if principle.id in ids:
+                raise refusal(f"two principles are called {principle.id!r}", "principles", nth, "id")
+            ids.add(principle.id)
+        for nth, principle in enumerate(self.principles):
+            if principle.opposite is not None and principle.opposite not in ids - {principle.id}:
+                raise refusal(f"no other principle is called {principle.opposite!r}", "principles", nth, "opposite")
         for method, question in self.questions.items():
             shown = placeholders(question)
             if strange := shown - ALLOWED[method]:
-                raise ValueError(f"question {method!r} has a placeholder that nobody fills: {sorted(strange)}")
+                raise refusal(f"a placeholder that nobody fills: {sorted(strange)}", "questions", method)
             if hidden := JUDGED & ALLOWED[method] - shown:
-                raise ValueError(f"question {method!r} never shows what it asks about: {sorted(hidden)}")
+                raise refusal(f"never shows what it asks about: {sorted(hidden)}", "questions", method)
+        check(self.response_types, self.propositions)
         return self
 
     @property
     def digest(self) -> str:
-        """The name of what this constitution says, whatever its file looks like."""
-        return digest(self.model_dump(mode="json"))
+        """The name of what this constitution says, whatever its file looks like and whoever approved it.
+
+        Fields at their defaults are left out, so that a field which is new in the format renames no old constitution.
+        """
+        said = self.model_dump(
+            mode="json", exclude_defaults=True, exclude={"provenance": True, "principles": {"__all__": {"provenance"}}}
+        )
+        if "response_types" in said:
+            said["response_types"] = list(said["response_types"].items())  # the first that fits is the one
+        return digest(said)
 
     def question(self, method: Method) -> str:
         """The question of `method`. Raises ConfigError where this constitution does not ask it."""
@@ -98,31 +109,43 @@ class Constitution(Frozen):
         return {p.id: p for p in self.principles}[id]
 
 
+def shipped_files() -> dict[str, Path]:
+    """The constitutions that come with selfsame: name -> file."""
+    return {file.stem: file for file in sorted(Path(__file__).parent.iterdir()) if file.suffix in READERS}
+
+
 def shipped(name: str) -> Path:
-    """The file of a constitution that comes with selfsame."""
-    return Path(__file__).parent / f"{name}.yaml"
+    """The file of a constitution that comes with selfsame. Raises KeyError."""
+    return shipped_files()[name]
 
 
 def find_constitution(name: str) -> Constitution:
-    """The constitution that a configuration names: a shipped one, or a YAML file. Raises ConfigError."""
-    path = Path(name) if name.endswith((".yaml", ".yml")) else shipped(name)
-    if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in Path(__file__).parent.glob("*.yaml")))
-        raise ConfigError(f"constitution={name}: no such file; the shipped ones are {known}, or name a .yaml file")
+    """The constitution that a configuration names: a shipped one, or a file. Raises ConfigError."""
+    path = shipped_files().get(name, Path(name))
+    if path.suffix not in READERS or not os.path.isfile(path):
+        known = ", ".join(shipped_files())
+        raise ConfigError(f"constitution={name}: no such file; shipped are {known}, or name a .yaml or .md file")
     return load_constitution(path)
 
 
 def load_constitution(path: Path) -> Constitution:
-    """The constitution in `path`. Raises ConfigError with the file, the place in it, the value and the reason."""
+    """The constitution in `path`. Raises ConfigError with the file and, for each fault, its line, place and reason."""
     try:
-        with path.open(encoding="utf-8") as file:
-            text = file.read(MAX_CHARACTERS + 1)  # enough to see that it is too long
-        return Constitution.model_validate(load_strict_yaml(text))
-    except (OSError, UnicodeDecodeError, StrictYamlError) as error:
+        tree, lines = READERS.get(path.suffix, lined_yaml)(read_text(path))
+        return Constitution.model_validate(tree)
+    except (OSError, StrictYamlError) as error:
         raise ConfigError(f"{path}: {error}") from error
     except ValidationError as error:
-        says = "; ".join(
-            f"{'.'.join(map(str, detail['loc'])) or 'constitution'} = {short_repr(detail['input'])}: {detail['msg']}"
-            for detail in error.errors()
-        )
-        raise ConfigError(f"{path}: {says}") from error
+        faults = [f"{path}: {_sentence(detail, lines)}" for detail in error.errors()[:MAX_FAULTS]]
+        more = error.error_count() - len(faults)
+        raise ConfigError("\n".join([*faults, *([f"and {more} more"] if more else [])])) from error
+
+
+def _sentence(detail: Any, lines: Lines) -> str:
+    """What is wrong, with the line of the deepest value on the way to it that the file holds."""
+    at = detail.get("ctx", {}).get("at")
+    place = (*detail["loc"], *(at or ()))
+    held = next(place[:length] for length in range(len(place), -1, -1) if place[:length] in lines)
+    value = "" if at else f" = {short_repr(detail['input'])}"
+    dotted = HIDDEN.sub("?", ".".join(map(str, place)))[:100] or "constitution"
+    return f"line {lines[held]}: {dotted}{value}: {detail['msg']}"

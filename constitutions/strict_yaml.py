@@ -4,62 +4,123 @@ Scalars come back as strings (or None for an empty one): YAML's own guesses read
 as False, so typing is left to the schema that reads the result.
 """
 
+import re
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+HIDDEN = re.compile(
+    r"[^\t\n\r\x20-\x7e\x85\xa0-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
+"""What a person does not see in a file: control characters, byte order marks, marks that turn the direction of text."""
+MAX_BYTES = 2_000_000  # of any file: a quarter of a million words
 MAX_CHARACTERS = 200_000  # three seconds of the slowest YAML
 MAX_DEPTH = 50
 
+Place = tuple[str | int, ...]
+"""The keys and positions that lead from the root to a value."""
+Lines = dict[Place, int]
+"""The line of every value, counted from 1: of its key, or of the value itself in a list."""
+
 
 class StrictYamlError(ValueError):
-    """Text that is not plain YAML; the message holds the line."""
+    """Text that is not read; the message begins with the line."""
+
+
+def read_text(path: Path) -> str:
+    """The text of a file, its lines ended by line feeds alone. Raises OSError, and StrictYamlError for no UTF-8."""
+    with path.open("rb") as file:
+        data = file.read(MAX_BYTES + 1)  # enough to see that it is too long
+    if len(data) > MAX_BYTES:
+        line = data.count(b"\n") + 1
+        raise StrictYamlError(f"line {line}: more than the {MAX_BYTES} bytes that are read")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise StrictYamlError(f"line {line}: the byte {data[error.start]:#04x} is not UTF-8") from error
+    if hidden := HIDDEN.search(text):
+        line = text.count("\n", 0, hidden.start()) + 1
+        raise StrictYamlError(f"line {line}: the character {hidden[0]!r}, which nobody sees, is not read")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_strict_yaml(path: Path) -> Any:
+    """What the file at `path` spells. Raises OSError, and StrictYamlError."""
+    return load_strict_yaml(read_text(path))
 
 
 def load_strict_yaml(text: str) -> Any:
     """The dicts, lists and strings that `text` spells. Raises StrictYamlError."""
+    return lined_yaml(text)[0]
+
+
+def lined_yaml(text: str, first_line: int = 1) -> tuple[Any, Lines]:
+    """What `text` spells, and on which line each of its values stands. Raises StrictYamlError.
+
+    Lines are counted from `first_line`, where the text is part of a longer one.
+    """
     if len(text) > MAX_CHARACTERS:
-        raise StrictYamlError(f"more than the {MAX_CHARACTERS} characters that are read")
+        line = text.count("\n", 0, MAX_CHARACTERS) + first_line
+        raise StrictYamlError(f"line {line}: more than the {MAX_CHARACTERS} characters that are read")
     try:
         # Events come first: composing nodes would recurse as deep as the text says.
         depth = 0
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        events = _loader(text, first_line)
+        while events.check_event():
+            event = events.get_event()
             _refuse(event)
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH:
-                raise StrictYamlError(f"{_line(event)}: nested deeper than {MAX_DEPTH}")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+                raise StrictYamlError(f"line {_line(event)}: nested deeper than {MAX_DEPTH}")
+        node = _loader(text, first_line).get_single_node()
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        raise StrictYamlError(f"line {line}: {error.problem}") from error
+        place = error.problem_mark.line + 1 if error.problem_mark else "?"
+        begun = f"{error.context} from line {error.context_mark.line + 1}: " if error.context_mark else ""
+        raise StrictYamlError(f"line {place}: {begun}{error.problem}") from error
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
+        line = text.count("\n", 0, error.position) + first_line
         raise StrictYamlError(f"line {line}: the character {chr(error.character)!r} is not read") from error
-    return None if node is None else _build(node)
+    if node is None:
+        return None, {(): first_line}
+    lines: Lines = {(): _line(node)}
+    return _build(node, (), lines), lines
 
 
-def _line(thing: Any) -> str:
-    return f"line {thing.start_mark.line + 1}"
+def _loader(text: str, first_line: int) -> yaml.SafeLoader:
+    loader = yaml.SafeLoader(text)
+    loader.line = first_line - 1  # its marks count from here
+    return loader
+
+
+def _line(thing: Any) -> int:
+    line: int = thing.start_mark.line
+    return line + 1
 
 
 def _refuse(event: yaml.Event) -> None:
     if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-        raise StrictYamlError(f"{_line(event)}: aliases and anchors are not read")
+        raise StrictYamlError(f"line {_line(event)}: aliases and anchors are not read")
     if tag := getattr(event, "tag", None):
-        raise StrictYamlError(f"{_line(event)}: the tag {tag!r} is not read")
+        raise StrictYamlError(f"line {_line(event)}: the tag {tag!r} is not read")
 
 
-def _build(node: yaml.Node) -> Any:
+def _build(node: yaml.Node, place: Place, lines: Lines) -> Any:
+    """The value of `node`, which stands at `place`; the lines of all that is in it are put into `lines`."""
     if isinstance(node, yaml.SequenceNode):
-        return [_build(child) for child in node.value]
+        for nth, child in enumerate(node.value):
+            lines[*place, nth] = _line(child)
+        return [_build(child, (*place, nth), lines) for nth, child in enumerate(node.value)]
     if isinstance(node, yaml.MappingNode):
         built: dict[str, Any] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise StrictYamlError(f"{_line(key)}: a key must be a plain word")
+                raise StrictYamlError(f"line {_line(key)}: a key must be a plain word")
             if key.value in built:
-                raise StrictYamlError(f"{_line(key)}: the key {key.value!r} stands here twice")
-            built[key.value] = _build(value)
+                raise StrictYamlError(f"line {_line(key)}: the key {key.value!r} stands here twice")
+            lines[*place, key.value] = _line(key)
+            built[key.value] = _build(value, (*place, key.value), lines)
         return built
     plain_null = isinstance(node, yaml.ScalarNode) and node.style is None and node.value in ("", "~", "null")
     return None if plain_null else node.value

@@ -5,27 +5,51 @@ One token decides, so that one pass gives a score without sampling noise and nea
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
 
 from constitutions.fill import fill, request_text
 from constitutions.load import Constitution, Scale
+from judges.dialogue import Choose, Item, Round, Verdict, chances
 from runs.records import Message, Unscored
 
 # A full distribution sums to 1 up to the engine's rounding; more than this over it is no distribution.
 MASS_TOLERANCE = 1e-3
 
 
-class Expected(NamedTuple):
+class ExpectedScore(NamedTuple):
     """`score` from low to high or LOW_MASS; `mass` (0..1) is the probability of all the scale's labels together."""
 
     score: float | Unscored
     mass: float
 
 
-def ask(constitution: Constitution, messages: Sequence[Message], response: str) -> tuple[Message, ...]:
-    """One user's turn that asks for a bare score: what was asked, what was answered, and nothing else."""
-    question = constitution.question("expected")
-    return (Message("user", fill(question, request=request_text(messages), response=response)),)
+@dataclass(frozen=True)
+class Expected:
+    """One answer, one question, one token: the mean of the scale under the judge's probabilities for each score.
+
+    A judge that puts less than `min_mass` (0..1) on all scores together would rather say something else: LOW_MASS.
+    """
+
+    constitution: Constitution
+    min_mass: float
+    method: ClassVar[str] = "expected"
+    compares: ClassVar[int] = 1
+
+    def ask(self, item: Item, rounds: Sequence[Round]) -> tuple[Choose, ...]:
+        """One question: what was asked, what was answered, and nothing else."""
+        if rounds:
+            return ()
+        question = fill(
+            self.constitution.question("expected"), request=request_text(item.messages), response=item.texts[0]
+        )
+        return (Choose((Message("user", question),), labels(self.constitution.scale)),)
+
+    def read(self, item: Item, rounds: Sequence[Round]) -> Verdict:
+        """The mean, and the mass on the scale. Raises ValueError where the engine is broken."""
+        (chosen,) = chances(rounds[0])
+        score, mass = expected_score(chosen.logprobs, self.constitution.scale, self.min_mass)
+        return Verdict(score, mass, ())
 
 
 def labels(scale: Scale) -> tuple[str, ...]:
@@ -33,7 +57,7 @@ def labels(scale: Scale) -> tuple[str, ...]:
     return tuple(str(score) for score in range(scale.low, scale.high + 1))
 
 
-def read(logprobs: Sequence[float], scale: Scale, min_mass: float) -> Expected:
+def expected_score(logprobs: Sequence[float], scale: Scale, min_mass: float) -> ExpectedScore:
     """The mean of the scale's scores, weighted with the probabilities of their labels: sum(i p_i) / sum(p_i).
 
     `logprobs` are the labels' over the whole vocabulary, in nats, in the order of `labels(scale)`. A judge
@@ -49,9 +73,9 @@ def read(logprobs: Sequence[float], scale: Scale, min_mass: float) -> Expected:
     if mass > 1 + MASS_TOLERANCE:
         raise ValueError(f"the labels' probabilities add up to {mass}: {list(logprobs)}")
     if mass < min_mass:
-        return Expected(Unscored.LOW_MASS, mass)
+        return ExpectedScore(Unscored.LOW_MASS, mass)
     # Relative to the likeliest label, so that probabilities too small for a float still have a mean.
     likeliest = max(logprobs)
     weights = [math.exp(logprob - likeliest) for logprob in logprobs]
     mean = math.fsum(score * weight for score, weight in zip(scores, weights, strict=True)) / math.fsum(weights)
-    return Expected(min(max(mean, scale.low), scale.high), min(mass, 1.0))  # both limits undo only rounding
+    return ExpectedScore(min(max(mean, scale.low), scale.high), min(mass, 1.0))  # both limits undo only rounding

@@ -1,4 +1,7 @@
-"""Preference pairs from scored answers: of each prompt's answers the best against the worst (Yuan, 2401.10020)."""
+"""Preference pairs from judged answers: of each prompt's answers the best against the worst (Yuan, 2401.10020).
+
+What is best is said by the scores of single answers, or by comparisons of each two (`by_scores`, `by_comparisons`).
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -6,6 +9,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal, NamedTuple, get_args
 
+from judges.tournament import Compared, strengths
 from runs.records import Judgment, PreferencePair, Response
 
 
@@ -13,7 +17,7 @@ class Unpaired(NamedTuple):
     """How many prompts gave no pair, by the first reason that holds."""
 
     too_few_scored: int
-    """Fewer than two answers have a score."""
+    """Fewer than two answers have a score, or a comparison that was decided."""
     same_text: int
     """All scored answers say the same."""
     only_truncated: int
@@ -22,9 +26,11 @@ class Unpaired(NamedTuple):
     """The best is no better than the worst."""
     below_margin: int
     """Better by less than the margin, or only a truncated answer is better."""
+    contradicted: int
+    """The best won more, and lost to the worst, or nobody could tell these two apart."""
 
 
-Reason = Literal["too_few_scored", "same_text", "only_truncated", "tie", "below_margin"]
+Reason = Literal["too_few_scored", "same_text", "only_truncated", "tie", "below_margin", "contradicted"]
 
 
 class Pairing(NamedTuple):
@@ -43,7 +49,7 @@ class Candidate:
     judgments: tuple[str, ...]
 
 
-def best_against_worst(
+def by_scores(
     responses: Iterable[Response], judgments: Iterable[Judgment], min_margin: float, label_source: str
 ) -> Pairing:
     """The pairs that these judgments of single responses make. The order of neither input matters.
@@ -58,11 +64,48 @@ def best_against_worst(
     by_prompt: dict[str, list[tuple[Response, Judgment]]] = defaultdict(list)
     for response, judgment in _matched(responses, judgments):
         by_prompt[response.prompt].append((response, judgment))
-    outcomes = [_pair(judged, min_margin, label_source) for _, judged in sorted(by_prompt.items())]
-    return Pairing(
-        pairs=tuple(outcome for outcome in outcomes if isinstance(outcome, PreferencePair)),
-        unpaired=Unpaired(**{reason: outcomes.count(reason) for reason in get_args(Reason)}),
+    return _pairing([_pair_of_scored(judged, min_margin, label_source) for _, judged in sorted(by_prompt.items())])
+
+
+def by_comparisons(
+    responses: Iterable[Response], judgments: Iterable[Judgment], min_margin: float, label_source: str, soft: bool
+) -> Pairing:
+    """The pairs that these judgments of two responses each make. The order of neither input matters.
+
+    The best and the worst are those of the greatest and least strength over all decided comparisons of the prompt;
+    `margin` is the difference in strength, in nats of log-odds, and at least `min_margin`. The verdict on these two
+    themselves must agree: it is the label's probability if `soft`, else that is 1. What is said under `by_scores` of
+    repeated, truncated and equal answers holds here too.
+    Raises ValueError for a judgment of something else, or of responses that are not here.
+    """
+    by_digest = {response.digest: response for response in responses}
+    answered: dict[str, list[Response]] = defaultdict(list)
+    for response in by_digest.values():
+        answered[response.prompt].append(response)
+    compared: dict[str, list[Judgment]] = defaultdict(list)
+    for judgment in judgments:
+        if judgment.target != "pair" or len(judgment.judged) != 2 or not by_digest.keys() >= set(judgment.judged):
+            raise ValueError(f"judgment {judgment.digest} is of {judgment.judged}, not of two responses that are here")
+        compared[by_digest[judgment.judged[0]].prompt].append(judgment)
+    return _pairing(
+        [
+            _pair_of_compared(answers, compared[prompt], min_margin, label_source, soft)
+            for prompt, answers in sorted(answered.items())
+        ]
     )
+
+
+def same_texts(responses: Iterable[Response]) -> dict[str, list[Response]]:
+    """Each different text -> the responses that say it, in order."""
+    said: dict[str, list[Response]] = defaultdict(list)
+    for response in responses:
+        said[response.text].append(response)
+    return said
+
+
+def standing_for(same: Iterable[Response]) -> Response:
+    """The response that stands for others of the same text: one that came to its end before one that was cut off."""
+    return min(same, key=lambda own: (own.stop == "length", own.digest))
 
 
 def _matched(responses: Iterable[Response], judgments: Iterable[Judgment]) -> list[tuple[Response, Judgment]]:
@@ -82,11 +125,73 @@ def _matched(responses: Iterable[Response], judgments: Iterable[Judgment]) -> li
     return [(by_digest[digest], judgment_of[digest]) for digest in by_digest]
 
 
-def _pair(judged: Sequence[tuple[Response, Judgment]], min_margin: float, label_source: str) -> PreferencePair | Reason:
+def _pairing(outcomes: Sequence[PreferencePair | Reason]) -> Pairing:
+    return Pairing(
+        pairs=tuple(outcome for outcome in outcomes if isinstance(outcome, PreferencePair)),
+        unpaired=Unpaired(**{reason: outcomes.count(reason) for reason in get_args(Reason)}),
+    )
+
+
+def _pair_of_scored(
+    judged: Sequence[tuple[Response, Judgment]], min_margin: float, label_source: str
+) -> PreferencePair | Reason:
     scored = [(response, judgment) for response, judgment in judged if judgment.score is not None]
     if len(scored) < 2:
         return "too_few_scored"
-    candidates = _candidates(scored)
+    verdict = {response.digest: judgment for response, judgment in scored}
+    candidates = [
+        Candidate(
+            standing_for(same),
+            fmean(verdict[own.digest].score or 0.0 for own in same),
+            tuple(sorted(verdict[own.digest].digest for own in same)),
+        )
+        for same in same_texts(response for response, _ in scored).values()
+    ]
+    extremes = _best_and_worst(candidates, min_margin)
+    if isinstance(extremes, str):
+        return extremes
+    best, worst = extremes
+    return _preference(best, worst, 1.0, label_source, best.judgments + worst.judgments)
+
+
+def _pair_of_compared(
+    answers: Sequence[Response], judgments: Sequence[Judgment], min_margin: float, label_source: str, soft: bool
+) -> PreferencePair | Reason:
+    standing = {own.digest: standing_for(same) for same in same_texts(answers).values() for own in same}
+    if len({response.digest for response in standing.values()}) < 2:
+        return "same_text"
+    decided = [
+        (Compared(standing[judgment.judged[0]].digest, standing[judgment.judged[1]].digest, judgment.score), judgment)
+        for judgment in judgments
+        if judgment.score is not None
+    ]
+    strength = {digest: found.value for digest, found in strengths([one for one, _ in decided]).items()}
+    candidates = [
+        Candidate(response, lead, ())
+        for response in {own.digest: own for own in standing.values()}.values()
+        if (lead := strength.get(response.digest)) is not None
+    ]
+    if len(candidates) < 2:
+        return "too_few_scored"
+    extremes = _best_and_worst(candidates, min_margin)
+    if isinstance(extremes, str):
+        return extremes
+    best, worst = extremes
+    probability = _won(best.response.digest, worst.response.digest, [one for one, _ in decided])
+    if probability is None or probability <= 0.5:
+        return "contradicted"
+    used = tuple(sorted(judgment.digest for _, judgment in decided))
+    return _preference(best, worst, probability if soft else 1.0, label_source, used)
+
+
+def _won(first: str, second: str, decided: Sequence[Compared]) -> float | None:
+    """The mean probability that `first` is better than `second`, from the comparisons of these two; None for none."""
+    said = [one.probability for one in decided if (one.first, one.second) == (first, second)]
+    said += [1 - one.probability for one in decided if (one.second, one.first) == (first, second)]
+    return fmean(said) if said else None
+
+
+def _best_and_worst(candidates: Sequence[Candidate], min_margin: float) -> tuple[Candidate, Candidate] | Reason:
     if len(candidates) < 2:
         return "same_text"
     finished = [candidate for candidate in candidates if candidate.response.stop == "end"]
@@ -98,30 +203,19 @@ def _pair(judged: Sequence[tuple[Response, Judgment]], min_margin: float, label_
     margin = best.score - worst.score
     if margin == 0:
         return "tie"
-    if margin < max(min_margin, 0):
-        return "below_margin"
+    return "below_margin" if margin < max(min_margin, 0) else (best, worst)
+
+
+def _preference(
+    best: Candidate, worst: Candidate, probability: float, label_source: str, judgments: tuple[str, ...]
+) -> PreferencePair:
     return PreferencePair(
         prompt=best.response.prompt,
         chosen=best.response.digest,
         rejected=worst.response.digest,
-        label_probability=1.0,
+        label_probability=probability,
         weight=1.0,
-        margin=margin,
+        margin=best.score - worst.score,
         label_source=label_source,
-        judgments=best.judgments + worst.judgments,
+        judgments=judgments,
     )
-
-
-def _candidates(scored: Sequence[tuple[Response, Judgment]]) -> list[Candidate]:
-    by_text: dict[str, list[tuple[Response, Judgment]]] = defaultdict(list)
-    for response, judgment in scored:
-        by_text[response.text].append((response, judgment))
-    return [
-        Candidate(
-            # A sample that came to its end stands for its text before one that was cut off there.
-            response=min((response for response, _ in same), key=lambda own: (own.stop == "length", own.digest)),
-            score=fmean(judgment.score for _, judgment in same if judgment.score is not None),
-            judgments=tuple(sorted(judgment.digest for _, judgment in same)),
-        )
-        for same in by_text.values()
-    ]

@@ -1,38 +1,64 @@
 """The additive rubric of Self-Rewarding Language Models (Yuan et al., 2401.10020, figure 2), asked K times.
 
 The judge reasons in a few words, adds a point for each thing that the answer does, and ends with `Score: N`.
-`read` reads each reply; the mean of what could be read is the score.
 """
 
-from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import fmean
+from typing import ClassVar
 
 from constitutions.fill import fill, request_text
 from constitutions.load import Constitution
-from judges.verdict import read
-from runs.records import Message, Unscored
+from judges import verdict
+from judges.dialogue import Item, Round, Verdict, Write, texts
+from judges.voting import commonest
+from runs.records import Message, Reply, Unscored
 
-__all__ = ["ask", "average", "read"]
 
+@dataclass(frozen=True)
+class Rubric:
+    """One answer, `tries` written replies, each with its score on the last line: the mean of what could be read.
 
-def ask(constitution: Constitution, messages: Sequence[Message], response: str) -> tuple[Message, ...]:
-    """One user's turn that puts the rubric to a judge: what was asked, what was answered, and nothing else."""
-    question = constitution.question("rubric")
-    return (Message("user", fill(question, request=request_text(messages), response=response)),)
+    Where fewer than `min_readable_frac` (0..1) of the replies could be read, or none: the commonest reason instead.
+    The replies and their scores are kept, and so the spread.
+    """
+
+    constitution: Constitution
+    tries: int
+    min_readable_frac: float
+    method: ClassVar[str] = "rubric"
+    compares: ClassVar[int] = 1
+
+    def ask(self, item: Item, rounds: Sequence[Round]) -> tuple[Write, ...]:
+        """The same question `tries` times: what was asked, what was answered, and nothing else."""
+        if rounds:
+            return ()
+        question = fill(
+            self.constitution.question("rubric"), request=request_text(item.messages), response=item.texts[0]
+        )
+        return tuple(Write((Message("user", question),), sample=number) for number in range(self.tries))
+
+    def read(self, item: Item, rounds: Sequence[Round]) -> Verdict:
+        """The mean over the replies that state a score."""
+        written = texts(rounds[0])
+        reads = [verdict.read(reply.text, reply.finished, self.constitution.scale) for reply in written]
+        replies = tuple(
+            Reply("", "", reply.text, None if isinstance(read, Unscored) else read)
+            for reply, read in zip(written, reads, strict=True)
+        )
+        return Verdict(average(reads, self.min_readable_frac), None, replies)
 
 
 def average(reads: Sequence[float | Unscored], min_read_frac: float) -> float | Unscored:
     """The mean of the scores that could be read from K replies.
 
     Where fewer than `min_read_frac` (0..1) of the replies could be read, or none: the commonest reason instead. Replies
-    that cannot be read are no low scores and no middling ones; the spread of the K is in `Judgment.reply_scores`.
-    Raises ValueError for no replies at all.
+    that cannot be read are no low scores and no middling ones. Raises ValueError for no replies at all.
     """
     if not reads:
         raise ValueError("no replies to average: a judgment needs at least one")
     scores = [score for score in reads if not isinstance(score, Unscored)]
     if scores and len(scores) >= min_read_frac * len(reads):
         return fmean(scores)
-    reasons = Counter(reason for reason in reads if isinstance(reason, Unscored))
-    return max(Unscored, key=lambda reason: reasons[reason])  # of equals the first in the enumeration
+    return commonest(reads)

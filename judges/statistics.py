@@ -6,6 +6,7 @@ Shape letters: N items, R resamples. numpy is imported where it is used: `selfsa
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -92,6 +93,31 @@ def mean_difference(before: Sequence[float], after: Sequence[float], seed: int, 
     return _bootstrapped(lambda weights_R_N: weights_R_N @ differences_N / n, n, seed, resamples)
 
 
+def share_of_pairs(counts_P: "Floats", drawn: Sequence[tuple[str, str]], seed: int, resamples: int = 2000) -> Estimate:
+    """The mean of `counts_P` over pairs, with the percentile bootstrap's interval over what was drawn.
+
+    `drawn` names the two draws that each pair is made of, or one draw twice. Pairs that share a draw are no
+    evidence of their own: a pair counts as often as both its draws come up. Raises ValueError where the two are not of
+    one length.
+    """
+    import numpy as np
+    from scipy.sparse import coo_array
+
+    if len(counts_P) != len(drawn):
+        raise ValueError(f"{len(counts_P)} counts for {len(drawn)} pairs")
+    names = {name: place for place, name in enumerate(dict.fromkeys(name for pair in drawn for name in pair))}
+    pairs_P_2 = np.array([(names[a], names[b]) for a, b in drawn], dtype=int).reshape(-1, 2)
+    of_one_P = pairs_P_2[:, 0] == pairs_P_2[:, 1]
+
+    def total(values_P: "Floats") -> Callable[["Floats"], "Floats"]:
+        within_N = np.bincount(pairs_P_2[of_one_P, 0], values_P[of_one_P], minlength=len(names))
+        across_N_N = coo_array((values_P[~of_one_P], pairs_P_2[~of_one_P].T), shape=(len(names),) * 2).tocsr()
+        return lambda weights_R_N: weights_R_N @ within_N + ((weights_R_N @ across_N_N) * weights_R_N).sum(axis=1)
+
+    hits, all_pairs = total(counts_P), total(np.ones(len(drawn)))
+    return _bootstrapped(lambda weights: _ratio(hits(weights), all_pairs(weights)), len(names), seed, resamples)
+
+
 def agreement(pairs: Sequence[LabelledPair], seed: int, resamples: int = 1000) -> Agreement:
     """How the judge's scores agree with the labels of `pairs`. Raises ValueError for a score that is not finite."""
     import numpy as np
@@ -113,7 +139,7 @@ def agreement(pairs: Sequence[LabelledPair], seed: int, resamples: int = 1000) -
         label_tie_frac=float((labels_N == 0).mean()) if scored_n else None,
         judge_tie_frac=float((verdicts_N == 0).mean()) if scored_n else None,
         decided_n=decided_n,
-        accuracy=_proportion(int((labels_N == verdicts_N)[decided_N].sum()), decided_n),
+        accuracy=proportion(int((labels_N == verdicts_N)[decided_N].sum()), decided_n),
         kappa=estimate(_kappa, verdicts_N),
         kendall_tau_b=estimate(_kendall_tau_b, differences_N),
         spearman=estimate(_spearman, differences_N),
@@ -125,14 +151,15 @@ def _refuse_not_finite(values: Sequence[float]) -> None:
         raise ValueError(f"{len(strange)} of {len(values)} values are not finite, the first is {strange[0]}")
 
 
-def _proportion(hits: int, n: int) -> Estimate:
+def proportion(hits: int, n: int) -> Estimate:
     """hits / n with Wilson's interval (1927), which stays within 0..1 and holds at the ends."""
     if n == 0:
         return Estimate(None, None, None)
     z, share = NormalDist().inv_cdf((1 + LEVEL) / 2), hits / n
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return Estimate(share, max(middle - half, 0.0), min(middle + half, 1.0))
+    # At the ends the interval's end is the share itself, which rounding would miss.
+    return Estimate(share, middle - half if hits else 0.0, middle + half if hits < n else 1.0)
 
 
 def _kappa(x_N: "Floats", y_N: "Floats", weights_R_N: "Floats") -> "Floats":
@@ -187,6 +214,13 @@ def _bootstrapped(statistic: Callable[["Floats"], "Floats"], n: int, seed: int, 
     value = float(statistic(np.ones((1, n)))[0]) if n else math.nan
     if math.isnan(value):
         return Estimate(None, None, None)
-    weights_R_N = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples).astype(float)
-    low, high = np.nanquantile(statistic(weights_R_N), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.nanquantile(statistic(_draws(n, seed, resamples)), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Estimate(value, float(low), float(high))
+
+
+@lru_cache(maxsize=1)
+def _draws(n: int, seed: int, resamples: int) -> "Floats":
+    """Weights (R, N) of `resamples` draws of n items with replacement; kept, as several statistics share them."""
+    import numpy as np
+
+    return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples).astype(float)

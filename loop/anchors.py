@@ -28,10 +28,6 @@ class AnchorPair:
         """The name of this pair."""
         return digest([[m.role, m.content] for m in self.messages] + [self.a, self.b, self.label])
 
-    def sides(self) -> tuple[tuple[str, str], tuple[str, str]]:
-        """Both answers with their letters, `a` first."""
-        return ("a", self.a), ("b", self.b)
-
 
 def anchor_pairs(name: str | None, count: int | None = None) -> list[AnchorPair]:
     """The first `count` labelled pairs, or all, of what `measure.anchors` names. Raises ConfigError with the line."""

@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from loop.changes import fixed_at, semantic_changes
+from loop.clock import utc_now
 from loop.drive import config_of, input_digests
 from loop.load_config import with_overrides
 from loop.preflight import check, check_judge
@@ -68,6 +69,7 @@ def proposed(store: Store, address: str, name: str, overrides: Sequence[str]) ->
         operational=after.operational(),
         environment=environment(),
         inputs=inputs,
+        begun=utc_now().timestamp(),
     )
     refuse_pruned(store, run)
     return run

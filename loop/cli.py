@@ -9,9 +9,20 @@ from pathlib import Path
 
 import typer
 
-from loop import verbs_daemon, verbs_history, verbs_look, verbs_machine, verbs_recipes, verbs_run
+from loop import (
+    verbs_audit,
+    verbs_daemon,
+    verbs_eval,
+    verbs_history,
+    verbs_label,
+    verbs_look,
+    verbs_machine,
+    verbs_recipes,
+    verbs_run,
+)
 from loop.home import home
-from loop.terminal import print_aside, print_document
+from loop.terminal import block, print_aside, print_document
+from loop.userinfo import without_userinfo
 from runs.errors import FULL_OR_FAILING, BusyError, DiskError, SelfsameError
 from runs.store import Store
 
@@ -36,6 +47,9 @@ app.command()(verbs_look.verify)
 app.command()(verbs_history.gc)
 app.add_typer(verbs_recipes.app, name="recipes")
 app.add_typer(verbs_daemon.app, name="daemon")
+app.add_typer(verbs_audit.app, name="audit")
+app.add_typer(verbs_eval.app, name="eval")
+app.add_typer(verbs_label.app, name="label")
 app.command()(verbs_machine.mlflow)
 app.command()(verbs_machine.doctor)
 
@@ -79,9 +93,10 @@ def _bug(error: Exception, words: Sequence[str]) -> int:
 
 
 def _failed(text: str, code: int, words: Sequence[str]) -> int:
-    print_aside(f"selfsame: {text}")
+    said = without_userinfo(text)
+    print_aside(f"selfsame: {block(said)}")
     if "--json" in words:
-        print_document({"error": text, "exit_code": code})
+        print_document({"error": said, "exit_code": code})
     return code
 
 
@@ -93,5 +108,5 @@ def _sentence(error: typer.TyperException) -> str:
 def _keep_traceback() -> Path:
     handle, name = tempfile.mkstemp(prefix="selfsame-", suffix=".traceback")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(traceback.format_exc())
+        file.write(without_userinfo(traceback.format_exc()))
     return Path(name)

@@ -12,11 +12,12 @@ from typing import Any
 
 from judges.statistics import mean_difference
 from loop.changes import Change, leaf_changes
+from loop.panel import decisive
 from loop.summary import HEADLINES, metrics_of
 from loop.terminal import table
-from runs.lineage import Found, first_own, iterations, made_by, outputs_of
+from runs.lineage import Found, Link, first_own, links, made_by
 from runs.output import Output
-from runs.records import Iteration, Judgment, Response
+from runs.records import Judgment, Response
 from runs.store import Store
 
 BY_ROWS = {
@@ -78,16 +79,17 @@ class Comparison:
 
 def compare(store: Store, a: Found, b: Found) -> Comparison:
     """How two runs, or two iterations with all that is behind them, differ."""
-    before, after = (iterations(store, found.run)[: found.iteration.index + 1] for found in (a, b))
-    common = len(list(takewhile(lambda pair: pair[0].digest == pair[1].digest, zip(before, after, strict=False))))
+    before, after = (links(store, found.run)[: found.iteration.index + 1] for found in (a, b))
+    pairs = zip(before, after, strict=False)
+    common = len(list(takewhile(lambda pair: pair[0].iteration == pair[1].iteration, pairs)))
     metrics = [
         compared
         for left, right in zip(before[common:], after[common:], strict=False)
-        for compared in _compare_iterations(store, (a, left), (b, right))
+        for compared in _compare_iterations(store, left, right)
     ]
     return Comparison(
-        a=f"{a.run.name}@{before[-1].index}",
-        b=f"{b.run.name}@{after[-1].index}",
+        a=f"{a.run.name}@{a.iteration.index}",
+        b=f"{b.run.name}@{b.iteration.index}",
         settings=tuple(leaf_changes(_settings(a), _settings(b))),
         operational=tuple(leaf_changes(a.run.operational, b.run.operational)),
         files=tuple(leaf_changes(a.run.inputs, b.run.inputs)),
@@ -101,10 +103,9 @@ def _settings(found: Found) -> dict[str, Any]:
     return found.run.config if found.iteration.index < first_own(found.run) else found.iteration.config
 
 
-def _compare_iterations(store: Store, a: tuple[Found, Iteration], b: tuple[Found, Iteration]) -> list[Compared]:
-    (left, right), index = [(found.run, iteration) for found, iteration in (a, b)], a[1].index
-    before, after = metrics_of(store, *left), metrics_of(store, *right)
-    rows = [_by_prompt(store, outputs_of(*side)) for side in (left, right)]
+def _compare_iterations(store: Store, a: Link, b: Link) -> list[Compared]:
+    before, after = metrics_of(store, a), metrics_of(store, b)
+    index, rows = a.iteration.index, [_by_prompt(store, side.outputs) for side in (a, b)]
     return [
         _compare(index, metric, before.get(metric), after.get(metric), *(side.get(metric, {}) for side in rows))
         for metric in dict.fromkeys((*before, *after))
@@ -130,7 +131,8 @@ def _by_prompt(store: Store, outputs: dict[str, str]) -> dict[str, dict[str, flo
         score, length = BY_ROWS["measure"]
         responses, scores = _rows(store, store.output(outputs["measure"]))
         found[score] = {row.prompt: scores[row.digest] for row in responses if row.digest in scores}
-        found[length] = {row.prompt: float(len(row.token_ids)) for row in responses}
+        # The policy's own answers stand first; those after them are of the seed policy, to be compared with.
+        found[length] = {row.prompt: float(len(row.token_ids)) for row in reversed(responses)}
     if "gold" in outputs:
         responses, scores = _rows(store, store.output(outputs["gold"]))
         for metric, greedy in zip(BY_ROWS["gold"], (False, True), strict=True):
@@ -141,6 +143,6 @@ def _by_prompt(store: Store, outputs: dict[str, str]) -> dict[str, dict[str, flo
 
 def _rows(store: Store, output: Output) -> tuple[Sequence[Response], dict[str, float]]:
     """The answers of a step, and the score of each that has one."""
-    judgments: list[Judgment] = store.all_rows("judgments", output)
+    judgments: list[Judgment] = decisive(store.all_rows("judgments", output))
     scores = {row.judged[0]: row.score for row in judgments if row.score is not None}
     return store.all_rows("responses", output), scores

@@ -6,17 +6,13 @@ operational section (`iterations`, `gold`, `limits`, `export`) enters none of th
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from loop.config_endpoint import Endpoint
+from loop.config_judge import Judge
+from loop.config_section import Count, Fraction, Positive, Section
 
 OPERATIONAL = ("iterations", "gold", "limits", "export")
-
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
-Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
 
 
 class Model(Section):
@@ -74,28 +70,11 @@ class Generate(Section):
     """Longest answer in tokens. An answer cut off here is never chosen in a pair."""
 
 
-class Judge(Section):
-    method: Literal["expected", "rubric"] = "expected"
-    """`expected`: the scale's mean under the verdict tokens' probabilities; `rubric`: a reason, then a score."""
-    adapter: str = "self"
-    """Who judges: `self` (the policy that answers), `previous` (the one before it), `seed`, or an address (`r1@3`)."""
-    replies: Count = 3
-    """Replies sampled for each answer and averaged. Only `rubric` writes replies."""
-    temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
-    """Sampling temperature of the judge's replies. Only `rubric` writes replies."""
-    top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
-    """Nucleus sampling of the judge's replies. Only `rubric` writes replies."""
-    max_tokens: Count = 32
-    """Longest reply in tokens; one that is cut off here is Unscored. Only `rubric` writes replies."""
-    min_readable_frac: Fraction = 0.5
-    """Smallest share of the replies that must hold a verdict, or the answer is Unscored. Only for `rubric`."""
-    min_mass: Fraction = 0.5
-    """Least probability that the verdict tokens must have together, or the answer is Unscored. Only for `expected`."""
-
-
 class Pair(Section):
     min_margin: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1
-    """Least difference between the best and the worst score of a prompt, in points of the scale. Ties never pair."""
+    """Least difference between the best and the worst score (points; log-odds of comparisons). Ties never pair."""
+    labels: Literal["hard", "soft"] = "hard"
+    """`hard`: the chosen answer is better for certain; `soft`: as probably as a judge that compares says."""
 
 
 class Train(Section):
@@ -138,9 +117,20 @@ class Measure(Section):
     """How many of the labelled pairs the judge is held against."""
 
 
+class Audit(Section):
+    items: Annotated[int, Field(ge=0)] = 64
+    """How many of the labelled pairs an audit of the judge is made with; 0, or no labelled pairs, audits nothing."""
+    every: Count = 1
+    """Audit at iteration 0 and after so many iterations each time."""
+
+
 class Guards(Section):
     max_unscored_frac: Fraction = 0.2
     """Halt when more than this share of the judgments has no score."""
+    min_anchor_accuracy: Fraction = 0.55
+    """Train nothing where the seed's judge agrees with labels less often than this, over all or in a prompt family."""
+    min_position_consistency: Fraction = 0.5
+    """Train nothing where the seed's judge prefers the same answer in both orders less often than this."""
     min_pairs: Count = 16
     """Halt when an iteration yields fewer pairs."""
     max_kl_to_seed_nats: Positive = 20.0
@@ -194,13 +184,15 @@ class Limits(Section):
     """What the death of a trainer can cost, in seconds of training: it keeps a checkpoint so often."""
     min_free_disk_gib: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.5
     """Stop cleanly, with exit 74, before the first shard that would begin with less free disk."""
+    endpoint: Endpoint = Endpoint()
+    """How a judge that is asked over the network is asked, and what it may cost."""
 
 
 class Export(Section):
     mlflow: bool = True
     """Send parameters, metrics and plots to MLflow. A dead server never stops the loop."""
     tracking_uri: str | None = None
-    """MLflow's tracking address: none is a SQLite file in selfsame's home."""
+    """MLflow's tracking address: none is a SQLite file in selfsame's home. No user and no password may be in it."""
 
 
 class Config(Section):
@@ -209,7 +201,7 @@ class Config(Section):
     iterations: Annotated[int, Field(ge=0)] = 3
     """How many iterations to have in the end. Operational: raise it to extend a run."""
     constitution: str = "microworld"
-    """What "good" means: a shipped constitution's name, or a YAML file."""
+    """What "good" means: a shipped constitution's name, or a file (.yaml or .md)."""
     model: Model = Model()
     """The model that answers and judges."""
     prompts: Prompts = Prompts()
@@ -224,6 +216,8 @@ class Config(Section):
     """How pairs become an adapter."""
     measure: Measure = Measure()
     """What is measured of each new policy."""
+    audit: Audit = Audit()
+    """How the judge is audited."""
     guards: Guards = Guards()
     """What halts the run."""
     gold: Gold = Gold()
@@ -237,7 +231,11 @@ class Config(Section):
 
     def semantic(self) -> dict[str, Any]:
         """What decides the results, as JSON values. What decides nothing is left out."""
-        idle: dict[str, Any] = {**dict.fromkeys(OPERATIONAL, True), "prompts": self.prompts.idle()}
+        idle: dict[str, Any] = {
+            **dict.fromkeys(OPERATIONAL, True),
+            "prompts": self.prompts.idle(),
+            "judge": self.judge.idle(),
+        }
         return self.model_dump(mode="json", exclude=idle)
 
     def operational(self) -> dict[str, Any]:

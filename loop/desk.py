@@ -1,6 +1,8 @@
 """What a step works with: the store, the configuration, the engine, and a way to say how far it is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -8,9 +10,11 @@ from constitutions.load import Constitution
 from loop.base import Base
 from loop.clock import begin_lap
 from loop.config import Config
-from loop.engine.protocol import Engine, Probe
+from loop.endpoint import Endpoint
+from loop.engine.protocol import Engine, Probe, Used
 from loop.limits import LimitWatch
 from loop.progress import Event, Say
+from loop.start_engine import engine_options
 from loop.workers.trainers import Trainers
 from runs.canonical import digest
 from runs.records import By, Message, Record
@@ -30,14 +34,17 @@ class Desk:
         config: Config,
         base: Base,
         constitution: Constitution,
-        start_engine: Callable[[], Engine],
+        start_engine: Callable[[Base], Engine],
         trainers: Trainers,
         say: Say,
+        judge_base: Base | None = None,
     ) -> None:
+        """`judge_base` is another model that judges, served by an engine of its own beside the first."""
         self.store = store
         self.run = run
         self.config = config
         self.base = base
+        self.judge_base = judge_base
         self.constitution = constitution
         self.limits = LimitWatch(config.limits, store.home)
         self.say = say
@@ -46,36 +53,50 @@ class Desk:
         """What the step under way wants kept with its receipt and out of every digest, such as times."""
         self.micro_batch_divisor = 1
         """By how much training is to make its micro-batch smaller, at the same batch: it ran out of memory before."""
+        self.unfinished: Path | None = None
+        """Where the shard under way may keep what it would go on from if it were killed."""
         self._start_engine = start_engine
-        self._engine: Engine | None = None
+        self._engines: dict[str, Engine] = {}
 
     def close(self) -> None:
-        """End the engine and the trainers if they run."""
+        """End the engines and the trainers if they run."""
         self.trainers.close()
-        if self._engine is not None:
-            self._engine.close()
-            self._engine = None
+        self._close_engines()
+
+    def _close_engines(self) -> None:
+        for base in list(self._engines):
+            self._engines.pop(base).close()
 
     def engine(self, policy: str) -> Engine:
-        """The engine, with `policy` loaded and proven."""
-        if self._engine is None:
+        """The engine of `policy`'s base, with `policy` loaded and proven."""
+        base = self._base_of(policy)
+        if base.digest in self._engines:
+            self._engines[base.digest].alive()
+        else:
             self.say(Event("note", self.run, text="starting the engine"))
             self.trainers.start()  # it imports while the engine does
-            self._engine = self._start_engine()
-        else:
-            self._engine.alive()
-        if policy != self.base.digest:
-            self._engine.load(policy, self.store.adapter_folder(policy), self._probe(policy))
-        return self._engine
+            self._engines[base.digest] = self._start_engine(base)
+        engine = self._engines[base.digest]
+        if policy != base.digest:
+            engine.load(policy, self.store.adapter_folder(policy), stored_probe(self.store, policy))
+        return engine
+
+    @cached_property
+    def endpoint(self) -> Endpoint | None:
+        """The endpoint that judges; None where none does. Raises ConfigError where the key may not be sent there."""
+        judge = self.config.judge
+        if "endpoint" not in judge.sitting or judge.endpoint_url is None or judge.endpoint_model is None:
+            return None
+        return Endpoint(judge.endpoint_url, judge.endpoint_model, self.config.limits.endpoint)
 
     def train(self, program: str, spec: Spec, out: Path) -> dict[str, Any]:
         """Run a training program, the engine out of its way as the limits ask. See `Trainers.run`."""
         limits = self.config.limits
-        if self._engine is not None and limits.engine_while_training == "sleep":
-            self._engine.sleep()
-        if self._engine is not None and limits.engine_while_training == "stop":
-            self._engine.close()
-            self._engine = None
+        if limits.engine_while_training == "sleep":
+            for engine in self._engines.values():
+                engine.sleep()
+        if limits.engine_while_training == "stop":
+            self._close_engines()
         return self.trainers.run(program, spec, out, limits.training_timeout_s)
 
     def folder(self, policy: str) -> Path | None:
@@ -84,21 +105,27 @@ class Desk:
 
     def by(self, policy: str) -> By:
         """Of which kind the maker of a row is."""
-        return "base" if policy == self.base.digest else "adapter"
+        if self.endpoint is not None and policy == self.endpoint.digest:
+            return "endpoint"
+        return "base" if policy == self._base_of(policy).digest else "adapter"
 
-    def _probe(self, policy: str) -> Probe:
-        stored = self.store.get_json(self.store.adapter(policy).probe)
-        return Probe(
-            messages=tuple(Message(**m) for m in stored["messages"]),
-            token_ids=tuple(stored["token_ids"]),
-            logprobs=tuple(stored["logprobs"]),
-            base_logprobs=tuple(stored["base_logprobs"]),
-        )
+    def maker(self, policy: str) -> dict[str, Any]:
+        """All that decides what `policy` answers, beside what it is asked: its weights, and how they are computed."""
+        if self.by(policy) == "endpoint":
+            return {"who": policy}
+        base = self._base_of(policy)
+        options = asdict(engine_options(self.config, base))
+        for beside in ("base", "can_sleep"):  # where the weights lie, and what is no matter of theirs
+            del options[beside]
+        return {"who": policy, "base": base.digest, "kind": self.config.engine.kind, "engine": options}
+
+    def _base_of(self, policy: str) -> Base:
+        return self.judge_base if self.judge_base and policy == self.judge_base.digest else self.base
 
     def shards(
         self,
         address: str,
-        step_key: str,
+        asked: str | Mapping[str, Any],
         noun: str,
         items: Sequence[Item],
         work: Callable[[Sequence[Item]], Sequence[Record]],
@@ -107,21 +134,51 @@ class Desk:
         """The digests of the shards of `noun` that `work` makes of `items`, in order; each with a receipt of its own.
 
         A shard whose receipt is there is not made again, so that a crash costs the shard in flight. One shard is one
-        engine call: other rows beside a row would change the last bits of its log-probabilities.
+        engine call: other rows beside a row would change the last bits of its log-probabilities. `asked` is the key of
+        the step that alone has these shards; or all that decides the rows beside the items: then the shard is recalled
+        wherever the same is asked about the same items, in whatever iteration or run.
         """
         size = max(1, self.config.engine.shard_requests // requests_per_item)
         starts = range(0, len(items), size)
         digests = []
         for number, start in enumerate(starts):
-            asked = {"step": step_key, "noun": noun, "shard": number}
-            key = digest(asked)
+            part = items[start : start + size]
+            if isinstance(asked, str):
+                question = {"step": asked, "noun": noun, "shard": number}
+            else:
+                question = {**asked, "noun": noun, "items": digest(list(part))}
+            key = digest(question)
             got = self.store.recall(key)
             if got is None:
                 self.limits.check()
-                lap = begin_lap()
-                rows = work(items[start : start + size])
-                beside = {"address": address, **lap()}
-                got = self.store.commit(key, self.store.put_rows(noun, rows), asked, beside)
+                self.unfinished = self.store.unfinished(key)
+                lap, before = begin_lap(), self._used()
+                rows = work(part)
+                used = self._used() - before
+                beside = {"address": address, **lap(), "used": asdict(used)}
+                got = self.store.commit(key, self.store.put_rows(noun, rows), question, beside)
+                self._keep_beside(used)
             digests.append(got)
             self.say(Event("shard", address, number + 1, len(starts)))
         return tuple(digests)
+
+    def _used(self) -> Used:
+        counters = [engine.used for engine in self._engines.values()]
+        return sum([*counters, *([self.endpoint.used] if self.endpoint else [])], Used())
+
+    def _keep_beside(self, used: Used) -> None:
+        """Add what a shard used to what the step under way keeps beside its output."""
+        whole = Used(**self.beside.get("used", {})) + used
+        self.beside["used"] = asdict(whole)
+        self.beside["numbers"] = whole.numbers()
+
+
+def stored_probe(store: Store, adapter: str) -> Probe:
+    """What an engine must score with this adapter, as the trainer left it."""
+    stored = store.get_json(store.adapter(adapter).probe)
+    return Probe(
+        messages=tuple(Message(**m) for m in stored["messages"]),
+        token_ids=tuple(stored["token_ids"]),
+        logprobs=tuple(stored["logprobs"]),
+        base_logprobs=tuple(stored["base_logprobs"]),
+    )

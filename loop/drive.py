@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -10,8 +11,9 @@ from pydantic import ValidationError
 from constitutions.load import find_constitution
 from loop import iterate
 from loop.anchors import anchors_digest
-from loop.base import find_base
+from loop.base import find_base, find_judge_base
 from loop.changes import semantic_changes, way_on
+from loop.clock import utc_now
 from loop.config import Config
 from loop.desk import Desk
 from loop.export import Exporter
@@ -19,7 +21,7 @@ from loop.iterate import Outcome, PlannedStep
 from loop.limits import LimitWatch, Stop, never
 from loop.progress import Event, Say
 from loop.sources import prompt_source
-from loop.start_engine import allowance, engine_starter
+from loop.start_engine import allowance, start_engine
 from loop.training import programs
 from loop.workers.attempts import Attempts
 from loop.workers.trainers import Trainers
@@ -44,6 +46,7 @@ def begin(store: Store, name: str, recipe: str, config: Config) -> Run:
         operational=config.operational(),
         environment=environment(),
         inputs=input_digests(config),
+        begun=utc_now().timestamp(),
     )
     with store.lock():
         check_new_name(store, name)
@@ -125,7 +128,7 @@ def _with_retries(store: Store, name: str, config: Config, exporter: Exporter, s
         with desk_of(store, name, config, attempts.hear, stop) as desk:
             desk.limits, desk.micro_batch_divisor = limits, divisor
             try:
-                return iterate.carry_on(desk, existing(store, name), closed=lambda _: exporter.poke())
+                return iterate.carry_on(desk, existing(store, name), exporter.poke)
             except WorkerError as error:
                 limits.check_disk()  # a full disk makes workers fail, and is the one to name
                 remedy = "Fresh workers go on from the receipts."
@@ -143,6 +146,7 @@ def input_digests(config: Config) -> dict[str, str]:
         "constitution": find_constitution(config.constitution).digest,
         "prompts.source": prompt_source(config.prompts.source).digest,
         "measure.anchors": anchors_digest(config.measure.anchors),
+        **({"judge.base": other.digest} if (other := find_judge_base(config)) else {}),
     }
 
 
@@ -169,7 +173,8 @@ def desk_of(
     constitution = find_constitution(config.constitution)
     log = store.logs / f"train-{name}.log"
     trainers = Trainers(log, config.train.threads, programs(config), allowance(config.limits), stop)
-    desk = Desk(store, name, config, base, constitution, engine_starter(store, config, base), trainers, say)
+    start = partial(start_engine, store, config)
+    desk = Desk(store, name, config, base, constitution, start, trainers, say, find_judge_base(config))
     try:
         yield desk
     finally:

@@ -24,9 +24,9 @@ def follow(store: Store, name: str) -> Iterator[Closed]:
         run = find_run(store, name)
         if run.iteration != at:
             at = run.iteration
-            closed = history(store, run)
-            yield from closed[seen:]
-            seen = len(closed)
+            closed = history(store, run, since=seen)
+            yield from closed
+            seen += len(closed)
             if closed and closed[-1].verdict == "halt":
                 return
         if seen > run.operational["iterations"]:

@@ -7,8 +7,8 @@ from loop.config import Config
 from loop.iterate import PlannedStep
 from loop.pipeline import GOLD, steps_of
 from loop.terminal import table
-from runs.lineage import outputs_of
-from runs.outbox import read_past
+from runs.lineage import links
+from runs.outbox import receipts_of
 from runs.records import Run
 from runs.store import Store
 
@@ -78,11 +78,10 @@ class _Stopwatch:
     def __init__(self, store: Store, run: Run) -> None:
         self._run = run
         self._seconds: dict[str, dict[int, float]] = {}
-        past = read_past(store, run)
-        for iteration in past.chain:
-            for step, receipt in past.receipts_of(iteration, outputs_of(run, iteration)).items():
+        for link in links(store, run):
+            for step, receipt in receipts_of(store, run, link).items():
                 provenance = receipt["provenance"]
-                self._seconds.setdefault(step, {})[iteration.index] = provenance["ended"] - provenance["began"]
+                self._seconds.setdefault(step, {})[link.iteration.index] = provenance["ended"] - provenance["began"]
 
     def ahead(self, step: PlannedStep) -> Ahead:
         """The step with the time that it took in the iteration of its number; if there was none, in the last one."""

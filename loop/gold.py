@@ -94,7 +94,6 @@ def gold_judgment(response: Response, gold: Gold) -> Judgment:
         constitution="",
         principles=(),
         replies=(),
-        reply_scores=(),
         score=gold.total,
         unscored=None,
         probability=None,

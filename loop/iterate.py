@@ -17,8 +17,7 @@ from loop.progress import Event
 from loop.steps.decide import is_due
 from loop.steps.turn import Turn
 from runs.canonical import digest
-from runs.lineage import decision_of, iterations
-from runs.output import Output
+from runs.lineage import closed, decision_of, nearest
 from runs.records import Iteration, Run
 
 Steps = Callable[[int], tuple[Step, ...]]
@@ -42,41 +41,42 @@ class PlannedStep:
     done: bool
 
 
-def carry_on(desk: Desk, run: Run, closed: Callable[[Run], None], steps: Steps = steps_of) -> Outcome:
-    """Take `run` to its last iteration, or as far as guards and limits let it; `closed` is told of each iteration.
+def carry_on(desk: Desk, run: Run, tell: Callable[[], None], steps: Steps = steps_of) -> Outcome:
+    """Take `run` to its last iteration, or as far as guards and limits let it; `tell` is called after each iteration.
 
     A halt stays: a halted run comes back at once with its reason. `steps` gives the steps of an iteration by its index.
     """
     while True:
-        past = iterations(desk.store, run)
+        past = nearest(desk.store, run)
         if past and (reason := halt_reason(desk, past[-1])):
             return Outcome("halted", f"{run.name}@{past[-1].index}: {reason}")
-        if len(past) > desk.config.iterations:
+        if past and past[-1].index >= desk.config.iterations:
             return Outcome("done", f"{run.name} is at iteration {desk.config.iterations}, its last")
         try:
             run = advance(desk, run, past, steps)
         except LimitReached as limit:
             return Outcome("stopped", str(limit))
-        closed(run)
+        tell()
 
 
-def advance(desk: Desk, run: Run, past: list[Iteration], steps: Steps) -> Run:
+def advance(desk: Desk, run: Run, past: tuple[Iteration, ...], steps: Steps) -> Run:
     """The run, one iteration further, made from whatever the disk already holds and nothing twice."""
-    turn = Turn(len(past), tuple(past))
+    turn = Turn.after(past)
+    receipts: dict[str, str] = {}
     for step in steps(turn.index):
         if not is_due(desk, turn, step.name):
             continue
-        turn = turn.with_output(step.name, *_result(desk, step, turn))
+        receipts[step.name], got = result_of(desk, step, turn)
+        turn = turn.with_output(step.name, got, desk.store.output(got))
         # Known work is passed over in silence: a run that goes on never looks as if it had gone back.
         if run.under_way.get(step.name) != turn.outputs[step.name]:
             run = replace(run, under_way=turn.outputs)
             desk.store.move(run)
-    iteration = close(desk, turn)
-    gold = dict(run.gold)
+    iteration, gold = close(desk, turn), ""
     if desk.config.gold.enabled:
         # After all else is fixed, and recorded beside the iteration: gold enters no key and no digest of the loop.
-        gold[iteration.digest] = _result(desk, GOLD, turn)[0]
-    run = replace(run, iteration=desk.store.put_record(iteration), under_way={}, gold=gold)
+        receipts[GOLD.name], gold = result_of(desk, GOLD, turn)
+    run = closed(desk.store, run, iteration, receipts, gold)
     desk.store.move(run)
     return run
 
@@ -98,13 +98,12 @@ def close(desk: Desk, turn: Turn) -> Iteration:
 def plan(desk: Desk, behind: Sequence[Iteration] = ()) -> list[PlannedStep]:
     """The steps whose results the store holds already for this configuration, and the first one that it lacks.
 
-    `behind` are the iterations that it begins after, whatever they were made with. What comes after the first step
-    that is lacking depends on what that one will give, so it has no key yet.
+    `behind` are the iterations that it begins after, whatever they were made with: at least number 0 and the last two.
+    What comes after the first step that is lacking depends on what that one will give, so it has no key yet.
     """
     planned: list[PlannedStep] = []
-    past = list(behind)
-    while len(past) <= desk.config.iterations and not (past and halt_reason(desk, past[-1])):
-        turn = Turn(len(past), tuple(past))
+    past = tuple(behind)
+    while (turn := Turn.after(past)).index <= desk.config.iterations and not (past and halt_reason(desk, past[-1])):
         for step in steps_of(turn.index):
             if not is_due(desk, turn, step.name):
                 continue
@@ -114,7 +113,7 @@ def plan(desk: Desk, behind: Sequence[Iteration] = ()) -> list[PlannedStep]:
             if got is None:
                 return planned
             turn = turn.with_output(step.name, got, desk.store.output(got))
-        past.append(close(desk, turn))
+        past = (*past[:1], *past[1:][-1:], close(desk, turn))
     return planned
 
 
@@ -124,15 +123,15 @@ def halt_reason(desk: Desk, iteration: Iteration) -> str:
     return str(decision["reason"]) if decision["verdict"] == "halt" else ""
 
 
-def _result(desk: Desk, step: Step, turn: Turn) -> tuple[str, Output]:
-    """The digest of the step's output, and the output: recalled if there is a receipt, made if not."""
+def result_of(desk: Desk, step: Step, turn: Turn) -> tuple[str, str]:
+    """The step's key, and the digest of its output: recalled if there is a receipt, made if not."""
     address = f"{desk.run}@{turn.index}/{step.name}"
     asked = step.asked(desk, turn)
     key = digest(asked)
     got = desk.store.recall(key)
     if got is not None:
         desk.say(Event("known", address))
-        return got, desk.store.output(got)
+        return key, got
     desk.limits.check()
     desk.say(Event("begin", address))
     desk.beside = {}
@@ -141,4 +140,4 @@ def _result(desk: Desk, step: Step, turn: Turn) -> tuple[str, Output]:
     provenance = {"address": address, **lap(), **desk.beside}
     got = desk.store.commit(key, desk.store.put_record(output), asked, provenance)
     desk.say(Event("end", address))
-    return got, desk.store.output(got)
+    return key, got

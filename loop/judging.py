@@ -1,107 +1,183 @@
-"""Putting answers to the judge: the pure judges ask and read, the engine answers, and every verdict is a `Judgment`."""
+"""Putting cases to the judge: a pure judge asks and reads, the engine answers, and every verdict is a `Judgment`."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
-from judges import expected, rubric
+from judges import dialogue
+from judges.dialogue import Chances, Item, Judge, Question, Round, Text, Verdict
 from loop.desk import Desk
+from loop.endpoint_replies import Kept
 from loop.engine.protocol import Choose, Write
 from runs.canonical import seed_of
-from runs.records import Judgment, Message, Sampling, Unscored
+from runs.records import Judgment, Message, Sampling, Target, Unscored
+
+VERSION = 1
+"""Of what makes verdicts: raised with any change after which the same question would have another verdict."""
+MAX_ROUNDS = 16
+"""More than any judge asks; one that has not come to an end by then never will."""
+
+Asked = TypeVar("Asked")
+Answered = TypeVar("Answered")
+Answer = Callable[[Sequence[tuple[Question, int]]], list[Text | Chances]]
+"""Whoever replies to questions, each with the seed that its reply is to be drawn with."""
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """An answer to be judged: what was asked, what was said, and the digest of the row that holds it."""
+class Case:
+    """What is to be judged, and whose it is.
 
-    messages: tuple[Message, ...]
-    text: str
-    digest: str
+    `judged` are the digests of the rows that hold it, once for each time that the same was said: (answer,), or
+    (first, second) of a pair. However often that is, it is judged once.
+    """
 
-
-def requests_per_answer(desk: Desk) -> int:
-    """How many engine requests one verdict takes."""
-    return desk.config.judge.replies if desk.config.judge.method == "rubric" else 1
-
-
-def judge_answers(desk: Desk, policy: str, candidates: Sequence[Candidate], index: int) -> list[Judgment]:
-    """The verdict of `policy` on each candidate, in one engine call."""
-    ways = {"expected": _by_expected_score, "rubric": _by_rubric}
-    return ways[desk.config.judge.method](desk, policy, candidates, index)
+    item: Item
+    target: Target
+    judged: tuple[tuple[str, ...], ...]
 
 
-def _by_expected_score(desk: Desk, policy: str, candidates: Sequence[Candidate], index: int) -> list[Judgment]:
-    """One token each: the mean of the scale under the verdict tokens' probabilities (d-RLAIF, 2309.00267)."""
-    scale = desk.constitution.scale
-    requests = [
-        Choose(expected.ask(desk.constitution, c.messages, c.text), policy, expected.labels(scale)) for c in candidates
+def case(
+    seed: int, target: Target, messages: tuple[Message, ...], texts: tuple[str, ...], tags: dict[str, str],
+    *judged: tuple[str, ...],
+) -> Case:  # fmt: skip
+    """The case of `texts` said after `messages`. What is drawn by lot for it is decided by the run's `seed` and by it.
+
+    By nothing else: the same text has the same luck in every iteration, so that verdicts differ only where judges do.
+    """
+    spoken = [part for message in messages for part in (message.role, message.content)]
+    return Case(Item(messages, texts, tags, seed_of(seed, "judge", *spoken, *texts)), target, judged)
+
+
+def judged_shards(
+    desk: Desk,
+    address: str,
+    judge: Judge,
+    policy: str,
+    cases: Sequence[Case],
+    way: Mapping[str, Any] | None = None,
+) -> tuple[str, ...]:
+    """The shards that hold the verdicts of `policy` on the cases: one on each different case, for each row of it.
+
+    They are recalled wherever this judge was asked about the same cases before, in this way and by the same words.
+    `way` tells `judge` from every other one; None where it is the one that the configuration asks for.
+    """
+    asked = {
+        "judged": VERSION,
+        "way": desk.config.judge.way() if way is None else way,
+        "constitution": desk.constitution.digest,
+        **desk.maker(policy),
+    }
+    different = once(cases)
+
+    def work(part: Sequence[Case]) -> list[Judgment]:
+        return judge_cases(desk, judge, policy, part)
+
+    return desk.shards(address, asked, "judgments", different, work, questions_per_case(judge, different))
+
+
+def once(cases: Sequence[Case]) -> list[Case]:
+    """Each different case once, in the order of the first of each, with all the rows that hold it."""
+    held: dict[Any, tuple[Case, dict[tuple[str, ...], None]]] = {}
+    for one in cases:
+        item = one.item
+        said = (one.target, item.messages, item.texts, item.seed, tuple(sorted(item.tags.items())))
+        _, judged = held.setdefault(said, (one, {}))
+        judged |= dict.fromkeys(one.judged)
+    return [replace(one, judged=tuple(judged)) for one, judged in held.values()]
+
+
+def judge_cases(desk: Desk, judge: Judge, policy: str, cases: Sequence[Case]) -> list[Judgment]:
+    """The verdicts of `policy` on the cases, in their order; of a case held by several rows, one for each of them."""
+    found = verdicts(judge, [one.item for one in cases], lambda asked: answers(desk, policy, asked))
+    return [
+        _judgment(desk, judge, policy, one, judged, verdict)
+        for one, verdict in zip(cases, found, strict=True)
+        for judged in one.judged
     ]
-    judgments = []
-    for candidate, chosen in zip(candidates, desk.engine(policy).run(requests), strict=True):
-        verdict = expected.read(chosen.logprobs, scale, desk.config.judge.min_mass)
-        judgments.append(_judgment(desk, policy, candidate, "expected", (), (), verdict.score, verdict.mass, seed=0))
-    return judgments
 
 
-def _by_rubric(desk: Desk, policy: str, candidates: Sequence[Candidate], index: int) -> list[Judgment]:
-    """Several written replies, each with its score on the last line, averaged (Self-Rewarding LMs, 2401.10020)."""
-    settings, scale = desk.config.judge, desk.constitution.scale
-    # A greedy judge would only repeat itself; loop.preflight refuses more than one reply at temperature 0.
+def verdicts(judge: Judge, items: Sequence[Item], answer: Answer) -> list[Verdict]:
+    """The judge's verdict on each item, all dialogues held side by side: one call of `answer` for each round."""
+    rounds: list[list[Round]] = [[] for _ in items]
+    open_ones = list(range(len(items)))
+    for number in range(MAX_ROUNDS):
+        asked = {n: judge.ask(items[n], rounds[n]) for n in open_ones}
+        open_ones = [n for n in open_ones if asked[n]]
+        if not open_ones:
+            return [judge.read(item, own) for item, own in zip(items, rounds, strict=True)]
+        questions = [
+            (question, seed_of(items[n].seed, number, question.sample) if isinstance(question, dialogue.Write) else 0)
+            for n in open_ones
+            for question in asked[n]
+        ]
+        replies = iter(each_once(questions, answer))
+        for n in open_ones:
+            rounds[n].append(tuple(next(replies) for _ in asked[n]))
+    raise RuntimeError(f"the judge {judge.method} still asks after {MAX_ROUNDS} rounds")
+
+
+def each_once(asked: Sequence[Asked], answer: Callable[[Sequence[Asked]], list[Answered]]) -> list[Answered]:
+    """The answers to `asked` in their order, where each different one is asked once."""
+    distinct = list(dict.fromkeys(asked))
+    answers = dict(zip(distinct, answer(distinct), strict=True))
+    return [answers[one] for one in asked]
+
+
+def answers(desk: Desk, policy: str, asked: Sequence[tuple[Question, int]]) -> list[Text | Chances]:
+    """The replies of `policy`, which is an endpoint or has an engine to answer for it."""
+    settings = desk.config.judge
     sampling = Sampling(settings.temperature, settings.top_p, settings.max_tokens)
-    seeds = [
-        [seed_of(desk.config.seed, index, "judge", candidate.digest, k) for k in range(settings.replies)]
-        for candidate in candidates
+    if desk.endpoint is not None and desk.by(policy) == "endpoint":
+        kept = Kept(desk.unfinished) if desk.unfinished else None
+        return desk.endpoint.answers(asked, sampling, desk.limits, kept)
+    return engine_answers(desk, policy, asked, sampling)
+
+
+def engine_answers(
+    desk: Desk, policy: str, asked: Sequence[tuple[Question, int]], sampling: Sampling
+) -> list[Text | Chances]:
+    """The replies of `policy` on its engine: one call for what is to be written, one for what is to be chosen."""
+    replies: dict[int, Text | Chances] = {}
+    writes = [
+        (n, Write(question.messages, policy, sampling, seed, question.opening))
+        for n, (question, seed) in enumerate(asked)
+        if isinstance(question, dialogue.Write)
     ]
-    requests = [
-        Write(rubric.ask(desk.constitution, candidate.messages, candidate.text), policy, sampling, seed)
-        for candidate, of_candidate in zip(candidates, seeds, strict=True)
-        for seed in of_candidate
+    choices = [
+        (n, Choose(question.messages, policy, question.labels, question.opening))
+        for n, (question, _) in enumerate(asked)
+        if isinstance(question, dialogue.Choose)
     ]
-    replies = desk.engine(policy).run(requests)
-    desk.limits.tokens += sum(len(reply.token_ids) for reply in replies)
-    judgments = []
-    for n, candidate in enumerate(candidates):
-        own = replies[n * settings.replies : (n + 1) * settings.replies]
-        reads = [rubric.read(reply.text, reply.stop == "end", scale) for reply in own]
-        judgments.append(
-            _judgment(
-                desk,
-                policy,
-                candidate,
-                "rubric",
-                tuple(reply.text for reply in own),
-                tuple(None if isinstance(read, Unscored) else read for read in reads),
-                rubric.average(reads, settings.min_readable_frac),
-                None,
-                seeds[n][0],
-            )
-        )
-    return judgments
+    if writes:
+        written = desk.engine(policy).run([request for _, request in writes])
+        desk.limits.tokens += sum(len(one.token_ids) for one in written)
+        replies |= {n: Text(one.text, one.stop == "end") for (n, _), one in zip(writes, written, strict=True)}
+    if choices:
+        chosen = desk.engine(policy).run([request for _, request in choices])
+        replies |= {n: Chances(one.logprobs) for (n, _), one in zip(choices, chosen, strict=True)}
+    return [replies[n] for n in range(len(asked))]
+
+
+def questions_per_case(judge: Judge, cases: Sequence[Case]) -> int:
+    """How many questions a verdict takes to begin with: as many as the first case does."""
+    return max(1, len(judge.ask(cases[0].item, []))) if cases else 1
 
 
 def _judgment(
-    desk: Desk,
-    policy: str,
-    candidate: Candidate,
-    method: str,
-    replies: tuple[str, ...],
-    reply_scores: tuple[float | None, ...],
-    score: float | Unscored,
-    probability: float | None,
-    seed: int,
+    desk: Desk, judge: Judge, policy: str, judged_case: Case, judged: tuple[str, ...], verdict: Verdict
 ) -> Judgment:
+    unscored = verdict.score if isinstance(verdict.score, Unscored) else None
     return Judgment(
-        target="response",
-        judged=(candidate.digest,),
+        target=judged_case.target,
+        judged=judged,
         adapter=policy,
         by=desk.by(policy),
-        method=method,
+        method=judge.method,
         constitution=desk.constitution.digest,
-        principles=(),  # the rubric is one question; no principle of its own is shown
-        replies=replies,
-        reply_scores=reply_scores,
-        score=None if isinstance(score, Unscored) else score,
-        unscored=score if isinstance(score, Unscored) else None,
-        probability=probability,
-        seed=seed,
+        principles=verdict.principles,
+        replies=verdict.replies,
+        score=None if isinstance(verdict.score, Unscored) else verdict.score,
+        unscored=unscored,
+        probability=verdict.probability,
+        seed=judged_case.item.seed,
     )

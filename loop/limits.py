@@ -1,4 +1,4 @@
-"""What stops a run cleanly before its last iteration: hours, tokens, disk, a person. Asked before each shard."""
+"""What stops a run cleanly before its last iteration: hours, tokens, money, disk, a person. Asked before each shard."""
 
 import shutil
 import time
@@ -36,9 +36,15 @@ class LimitWatch:
         self._stop = stop
         self._began = time.monotonic()
         self.tokens = 0
+        self.usd = 0.0
 
     def check(self) -> None:
         """Returns if there is room for another shard. Raises LimitReached, or DiskError where the disk is too full."""
+        self.check_request(0.0)
+        self.check_disk()
+
+    def check_request(self, usd: float) -> None:
+        """Returns if there is room for a request that may cost so many US dollars. Raises LimitReached."""
         if reason := self._stop():
             raise LimitReached(reason)
         hours = (time.monotonic() - self._began) / 3600
@@ -46,7 +52,12 @@ class LimitWatch:
             raise LimitReached(f"limits.hours={self._limits.hours:g} is reached")
         if self._limits.tokens is not None and self.tokens >= self._limits.tokens:
             raise LimitReached(f"limits.tokens={self._limits.tokens} is reached ({self.tokens} generated)")
-        self.check_disk()
+        most = self._limits.endpoint.usd
+        if most is not None and usd and self.usd + usd > most:
+            raise LimitReached(
+                f"limits.endpoint.usd={most:g} is reached: {self.usd:.4g} are spent, and what comes next may cost "
+                f"{usd:.2g}"
+            )
 
     def check_disk(self) -> None:
         """Returns if the disk has room. Raises DiskError."""

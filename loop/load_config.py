@@ -1,6 +1,7 @@
 """A configuration from a recipe or a file, with dotted overrides on top. Every scalar is typed by the schema."""
 
 import difflib
+import os
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path
@@ -8,10 +9,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from constitutions.strict_yaml import StrictYamlError, load_strict_yaml
-from loop.config import Config, Section
+from constitutions.strict_yaml import StrictYamlError, read_strict_yaml
+from loop.config import Config
+from loop.config_section import Section
+from loop.userinfo import holds_userinfo
 from runs.errors import ConfigError, UsageError
 
+COMMAND_LINE_ONLY = frozenset({"judge.endpoint_url"})
+"""What no recipe and no file may set: it says where prompts and answers are sent."""
 RECIPES = Path(__file__).with_name("recipes")
 SMOKE = (
     "iterations=1",
@@ -45,13 +50,19 @@ def load_config(source: str, overrides: Sequence[str] = (), smoke: bool = False)
     """
     path = _find(source)
     try:
-        tree = load_strict_yaml(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, StrictYamlError) as error:
+        tree = read_strict_yaml(path)
+    except (OSError, StrictYamlError) as error:
         raise ConfigError(f"{path}: {error}") from error
     if tree is None:
         tree = {}
     if not isinstance(tree, dict):
         raise ConfigError(f"{path}: holds {_kind(tree)}, not `key: value` lines; see `selfsame recipes show`")
+    for dotted, value in _leaves(tree):
+        if dotted in COMMAND_LINE_ONLY and value is not None:
+            raise ConfigError(
+                f"{path}: {dotted}={value!r} would send what is judged to wherever a file says; a file cannot name it, "
+                f"only you can: selfsame run {source} {dotted}=..."
+            )
     if smoke:
         tree = with_overrides(tree, SMOKE, str(path)).model_dump(mode="json")
     return with_overrides(tree, overrides, str(path))
@@ -95,9 +106,8 @@ SECTIONS = {dotted.rpartition(".")[0] for dotted in KEYS if "." in dotted}
 def _find(source: str) -> Path:
     if source in recipe_names():
         return RECIPES / f"{source}.yaml"
-    path = Path(source)
-    if path.is_file():
-        return path
+    if os.path.isfile(source):
+        return Path(source)
     near = difflib.get_close_matches(source, recipe_names(), n=1)
     hint = f"did you mean {near[0]}? " if near else ""
     raise UsageError(f"{source!r} is neither a recipe nor a file; {hint}the recipes are {', '.join(recipe_names())}")
@@ -112,7 +122,12 @@ def _leaves(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
 
 
 def _check_key(dotted: str, value: Any, place: str) -> None:
-    """Raises ConfigError unless `dotted` is a leaf."""
+    """Raises ConfigError unless `dotted` is a leaf whose value may be written down."""
+    if isinstance(value, str) and holds_userinfo(value):
+        raise ConfigError(
+            f"{dotted} has a user or a password in its address, and settings are written down and shown; leave them "
+            "out: MLflow reads them from MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in the environment"
+        )
     if dotted in SECTIONS:
         inner = ", ".join(key for key in KEYS if key.rpartition(".")[0] == dotted)
         raise ConfigError(f"{place}: {dotted} is a section, not a value ({value!r}); its keys are {inner}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from loop import gold
 from loop.desk import Desk
-from loop.steps import decide, generate, judge, measure, pair, prompts, seed, train
+from loop.steps import audit, decide, generate, judge, measure, pair, prompts, seed, train
 from loop.steps.turn import Turn
 from runs.canonical import digest
 from runs.output import Output
@@ -45,16 +45,17 @@ class Step:
 SEED = Step("seed", 2, ("model",), seed.inputs, seed.run)
 PROMPTS = Step("prompts", 1, ("prompts",), prompts.inputs, prompts.run)
 GENERATE = Step("generate", 1, ("generate", "engine"), generate.inputs, generate.run)
-JUDGE = Step("judge", 1, ("judge", "engine"), judge.inputs, judge.run)
-PAIR = Step("pair", 1, ("pair", "judge"), pair.inputs, pair.run)
+JUDGE = Step("judge", 2, ("judge", "engine"), judge.inputs, judge.run)
+PAIR = Step("pair", 2, ("pair", "judge"), pair.inputs, pair.run)
 TRAIN = Step("train", 1, ("train",), train.inputs, train.run)
-MEASURE = Step("measure", 2, ("measure", "judge", "engine"), measure.inputs, measure.run)
-DECIDE = Step("decide", 1, ("guards",), decide.inputs, decide.run)
+MEASURE = Step("measure", 3, ("measure", "judge", "engine"), measure.inputs, measure.run)
+AUDIT = Step("audit", 1, ("audit", "judge", "engine"), audit.inputs, audit.run)
+DECIDE = Step("decide", 2, ("guards",), decide.inputs, decide.run)
 GOLD = Step("gold", 2, ("gold", "engine"), gold.inputs, gold.run)
 
 
 def steps_of(index: int) -> tuple[Step, ...]:
     """The steps of an iteration: number 0 is the seed policy, measured."""
     if index == 0:
-        return (SEED, MEASURE, DECIDE)
-    return (PROMPTS, GENERATE, JUDGE, PAIR, TRAIN, MEASURE, DECIDE)
+        return (SEED, MEASURE, AUDIT, DECIDE)
+    return (PROMPTS, GENERATE, JUDGE, PAIR, TRAIN, MEASURE, AUDIT, DECIDE)

@@ -1,18 +1,20 @@
 """What is refused at the door, before anything is written: inputs that cannot be used, settings that contradict."""
 
-import json
+import os
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from constitutions.load import find_constitution
 from loop.anchors import anchor_pairs
-from loop.base import find_base
-from loop.config import Config
+from loop.base import Base, find_base, judge_model, read_settings
+from loop.config import Config, Model
+from loop.preflight_judges import check_judges
 from loop.self_instruct import control_tokens, demonstrations
 from loop.sources import prompt_source
 from runs.canonical import seed_of
 from runs.errors import ConfigError
 from runs.lineage import resolve
+from runs.pruned import NAMED_JUDGES
 from runs.store import Store
 from trainers.adopt import adopt
 
@@ -20,6 +22,7 @@ from trainers.adopt import adopt
 def check(config: Config) -> None:
     """Returns if every input of `config` is there and can be used. Raises ConfigError with the first that cannot."""
     check_settings(config)
+    check_judges(config)
     check_constitution(config)
     check_model(config)
     check_prompts(config)
@@ -51,9 +54,14 @@ def check_settings(config: Config) -> None:
             "limits.engine_while_training=sleep frees nothing with model.device=cpu, where vLLM cannot sleep; "
             "set it to stop, or to resident"
         )
-    if judge.method == "rubric" and judge.temperature == 0 and judge.replies > 1:
+    if "replies" not in judge.idle() and judge.temperature == 0 and judge.replies > 1:
         raise ConfigError(
             f"judge.temperature=0 writes the same reply {judge.replies} times; set judge.replies=1 or raise it above 0"
+        )
+    if config.pair.labels == "soft" and judge.method in ("expected", "rubric"):
+        raise ConfigError(
+            f"pair.labels=soft wants probabilities, and judge.method={judge.method} gives scores; "
+            "set pair.labels=hard, or judge.method=pairwise"
         )
     lengths = {
         "generate": generate.max_tokens,
@@ -88,9 +96,10 @@ def check_prompts(config: Config) -> None:
 
 
 def check_judge(config: Config, store: Store) -> None:
-    """Returns if `judge.adapter` names a judge. Raises UsageError for an address that does not exist in `store`."""
-    if config.judge.adapter not in ("self", "previous", "seed"):
-        resolve(store, config.judge.adapter)
+    """Returns if all who are to judge are there. Raises UsageError for an address that does not exist in `store`."""
+    for name in config.judge.sitting:
+        if name not in NAMED_JUDGES:
+            resolve(store, name)
 
 
 def check_vllm(device: str) -> None:
@@ -117,18 +126,15 @@ def check_constitution(config: Config) -> None:
 
 
 def check_model(config: Config) -> None:
-    """Returns if the base has a chat template and the adapter, if one is given, its two files. Raises ConfigError."""
-    base = find_base(config.model)
-    if not _has_chat_template(base.folder):
-        raise ConfigError(
-            f"model.base={config.model.base}: {base.folder} has no chat template (no chat_template.jinja, none in "
-            "tokenizer_config.json); name an instruct model, or save its tokenizer with a template"
-        )
+    """Returns if every base has a chat template and the adapter, if one is given, its two files. Raises ConfigError."""
+    base = _check_base(config.model, "model")
+    if "base" in config.judge.sitting:
+        _check_base(judge_model(config), "judge")
     if config.model.adapter is None:
         return
     adapter = Path(config.model.adapter)
     for name in ("adapter_config.json", "adapter_model.safetensors"):
-        if not (adapter / name).is_file():
+        if not os.path.isfile(adapter / name):
             found = ", ".join(sorted(path.name for path in adapter.glob("*"))) or "nothing"
             raise ConfigError(
                 f"model.adapter={adapter}: no {name} there ({found}; pickled weights are never read); "
@@ -137,13 +143,13 @@ def check_model(config: Config) -> None:
     adopt(adapter, base.folder, None)
 
 
-def _has_chat_template(folder: Path) -> bool:
-    if any(folder.glob("chat_template*")):
-        return True
-    settings = folder / "tokenizer_config.json"
-    if not settings.is_file():
-        return False
-    try:
-        return "chat_template" in json.loads(settings.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ConfigError(f"{settings}: {error}") from error
+def _check_base(model: Model, section: str) -> Base:
+    base = find_base(model, section)
+    if any(base.folder.glob("chat_template*")):
+        return base
+    if "chat_template" not in read_settings(model, base.folder / "tokenizer_config.json", section):
+        raise ConfigError(
+            f"{section}.base={model.base}: {base.folder} has no chat template (no chat_template.jinja, none in "
+            "tokenizer_config.json); name an instruct model, or save its tokenizer with a template"
+        )
+    return base

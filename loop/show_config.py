@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from loop.config import Config, Section
+from loop.config import Config
+from loop.config_section import Section
 
 PLAIN = re.compile(r"[A-Za-z0-9./][A-Za-z0-9_./@-]*(:[A-Za-z0-9_./@-]+)*")
 

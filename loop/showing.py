@@ -4,11 +4,11 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from loop.summary import metrics_of
-from loop.terminal import block, cell, table
-from runs.lineage import Found, decision_of, made_by, outputs_of
+from loop.terminal import block, cell, harmless, table
+from runs.lineage import Found, decision_of, made_by
 from runs.store import Store
 
-ORDER = ("seed", "prompts", "generate", "judge", "pair", "train", "measure", "decide", "gold")
+ORDER = ("seed", "prompts", "generate", "judge", "pair", "train", "measure", "audit", "decide", "gold")
 """The steps in the order in which they are done."""
 
 
@@ -24,8 +24,8 @@ def iteration(store: Store, found: Found) -> Shown:
     """Who made the iteration, what was decided on which evidence, and what each step gave."""
     turn, run = found.iteration, found.run
     decision = decision_of(store, turn)
-    outputs = outputs_of(run, turn)
-    metrics = metrics_of(store, run, turn)
+    outputs = found.link.outputs
+    metrics = metrics_of(store, found.link)
     facts = {
         "address": f"{run.name}@{turn.index}",
         "made by": made_by(run, turn.index),
@@ -89,7 +89,7 @@ def _whole(value: Any) -> str:
     if isinstance(value, str):
         return block(value)
     if isinstance(value, dict):
-        return ", ".join(f"{name}={_whole(inner)}" for name, inner in value.items()) or "-"
+        return ", ".join(f"{harmless(name)}={_whole(inner)}" for name, inner in value.items()) or "-"
     if not isinstance(value, tuple | list):
         return cell(value)
     if any(isinstance(item, str | dict) for item in value):

@@ -1,8 +1,10 @@
 """Where prompts come from: the microworld's grammar, or a file of the user's."""
 
 import json
+import os
 import random
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,6 +15,9 @@ from runs.records import Message, Prompt, Split
 
 HELD_OUT_OF = 10  # where a file does not say, one prompt in ten is held out, by its digest
 MAX_PROMPT_CHARACTERS = 100_000
+MAX_ROWS = 1_000_000
+MAX_ROW_BYTES = 2 * 2**20  # a prompt of the most characters, each spelt in JSON's longest way
+BATCH_ROWS = 64
 ROLES = ("system", "user", "assistant")
 
 
@@ -40,8 +45,7 @@ class Microworld:
     """Prompts drawn from the grammar; its splits are disjoint by digest."""
 
     def __init__(self) -> None:
-        # Another grammar draws other prompts: the first hundred stand for all of it.
-        self.digest = digest([prompt.digest for prompt in splits.prompts("train", 100, seed=0)])
+        self.digest = _digest_of_the_grammar()
 
     def train(self, count: int, index: int, seed: int) -> list[Prompt]:
         return splits.prompts("train", count, seed + index)
@@ -52,6 +56,12 @@ class Microworld:
     def holds_back(self, text: str) -> bool:
         # The grammar's own requests are plain, so that the digest of the plain text tells the split of any spelling.
         return splits.split_of(Prompt((Message("user", plain(text)),), "microworld").digest) != "train"
+
+
+@cache
+def _digest_of_the_grammar() -> str:
+    """Another grammar draws other prompts: the first hundred stand for all of it."""
+    return digest([prompt.digest for prompt in splits.prompts("train", 100, seed=0)])
 
 
 class PromptFile:
@@ -96,26 +106,48 @@ def read_prompts(path: Path) -> list[Prompt]:
 
 
 def numbered_rows(path: Path) -> Iterator[tuple[int, Any]]:
-    """The rows of a JSONL or Parquet file with their numbers, from 1. Raises ConfigError."""
-    if not path.is_file():
-        raise ConfigError(f"{path}: no such file; name a JSONL or Parquet file, or `microworld`")
-    if path.suffix == ".parquet":
-        from pyarrow import ArrowInvalid
-        from pyarrow.parquet import read_table
+    """The rows of a JSONL or Parquet file with their numbers, from 1. Raises ConfigError.
 
-        try:
-            yield from enumerate(read_table(path).to_pylist(), start=1)
-        except (ArrowInvalid, OSError) as error:
-            raise ConfigError(f"{path}: {error}") from error
-        return
+    A file with too many rows is refused before the first one is read, so that nothing is kept of it.
+    """
+    if not os.path.isfile(path):
+        raise ConfigError(f"{path}: no such file; name a JSONL or Parquet file, or `microworld`")
+    yield from enumerate_parquet(path) if path.suffix == ".parquet" else enumerate_jsonl(path)
+
+
+def enumerate_parquet(path: Path) -> Iterator[tuple[int, Any]]:
+    """The rows of a Parquet file with their numbers."""
+    from pyarrow import ArrowException
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        with ParquetFile(path) as file:
+            _check_count(file.metadata.num_rows, path)
+            rows = (row for batch in file.iter_batches(BATCH_ROWS) for row in batch.to_pylist())
+            yield from enumerate(rows, start=1)
+    except (ArrowException, OSError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def enumerate_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
+    """The values of a file's lines with their numbers, without those of empty lines."""
     with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
+        _check_count(sum(piece.count(b"\n") for piece in iter(lambda: file.read(2**20), b"")), path)
+        file.seek(0)
+        for number, line in enumerate(iter(lambda: file.readline(MAX_ROW_BYTES + 1), b""), start=1):
+            if len(line) > MAX_ROW_BYTES:
+                raise ConfigError(f"{path}: line {number} has more than {MAX_ROW_BYTES} bytes; cut or drop it")
             if not line.strip():
                 continue
             try:
                 yield number, json.loads(line)
             except (ValueError, RecursionError) as error:
                 raise ConfigError(f"{path}: line {number} is no JSON: {error}") from error
+
+
+def _check_count(rows: int, path: Path) -> None:
+    if rows > MAX_ROWS:
+        raise ConfigError(f"{path}: {rows} rows, and at most {MAX_ROWS} are read; name a file with a part of them")
 
 
 def messages_of(value: Any, place: str) -> tuple[Message, ...]:
@@ -131,7 +163,7 @@ def messages_of(value: Any, place: str) -> tuple[Message, ...]:
         raise ConfigError(f"{place}: the last turn must be the user's, and it is the {value[-1]['role']}'s")
     messages = tuple(Message(turn["role"], turn["content"]) for turn in value)
     for message in messages:
-        _check_text(message.content, place)
+        check_text(message.content, place)
     if sum(len(message.content) for message in messages) > MAX_PROMPT_CHARACTERS:
         raise ConfigError(f"{place}: the prompt has more than {MAX_PROMPT_CHARACTERS} characters")
     return messages
@@ -145,7 +177,7 @@ def tags_of(value: Any, place: str) -> dict[str, str]:
     return tags
 
 
-def _check_text(text: str, place: str) -> None:
+def check_text(text: str, place: str) -> None:
     """Returns if `text` can be kept. JSON can spell half a character (a lone surrogate), which no file can hold."""
     try:
         text.encode()

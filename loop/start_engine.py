@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from loop.base import Base
@@ -14,26 +13,20 @@ from runs.store import Store
 from trainers.stub_faults import VARIABLE
 
 
-def engine_starter(store: Store, config: Config, base: Base) -> Callable[[], Engine]:
-    """A function that starts the engine; nothing is started before it is called.
+def start_engine(store: Store, config: Config, base: Base) -> Engine:
+    """The engine of `base`, which is starting.
 
     The stub serves in our own process, unless a test wants it to do wrong: then in a child, as vLLM does.
     """
     if config.engine.kind == "stub" and VARIABLE not in os.environ:
         from loop.engine.stub import StubEngine
 
-        return lambda: StubEngine(base.digest)
+        return StubEngine(base.digest)
+    from loop.engine.child_engine import ChildEngine
 
-    def start() -> Engine:
-        from loop.engine.child_engine import ChildEngine
-
-        module = {"vllm": "loop.engine.vllm_child", "stub": "loop.engine.stub_child"}[config.engine.kind]
-        options = engine_options(config, base)
-        return ChildEngine(
-            module, options, base.digest, store.logs, allowance(config.limits), config.limits.call_timeout_s
-        )
-
-    return start
+    module = {"vllm": "loop.engine.vllm_child", "stub": "loop.engine.stub_child"}[config.engine.kind]
+    options = engine_options(config, base)
+    return ChildEngine(module, options, base.digest, store.logs, allowance(config.limits), config.limits.call_timeout_s)
 
 
 def allowance(limits: Limits) -> Allowance:

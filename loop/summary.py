@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from loop.terminal import table
-from runs.lineage import entries, outputs_of
-from runs.records import Iteration, Run
+from runs.lineage import Link, decision_of, first_link, last_index, links, made_by
+from runs.records import Run
 from runs.store import Store
 
 HEADLINES = {
@@ -18,6 +18,10 @@ HEADLINES = {
     "gold/greedy_mean": "gold greedy",
 }
 """The metrics that a table shows, where a run has them, and what its columns are called."""
+
+
+SHOWN = 50
+"""How many iterations are shown to people where they do not say how many."""
 
 
 @dataclass(frozen=True)
@@ -37,29 +41,25 @@ class Closed:
         return asdict(self)
 
 
-def history(store: Store, run: Run) -> list[Closed]:
-    """The closed iterations of `run`, oldest first."""
-    closed = []
-    for entry in entries(store, run):
-        one = entry.iteration
-        closed.append(
-            Closed(
-                entry.made_by,
-                one.index,
-                one.digest,
-                one.policy,
-                entry.verdict,
-                entry.reason,
-                metrics_of(store, run, one),
-            )
-        )
-    return closed
+def history(store: Store, run: Run, since: int = 0) -> list[Closed]:
+    """The closed iterations of `run` from number `since` on, oldest first."""
+    return [_closed(store, run, link) for link in links(store, run, since)]
 
 
-def metrics_of(store: Store, run: Run, iteration: Iteration) -> dict[str, float | None]:
+def newest(store: Store, run: Run, most: int) -> list[Closed]:
+    """The last `most` of the closed iterations, oldest first."""
+    return history(store, run, last_index(store, run) - most + 1)
+
+
+def seed_and(store: Store, run: Run, last: list[Closed]) -> list[Closed]:
+    """Iteration 0 before the last ones, where it is not among them: what a run is compared with."""
+    return [_closed(store, run, first_link(store, run)), *last] if last and last[0].index else last
+
+
+def metrics_of(store: Store, link: Link) -> dict[str, float | None]:
     """Every metric of the iteration's steps, gold's too."""
     metrics: dict[str, float | None] = {}
-    for name in outputs_of(run, iteration).values():
+    for name in link.outputs.values():
         metrics |= store.output(name).metrics
     return metrics
 
@@ -73,6 +73,13 @@ def history_table(closed: list[Closed]) -> str:
         columns.append("made by")
         rows = [[*row, one.made_by] for row, one in zip(rows, closed, strict=True)]
     return table(columns, rows)
+
+
+def what_is_left_out(name: str, shown: list[Closed]) -> str:
+    """A line that says so where iterations are not shown that are older than those that are; else ""."""
+    if not shown or not shown[0].index:
+        return ""
+    return f"{shown[0].index} older ones: selfsame log {name} --newest {shown[-1].index + 1}\n"
 
 
 def in_words(closed: list[Closed]) -> list[str]:
@@ -149,6 +156,20 @@ def next_commands(run: Run, closed: list[Closed]) -> list[str]:
         more = run.operational["iterations"] + 3 if last >= run.operational["iterations"] else None
         commands.append(f"selfsame resume {run.name}" + (f" iterations={more}" if more else ""))
     return commands
+
+
+def _closed(store: Store, run: Run, link: Link) -> Closed:
+    one = link.iteration
+    decision = decision_of(store, one)
+    return Closed(
+        made_by(run, one.index),
+        one.index,
+        one.digest,
+        one.policy,
+        decision["verdict"],
+        decision["reason"],
+        metrics_of(store, link),
+    )
 
 
 def _both(name: str, first: dict[str, float | None], last: dict[str, float | None]) -> bool:

@@ -38,6 +38,11 @@ def block(text: str) -> str:
     return "\n    | ".join(harmless(line) for line in text.splitlines() or [""])
 
 
+def lines(text: str) -> str:
+    """`text` with its lines, each harmless: what is left of any text that is printed."""
+    return "\n".join(harmless(line) for line in text.split("\n"))
+
+
 def cell(value: Any) -> str:
     """A value as a table shows it: four digits of a fraction, the start of a digest, a dash for nothing."""
     if value is None or value == () or value == []:
@@ -76,9 +81,9 @@ def print_document(value: Any) -> None:
 
 def print_line(text: str = "") -> None:
     """A line for people, on standard output."""
-    print(text)
+    print(lines(text))
 
 
 def print_aside(text: str) -> None:
     """A line beside the result, on standard error."""
-    print(text, file=sys.stderr, flush=True)
+    print(lines(text), file=sys.stderr, flush=True)

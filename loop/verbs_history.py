@@ -29,7 +29,7 @@ def branch(
     from loop.daemon import asking
     from loop.drive import config_of, planned
     from loop.forecast import forecast
-    from runs.lineage import first_own, iterations, resolve
+    from runs.lineage import first_own, nearest, resolve
 
     store = Store(home())
     run = branching.proposed(store, address, name, overrides or ())
@@ -53,7 +53,7 @@ def branch(
             print_line(f"{name} {says}; its first own iteration is {first_own(run)}.")
             print_line(f"Next: {document['next']}")
         return 0
-    ahead = forecast(store, parent, config, planned(store, name, config, iterations(store, run)))
+    ahead = forecast(store, parent, config, planned(store, name, config, nearest(store, run)))
     if as_json:
         print_document(document | ahead.document())
     else:

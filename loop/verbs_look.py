@@ -11,7 +11,7 @@ from loop.terminal import Json, harmless, print_document, print_line, table
 from runs.records import Run
 from runs.store import Store
 
-OF_THE_SEED = ("seed", "measure", "decide", "gold")
+OF_THE_SEED = ("seed", "measure", "audit", "decide", "gold")
 """The steps of iteration 0. They are spelt here and not asked for: `status` has no time to import them."""
 
 
@@ -81,10 +81,13 @@ def log(
     follow: Annotated[
         bool, typer.Option("--follow", help="Oldest first, each as it closes, until the run ends")
     ] = False,
+    most: Annotated[
+        int | None, typer.Option("--newest", min=1, help="How many iterations to list; by default 50, in JSON all")
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """List the iterations of a run, newest first, with their decisions and headline metrics."""
-    from loop.summary import history, history_table
+    from loop.summary import SHOWN, history, history_table, newest, what_is_left_out
     from runs.lineage import find_run
 
     store = Store(home())
@@ -93,15 +96,18 @@ def log(
     if follow:
         return _follow(store, name, as_json)
     wanted = [find_run(store, name)] if name else store.runs()
-    logs = {run.name: history(store, run)[::-1] for run in wanted}
+    if most is None and not as_json:
+        most = SHOWN
+    logs = {run.name: newest(store, run, most) if most else history(store, run) for run in wanted}
     if as_json:
-        print_document({run: [one.shown() for one in closed] for run, closed in logs.items()})
+        print_document({run: [one.shown() for one in closed[::-1]] for run, closed in logs.items()})
         return 0
     if not logs:
         print_line(f"No run in {store.home} yet. `selfsame run self-rewarding` starts one.")
     for run, closed in logs.items():
-        print_line(f"{run}\n{history_table(closed)}\n" if closed else f"{run}\nno iteration finished yet\n")
-        for one in closed:
+        listed = f"{history_table(closed[::-1])}\n{what_is_left_out(run, closed)}"
+        print_line(f"{run}\n{listed}" if closed else f"{run}\nno iteration finished yet\n")
+        for one in closed[::-1]:
             if one.verdict != "promote":
                 print_line(f"{run}@{one.index} {one.verdict}: {harmless(one.reason)}")
     return 0

@@ -36,20 +36,27 @@ def run(
         # Imported only now: a mistake in the settings is answered at once.
         from loop.drive import begin, planned
         from loop.preflight import check_judge
+        from loop.preflight_judges import check_endpoint
         from loop.run_names import fresh_name
 
         store = Store(home())
         check_judge(config, store)
         called = name or fresh_name({run.name for run in store.runs()})
         if dry_run:
+            from loop.cost import estimate
+
             steps = planned(store, called, config)
+            cost = estimate(store, config, steps)
             if as_json:
-                print_document({"config": config.model_dump(mode="json"), "steps": [vars(step) for step in steps]})
+                shown = {"steps": [vars(step) for step in steps], "cost": cost.document()}
+                print_document({"config": config.model_dump(mode="json"), **shown})
             else:
                 rows = [(f"{step.index}/{step.step}", "known" if step.done else "to do", step.key) for step in steps]
                 print_line(table(["step", "state", "key"], rows))
-                print_line("Later steps depend on what the first missing one gives. Nothing was written.")
+                print_line("Later steps depend on what the first missing one gives.\n")
+                print_line(f"{cost.text()}\nNothing was written.")
             return 0
+        check_endpoint(config)
         begin(store, called, recipe, config)
         return _carry_on(store, called, as_json, stop)
 
@@ -65,6 +72,7 @@ def resume(
         from loop.drive import change, config_of, refuse_semantic_change
         from loop.load_config import with_overrides
         from loop.preflight import check
+        from loop.preflight_judges import check_endpoint
         from runs.lineage import find_run
 
         store = Store(home())
@@ -75,6 +83,7 @@ def resume(
         if dry_run:
             refuse_semantic_change(store, name, config)
             return _say_what_is_ahead(store, name, config, as_json)
+        check_endpoint(config)
         if overrides:
             change(store, name, config)
         return _carry_on(store, name, as_json, stop)
@@ -83,10 +92,10 @@ def resume(
 def _say_what_is_ahead(store: Store, name: str, config: "Config", as_json: bool) -> int:
     from loop.drive import existing, planned
     from loop.forecast import forecast
-    from runs.lineage import iterations
+    from runs.lineage import nearest
 
     run = existing(store, name)
-    ahead = forecast(store, run, config, planned(store, name, config, iterations(store, run)))
+    ahead = forecast(store, run, config, planned(store, name, config, nearest(store, run)))
     if as_json:
         print_document({"run": name, **ahead.document()})
     else:
@@ -96,7 +105,7 @@ def _say_what_is_ahead(store: Store, name: str, config: "Config", as_json: bool)
 
 def _carry_on(store: Store, name: str, as_json: bool, stop: Stop) -> int:
     from loop.drive import carry_on
-    from loop.summary import history, history_table, in_words, next_commands
+    from loop.summary import SHOWN, history, history_table, in_words, newest, next_commands, seed_and, what_is_left_out
     from loop.watching import watch
     from runs.lineage import find_run
 
@@ -110,7 +119,8 @@ def _carry_on(store: Store, name: str, as_json: bool, stop: Stop) -> int:
         raise
     code = 3 if outcome.kind == "halted" else 0
     this = find_run(store, name)
-    closed = history(store, this)
+    closed = history(store, this) if as_json else newest(store, this, SHOWN)
+    says = in_words(seed_and(store, this, closed))
     if as_json:
         print_document(
             {
@@ -119,14 +129,14 @@ def _carry_on(store: Store, name: str, as_json: bool, stop: Stop) -> int:
                 "reason": outcome.reason,
                 "exit_code": code,
                 "iterations": [one.shown() for one in closed],
-                "says": in_words(closed),
+                "says": says,
                 "next": next_commands(this, closed),
             }
         )
         return code
     print_line(f"{outcome.kind}: {outcome.reason}\n")
-    print_line(history_table(closed) + "\n")
-    for sentence in in_words(closed):
+    print_line(history_table(closed) + "\n" + what_is_left_out(name, closed))
+    for sentence in says:
         print_line(sentence)
     print_line("\nNext:")
     for command in next_commands(this, closed):

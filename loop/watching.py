@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from loop.progress import Event, Say
-from loop.terminal import print_aside
+from loop.terminal import block, print_aside
 
 
 @contextmanager
@@ -51,10 +51,10 @@ class Lines:
     def __call__(self, event: Event) -> None:
         """Say what `event` is, if it is worth a line."""
         if event.kind == "note":
-            self._say(event.text)
+            self._say(block(event.text))
         elif event.kind == "begin":
             self._began[event.address] = time.monotonic()
         elif event.kind == "shard" and self._every_shard and event.total > 1:
             self._say(f"{event.address} shard={event.done}/{event.total}")
         elif event.kind == "end":
-            self._say(f"{event.address} done seconds={time.monotonic() - self._began[event.address]:.1f}")
+            self._say(f"{event.address} done seconds={time.monotonic() - self._began.pop(event.address):.1f}")

@@ -62,6 +62,10 @@ PANELS = (
 )
 
 
+PLOTTED = frozenset(metric for panel in PANELS for metric in panel.lines)
+"""The metrics that the plots of a run show."""
+
+
 def run_panel(name: str, series: Series) -> bytes | None:
     """One PNG of every headline metric of the run by iteration; None where there is nothing to draw."""
     panels = [panel for panel in PANELS if any(series.get(metric) for metric in panel.lines)]

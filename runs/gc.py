@@ -17,7 +17,7 @@ from typing import Any
 from runs.canonical import TAG, canonical_json
 from runs.durable import TEMPORARY
 from runs.errors import UsageError
-from runs.lineage import ADDRESS, iterations, outputs_of
+from runs.lineage import ADDRESS, iterations, links
 from runs.mlflow_mark import mark_path
 from runs.pruned import note_pruned, policies_in_use, pruned
 from runs.records import Run
@@ -125,7 +125,7 @@ def _remove(store: Store, files: tuple[Path, ...]) -> None:
 def _check_chains(store: Store, refs: list[Run]) -> None:
     """Raises CorruptError where an iteration or an output cannot be read: what it named would look like garbage."""
     for ref in refs:
-        for outputs in (*(outputs_of(ref, iteration) for iteration in iterations(store, ref)), ref.under_way):
+        for outputs in (*(link.outputs for link in links(store, ref)), ref.under_way):
             for output in outputs.values():
                 store.output(output)
 

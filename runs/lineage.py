@@ -2,16 +2,30 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice, takewhile
 from typing import Any
 
 from runs.errors import CorruptError, UsageError
 from runs.output import Output
-from runs.records import Iteration, Record, Run
+from runs.records import Closing, Iteration, Record, Run
 from runs.store import Store
 
 ADDRESS = re.compile(r"(?P<run>[^@/]+)(@(?P<index>[0-9]{1,9})(/(?P<step>[^@/]+)(/(?P<row>[0-9]{1,12}))?)?)?")
+
+
+@dataclass(frozen=True)
+class Link:
+    """One iteration of a run's chain, with what the run keeps beside it."""
+
+    iteration: Iteration
+    closing: Closing
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """The output digests of its steps; `gold` among them where it was taken."""
+        return self.iteration.outputs | ({"gold": self.closing.gold} if self.closing.gold else {})
 
 
 @dataclass(frozen=True)
@@ -19,39 +33,72 @@ class Found:
     """What an address names. `step` and `output` are None for an iteration, `noun` and `row` for whole outputs."""
 
     run: Run
-    iteration: Iteration
+    link: Link
     step: str | None = None
     output: Output | None = None
     noun: str | None = None
     row: Record | None = None
 
+    @property
+    def iteration(self) -> Iteration:
+        """The iteration that is named, or whose part is."""
+        return self.link.iteration
 
-@dataclass(frozen=True)
-class Entry:
-    """One line of a run's log. `made_by` is the run that made the iteration: an ancestor's, if it was inherited."""
 
-    made_by: str
-    iteration: Iteration
-    verdict: str
-    reason: str
+def back_from(store: Store, run: Run) -> Iterator[Link]:
+    """The chain behind `run`, newest first; ancestors that a branch shares are included. Each is read when its turn
+    comes, so that whoever wants the last one of thousands reads one.
+
+    Raises CorruptError where the chain is broken or its numbers are not 0, 1, 2 and so on.
+    """
+    name, beside, above = run.iteration, run.closing, None
+    while name:
+        iteration = store.iteration(name)
+        index = iteration.index
+        if above is not None and index != above - 1:
+            raise _broken(store, run, name, f"number {index} is the parent of number {above}")
+        if (index == 0) != (iteration.parent == ""):
+            raise _broken(store, run, name, f"number {index} has {'a' if iteration.parent else 'no'} parent")
+        if not beside or (closing := store.closing(beside)).iteration != name:
+            raise _broken(store, run, name, f"what was kept beside number {index} is not to be found")
+        yield Link(iteration, closing)
+        name, beside, above = iteration.parent, closing.before, index
+
+
+def links(store: Store, run: Run, since: int = 0) -> list[Link]:
+    """The chain behind `run` from number `since` on, oldest first."""
+    return list(takewhile(lambda link: link.iteration.index >= since, back_from(store, run)))[::-1]
 
 
 def iterations(store: Store, run: Run) -> list[Iteration]:
-    """The iterations behind `run`, oldest first: number i is at place i. Ancestors that a branch shares are included.
+    """The iterations behind `run`, oldest first: number i is at place i."""
+    return [link.iteration for link in links(store, run)]
 
-    Raises CorruptError if the chain is broken or its numbers are not 0, 1, 2 and so on.
-    """
-    chain: list[Iteration] = []
-    name = run.iteration
-    while name:
-        iteration = store.iteration(name)
-        if chain and iteration.index != chain[-1].index - 1:
-            raise _broken(store, run, name, f"number {iteration.index} is the parent of number {chain[-1].index}")
-        if not iteration.parent and iteration.index != 0:
-            raise _broken(store, run, name, f"number {iteration.index} has no parent")
-        chain.append(iteration)
-        name = iteration.parent
-    return chain[::-1]
+
+def first_link(store: Store, run: Run) -> Link:
+    """Number 0 of a run that has one, found without reading those after it."""
+    last = store.closing(run.closing)
+    closing = store.closing(last.first) if last.first else last
+    return Link(store.iteration(closing.iteration), closing)
+
+
+def nearest(store: Store, run: Run) -> tuple[Iteration, ...]:
+    """All that an iteration has to know of those before it, oldest first: number 0 and the last two."""
+    last = tuple(link.iteration for link in islice(back_from(store, run), 2))[::-1]
+    return (first_link(store, run).iteration, *last) if last and last[0].index else last
+
+
+def last_index(store: Store, run: Run) -> int:
+    """The number of the run's last closed iteration; -1 if it has none."""
+    return store.iteration(run.iteration).index if run.iteration else -1
+
+
+def closed(store: Store, run: Run, iteration: Iteration, receipts: Mapping[str, str], gold: str = "") -> Run:
+    """`run` with one iteration more, which is in the store, with its `Closing`; the run's name is not moved yet."""
+    name = store.put_record(iteration)
+    first = (store.closing(run.closing).first or run.closing) if run.closing else ""
+    closing = Closing(name, first, run.closing, dict(receipts), gold)
+    return replace(run, iteration=name, closing=store.put_record(closing), under_way={})
 
 
 def made_by(run: Run, index: int) -> str:
@@ -71,26 +118,10 @@ def shared_up_to(run: Run, index: int) -> dict[str, int]:
     return before | {made_by(run, index): index}
 
 
-def entries(store: Store, run: Run) -> list[Entry]:
-    """The log of `run`, oldest first."""
-    found = []
-    for iteration in iterations(store, run):
-        decision = decision_of(store, iteration)
-        maker = made_by(run, iteration.index)
-        found.append(Entry(maker, iteration, decision["verdict"], decision["reason"]))
-    return found
-
-
 def decision_of(store: Store, iteration: Iteration) -> dict[str, Any]:
     """The decision that closed the iteration, as JSON: its verdict, policy, reason, evidence and config changes."""
     decision: dict[str, Any] = store.output(iteration.outputs["decide"]).values["decision"]
     return decision
-
-
-def outputs_of(run: Run, iteration: Iteration) -> dict[str, str]:
-    """The output digests of the steps of one of the run's iterations; `gold` among them where it was taken."""
-    gold = run.gold.get(iteration.digest)
-    return iteration.outputs | ({"gold": gold} if gold else {})
 
 
 def resolve(store: Store, address: str) -> Found:
@@ -103,18 +134,16 @@ def resolve(store: Store, address: str) -> Found:
     if not parsed:
         raise UsageError(f"{address!r} is no address; write NAME, NAME@3, NAME@3/judge or NAME@3/judge/17")
     run = _run(store, parsed["run"], address)
-    chain = iterations(store, run)
-    if not chain:
+    last = last_index(store, run)
+    if last < 0:
         raise UsageError(f"{address}: {run.name} has finished no iteration; run `selfsame resume {run.name}`")
-    index = chain[-1].index if parsed["index"] is None else int(parsed["index"])
-    if index >= len(chain):
-        raise UsageError(
-            f"{address}: {run.name} has the iterations 0 to {len(chain) - 1}; `selfsame log {run.name}` shows them"
-        )
-    iteration = chain[index]
+    index = last if parsed["index"] is None else int(parsed["index"])
+    if index > last:
+        raise UsageError(f"{address}: {run.name} has the iterations 0 to {last}; `selfsame log {run.name}` shows them")
+    link = links(store, run, index)[0]
     if parsed["step"] is None:
-        return Found(run, iteration)
-    outputs = outputs_of(run, iteration)
+        return Found(run, link)
+    outputs = link.outputs
     if parsed["step"] not in outputs:
         raise UsageError(
             f"{address}: {run.name}@{index} has no step {parsed['step']!r}{_nearest(parsed['step'], outputs)}; "
@@ -122,14 +151,14 @@ def resolve(store: Store, address: str) -> Found:
         )
     output = store.output(outputs[parsed["step"]])
     if parsed["row"] is None:
-        return Found(run, iteration, parsed["step"], output)
+        return Found(run, link, parsed["step"], output)
     rows = [(noun, row) for noun in sorted(output.tables) for row in store.all_rows(noun, output)]
     number = int(parsed["row"])
     if number >= len(rows):
         there = f"rows 0 to {len(rows) - 1}" if rows else "no rows"
         raise UsageError(f"{address}: {run.name}@{index}/{parsed['step']} has {there}")
     noun, row = rows[number]
-    return Found(run, iteration, parsed["step"], output, noun, row)
+    return Found(run, link, parsed["step"], output, noun, row)
 
 
 def find_run(store: Store, name: str) -> Run:

@@ -21,7 +21,7 @@ def hold(path: Path) -> Iterator[None]:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         deadline = time.monotonic() + PATIENCE_S
-        while not _take(handle, fcntl.LOCK_EX):
+        while not _take(path, handle, fcntl.LOCK_EX):
             if time.monotonic() >= deadline:
                 raise BusyError(
                     f"{path.parent} is in use by process {_pid(path)}. Wait for it or stop it, "
@@ -29,6 +29,7 @@ def hold(path: Path) -> Iterator[None]:
                 )
             time.sleep(0.02)
         with disk_errors(path, 0):
+            _check_that_it_holds(path)
             os.ftruncate(handle, 0)
             os.pwrite(handle, str(os.getpid()).encode(), 0)
         yield
@@ -43,17 +44,36 @@ def owner(path: Path) -> int | None:
     except FileNotFoundError:
         return None
     try:
-        return None if _take(handle, fcntl.LOCK_SH) else _pid(path)
+        return None if _take(path, handle, fcntl.LOCK_SH) else _pid(path)
     finally:
         os.close(handle)
 
 
-def _take(handle: int, how: int) -> bool:
+def _check_that_it_holds(path: Path) -> None:
+    """Returns if nobody else could take the lock that we have. Raises BusyError."""
+    other = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if _take(path, other, fcntl.LOCK_SH):
+            raise _without_locks(path, "a lock there keeps nobody out")
+    finally:
+        os.close(other)
+
+
+def _take(path: Path, handle: int, how: int) -> bool:
     try:
         fcntl.flock(handle, how | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        raise _without_locks(path, f"its file system says: {error.strerror}") from error
     return True
+
+
+def _without_locks(path: Path, why: str) -> BusyError:
+    return BusyError(
+        f"{path.parent} cannot be locked ({why}), so that two could write there at once; "
+        "set SELFSAME_HOME to a folder on a disk of this machine"
+    )
 
 
 def _pid(path: Path) -> int:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from runs.durable import make_folder, read_checked, write_checked
 from runs.errors import CorruptError
-from runs.lineage import first_own
-from runs.records import Iteration, Run
+from runs.lineage import Link, back_from, first_own
+from runs.records import Run
 from runs.store import Store
 
 
@@ -35,18 +35,19 @@ def mlflow_folder(home: Path) -> Path:
     return home.resolve() / "mlflow"
 
 
-def owed(store: Store, run: Run, uri: str) -> list[Iteration]:
+def owed(store: Store, run: Run, uri: str) -> list[Link]:
     """The run's own iterations that were not sent to `uri` yet, oldest first."""
     mark = read_mark(store.home, run.name)
     sent = mark.iteration if mark is not None and mark.uri == uri else None
-    found: list[Iteration] = []
-    name = run.iteration
-    while name and name != sent:
-        iteration = store.iteration(name)
-        if iteration.index < first_own(run):
+    if run.iteration == sent:
+        return []
+    found = []
+    for link in back_from(store, run):
+        if link.iteration.index < first_own(run):
             break
-        found.append(iteration)
-        name = iteration.parent
+        found.append(link)
+        if link.iteration.parent == sent:
+            break
     return found[::-1]
 
 

@@ -20,14 +20,14 @@ from urllib.parse import urlsplit
 
 from runs.durable import make_folder
 from runs.errors import SelfsameError
-from runs.figures import loss_curve, run_panel
-from runs.lineage import find_run
+from runs.figures import PLOTTED, loss_curve, run_panel
+from runs.lineage import Link, find_run, first_own
 from runs.lock import hold
 from runs.mlflow_database import make_database
 from runs.mlflow_mark import Mark, default_uri, mark_path, mlflow_folder, owed, write_mark
-from runs.outbox import Page, Past, Point, iteration_page, read_past, run_page, series
+from runs.outbox import Page, Point, inherited_points, iteration_page, run_page, series
 from runs.pair_table import as_html, as_json, sample_pairs
-from runs.records import Iteration
+from runs.records import Run
 from runs.store import Store
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def main(arguments: Sequence[str]) -> int:
         sent = True
         signal.alarm(STALL_S)
         try:
+            make_folder(mlflow_folder(store.home))  # before MLflow makes it, for all to read
             send_owed(store, name, uri, MlflowClient(uri))
         except (MlflowException, SelfsameError, OSError) as error:
             sent = False
@@ -91,33 +92,41 @@ def _wait(seconds: float | None) -> bool:
 def send_owed(store: Store, name: str, uri: str, client: "MlflowClient") -> None:
     """Make MLflow show every iteration that the run has closed, and mark each one as sent."""
     run = find_run(store, name)
-    iterations = owed(store, run, uri)
-    if not iterations:
+    links = owed(store, run, uri)
+    if not links:
         return
     make_folder(mark_path(store.home, name).parent)
-    make_folder(mlflow_folder(store.home))
     # Two senders at once would each find no page and make one.
     with hold(mark_path(store.home, name).with_suffix(".lock")):
         make_database(store, uri)
-        past = read_past(store, run)
         experiment_id = _experiment(client, store.home, uri)
-        page = run_page(past)
+        page = run_page(store, run)
         # What it shares with its ancestors goes with its first own iteration.
-        run_id = _put(client, experiment_id, page, page.points if iterations[0].digest == past.own[0].digest else ())
-        _attach(client, run_id, {"metrics.png": run_panel(name, series(past))})
+        begins = links[0].iteration.index == first_own(run)
+        run_id = _put(client, experiment_id, page, inherited_points(store, run) if begins else ())
+        if page.halted or any(is_plotted(run, link.iteration.index) for link in links):
+            _attach(client, run_id, {"metrics.png": run_panel(name, series(store, run, PLOTTED))})
         _close(client, run_id, page)
-        for iteration in iterations:
+        for link in links:
             signal.alarm(STALL_S)
-            _send_iteration(client, experiment_id, run_id, past, iteration)
-            write_mark(store.home, name, Mark(uri, iteration.digest, experiment_id, run_id))
+            _send_iteration(client, experiment_id, run_id, store, run, link)
+            write_mark(store.home, name, Mark(uri, link.closing.iteration, experiment_id, run_id))
 
 
-def _send_iteration(client: "MlflowClient", experiment_id: str, run_id: str, past: Past, iteration: Iteration) -> None:
-    page = iteration_page(past, iteration)
+def is_plotted(run: Run, index: int) -> bool:
+    """Whether the run's plot, for which all of it is read, is drawn at this iteration: the last one that is wanted,
+    and those with no more than two digits that are not 0, so that no plot lacks more than a tenth of its run."""
+    return index == run.operational["iterations"] or not str(index)[2:].strip("0")
+
+
+def _send_iteration(
+    client: "MlflowClient", experiment_id: str, run_id: str, store: Store, run: Run, link: Link
+) -> None:
+    page = iteration_page(store, run, link)
     below = {"mlflow.parentRunId": run_id}
     child_id = _put(client, experiment_id, page, page.points + page.curve, below)
     client.log_batch(run_id, metrics=_metrics(page.points))
-    pairs = sample_pairs(past.store, [past.store.output(digest) for digest in iteration.outputs.values()])
+    pairs = sample_pairs(store, [store.output(digest) for digest in link.iteration.outputs.values()])
     _attach(
         client,
         child_id,

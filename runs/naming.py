@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from runs.errors import UsageError
 from runs.lineage import ADDRESS, Found, find_run, iterations, made_by, resolve, shared_up_to
+from runs.pruned import NAMED_JUDGES, judges_of
 from runs.records import Run
 from runs.store import Store
 
@@ -46,7 +47,6 @@ def tag(store: Store, address: str, name: str) -> Run:
 def fork(store: Store, found: Found, name: str) -> Run:
     """The run that was found as it would be under another name at its iteration that was found, not yet written."""
     run, index = found.run, found.iteration.index
-    shared = {iteration.digest for iteration in iterations(store, run)[: index + 1]}
     return replace(
         run,
         name=name,
@@ -54,9 +54,8 @@ def fork(store: Store, found: Found, name: str) -> Run:
         # A tag made nothing, and may be taken away.
         branched_from=f"{made_by(run, index) if run.tag else run.name}@{index}",
         shared=shared_up_to(run, index),
+        closing=found.link.closing.digest,
         under_way={},
-        # It is beside the iterations, and the run that took it may be deleted.
-        gold={iteration: output for iteration, output in run.gold.items() if iteration in shared},
         tag=False,
     )
 
@@ -76,10 +75,11 @@ def delete(store: Store, name: str) -> None:
     """
     find_run(store, name)
     for run in store.runs():
-        judge = ADDRESS.fullmatch(str(run.config.get("judge", {}).get("adapter", "")))
-        if judge and judge["run"] == name and run.name != name:
-            raise UsageError(
-                f"{name} is looked up by {run.name}, whose judge.adapter is {judge[0]}: "
-                f"without it, {run.name} could not go on. Delete that one first"
-            )
+        for address in judges_of(run) if run.name != name else ():
+            judge = ADDRESS.fullmatch(address)
+            if judge and judge["run"] == name and address not in NAMED_JUDGES:
+                raise UsageError(
+                    f"{name} is looked up by {run.name}, whose judge is {address}: "
+                    f"without it, {run.name} could not go on. Delete that one first"
+                )
     store.remove("refs", [store.ref_path(name)])

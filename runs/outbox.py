@@ -6,15 +6,15 @@ however often it is sent (the key of their table is name, time, step, run and va
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from runs.canonical import canonical_json, digest
 from runs.errors import CorruptError
-from runs.lineage import decision_of, first_own, iterations, outputs_of
+from runs.lineage import Link, back_from, decision_of, first_link, first_own, links
 from runs.output import Output
-from runs.records import Iteration, Run
+from runs.records import Run
 from runs.store import Store
 
 TEXT_LIMIT = 5000
@@ -35,7 +35,7 @@ class Point:
 class Page:
     """One run of MLflow. `identity` is the same whenever the page is derived again, and other for another page.
 
-    `points` are shown on the page and on its parent's too, `curve` on the page alone.
+    `points` are shown on the page of an iteration and on its run's too, `curve` on the page alone.
     """
 
     identity: str
@@ -49,95 +49,60 @@ class Page:
     halted: bool
 
 
-@dataclass(frozen=True)
-class Past:
-    """What the store says of a run: `chain` is from iteration 0 on, those included that it shares with ancestors.
-
-    `receipts` are those of steps, by step, iteration index and output digest.
-    """
-
-    store: Store
-    run: Run
-    chain: list[Iteration]
-    receipts: dict[tuple[str, int, str], dict[str, Any]]
-
-    @property
-    def shared(self) -> list[Iteration]:
-        """The iterations up to the fork, which an ancestor made."""
-        return self.chain[: first_own(self.run)]
-
-    @property
-    def own(self) -> list[Iteration]:
-        """The iterations that the run made itself."""
-        return self.chain[first_own(self.run) :]
-
-    @property
-    def identity(self) -> str:
-        """What tells the run from every other, also from one of its name in another home or before a `delete`."""
-        first = self.own[0]
-        began = min(receipt["provenance"]["began"] for receipt in self.receipts_of(first, first.outputs).values())
-        return digest([self.run.name, first.digest, began])
-
-    def receipts_of(self, iteration: Iteration, outputs: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-        """The receipts of an iteration's steps, by step. Raises CorruptError where one is missing."""
-        found = {step: self.receipts.get((step, iteration.index, output)) for step, output in outputs.items()}
-        for step, receipt in found.items():
-            if receipt is None:
-                place = f"{self.run.name}@{iteration.index}/{step}"
-                raise CorruptError(f"{place} has no receipt for its output {outputs[step]}. Run `selfsame verify`")
-        return {step: receipt for step, receipt in found.items() if receipt is not None}
+def receipts_of(store: Store, run: Run, link: Link) -> dict[str, dict[str, Any]]:
+    """The receipts of an iteration's steps, by step. Raises CorruptError where one is gone."""
+    found = {step: store.receipt(key) for step, key in link.closing.receipts.items()}
+    for step, receipt in found.items():
+        if receipt is None:
+            place = f"{run.name}@{link.iteration.index}/{step}"
+            raise CorruptError(f"{place} has lost its receipt. Run `selfsame verify`")
+    return {step: receipt for step, receipt in found.items() if receipt is not None}
 
 
-def read_past(store: Store, run: Run) -> Past:
-    """What the store says of a run. Of two receipts for one output, got by different keys, the first one counts."""
-    found: dict[tuple[str, int, str], dict[str, Any]] = {}
-    for receipt in store.receipts():
-        asked = receipt["asked"]
-        if "index" not in asked:
-            continue  # a shard's
-        name = asked["step"], asked["index"], receipt["digest"]
-        if name not in found or receipt["provenance"]["ended"] < found[name]["provenance"]["ended"]:
-            found[name] = receipt
-    return Past(store, run, iterations(store, run), found)
-
-
-def run_page(past: Past) -> Page:
-    """The page of a run that has closed an iteration of its own. Its points are those of the iterations it shares."""
-    run, own, last = past.run, past.own, past.own[-1]
-    decision = decision_of(past.store, last)
+def run_page(store: Store, run: Run) -> Page:
+    """The page of a run that has closed an iteration of its own, without points: those are its iterations'."""
+    last = next(back_from(store, run))
+    decision = decision_of(store, last.iteration)
+    count = last.iteration.index + 1 - first_own(run)
     after = f" after {run.branched_from}" if run.branched_from else ""
     tags = {
-        **_lineage_tags(past, last),
+        **_lineage_tags(store, run, last),
         "selfsame.recipe": run.recipe,
         "selfsame.branched_from": run.branched_from,
         "selfsame.depth": str(len(run.shared)),
-        "mlflow.note.content": f"**{run.name}**, recipe {run.recipe}: {len(own)} iterations of its own{after}, "
-        f"the last one {last.index} ({decision['verdict']}: {decision['reason']}).",
+        "mlflow.note.content": f"**{run.name}**, recipe {run.recipe}: {count} iterations of its own{after}, "
+        f"the last one {last.iteration.index} ({decision['verdict']}: {decision['reason']}).",
     }
     operational = {f"selfsame.{name}": text for name, text in _flat(run.operational) if not name.startswith("export.")}
     return Page(
-        identity=past.identity,
+        identity=_identity(run),
         name=run.name,
         tags=_written(tags | operational),
         params=_written(dict(_flat(run.config))),
-        points=tuple(point for iteration in past.shared for point in _points(past, iteration)[0]),
+        points=(),
         curve=(),
-        began_ms=_times(past.receipts_of(own[0], own[0].outputs))[0],
-        ended_ms=_times(past.receipts_of(last, outputs_of(run, last)))[1],
+        began_ms=_ms(run.begun),
+        ended_ms=_times(receipts_of(store, run, last))[1],
         halted=decision["verdict"] == "halt",
     )
 
 
-def iteration_page(past: Past, iteration: Iteration) -> Page:
+def inherited_points(store: Store, run: Run) -> tuple[Point, ...]:
+    """The points of the iterations up to the fork, which an ancestor made: a branch shows them on its own page."""
+    shared = links(store, run)[: first_own(run)]
+    return tuple(point for link in shared for point in _points(store, receipts_of(store, run, link), link)[0])
+
+
+def iteration_page(store: Store, run: Run, link: Link) -> Page:
     """The page of one of the run's own iterations."""
-    receipts = past.receipts_of(iteration, outputs_of(past.run, iteration))
-    decision = decision_of(past.store, iteration)
-    points, missing = _points(past, iteration)
-    train = past.store.output(iteration.outputs["train"]) if "train" in iteration.outputs else None
+    receipts, iteration = receipts_of(store, run, link), link.iteration
+    decision = decision_of(store, iteration)
+    points, missing = _points(store, receipts, link)
+    train = store.output(iteration.outputs["train"]) if "train" in iteration.outputs else None
     curve, missing_of_curve = _curve(train, receipts.get("train"))
     constitutions = [receipt["asked"]["inputs"].get("constitution") for receipt in receipts.values()]
     tags = {
-        **_lineage_tags(past, iteration),
+        **_lineage_tags(store, run, link),
         "selfsame.constitution": next((name for name in constitutions if name), ""),
         # A number that could not be had is named here; a chart would show it as 0 or break on it.
         "selfsame.missing": ", ".join(sorted({*missing, *missing_of_curve})),
@@ -145,8 +110,8 @@ def iteration_page(past: Past, iteration: Iteration) -> Page:
     }
     began_ms, ended_ms = _times(receipts)
     return Page(
-        identity=digest([past.identity, iteration.digest]),
-        name=f"{past.run.name}@{iteration.index}",
+        identity=digest([_identity(run), iteration.digest]),
+        name=f"{run.name}@{iteration.index}",
         tags=_written(tags),
         params=_written(dict(_flat(iteration.config))),
         points=tuple(points),
@@ -157,14 +122,17 @@ def iteration_page(past: Past, iteration: Iteration) -> Page:
     )
 
 
-def series(past: Past) -> dict[str, dict[int, float]]:
-    """Metric name -> iteration index -> value, over the run and its ancestors; what is missing is left out."""
+def series(store: Store, run: Run, wanted: Collection[str]) -> dict[str, dict[int, float]]:
+    """Those of the wanted metrics that the run or its ancestors have: name -> iteration index -> value.
+
+    What is missing somewhere is left out there.
+    """
     found: dict[str, dict[int, float]] = {}
-    for iteration in past.chain:
-        for name in outputs_of(past.run, iteration).values():
-            for metric, value in past.store.output(name).metrics.items():
-                if is_number(value):
-                    found.setdefault(metric, {})[iteration.index] = float(value)
+    for link in links(store, run):
+        for name in link.outputs.values():
+            for metric, value in store.output(name).metrics.items():
+                if metric in wanted and is_number(value):
+                    found.setdefault(metric, {})[link.iteration.index] = float(value)
     return found
 
 
@@ -173,34 +141,42 @@ def is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _lineage_tags(past: Past, iteration: Iteration) -> dict[str, str]:
-    store = past.store
+def _identity(run: Run) -> str:
+    """What tells the run from every other, also from one of its name in another home or before a `delete`."""
+    return digest([run.name, run.begun])
+
+
+def _lineage_tags(store: Store, run: Run, link: Link) -> dict[str, str]:
+    iteration = link.iteration
     decision = decision_of(store, iteration)
     trained = store.output(iteration.outputs["train"]).adapter if "train" in iteration.outputs else None
     return {
-        "selfsame.run": past.run.name,
+        "selfsame.run": run.name,
         "selfsame.iteration": str(iteration.index),
         "selfsame.digest": iteration.digest,
         "selfsame.parent": iteration.parent,
         "selfsame.policy": iteration.policy,
         "selfsame.adapter": trained or "",
-        "selfsame.base": str(store.output(past.chain[0].outputs["seed"]).values["base"]),
+        "selfsame.base": str(store.output(first_link(store, run).outputs["seed"]).values["base"]),
         "selfsame.verdict": decision["verdict"],
         "selfsame.reason": decision["reason"],
-        "selfsame.environment": canonical_json(past.run.environment).decode("utf-8", "replace"),
+        "selfsame.environment": canonical_json(run.environment).decode("utf-8", "replace"),
     }
 
 
-def _points(past: Past, iteration: Iteration) -> tuple[list[Point], list[str]]:
+def _points(store: Store, receipts: Mapping[str, dict[str, Any]], link: Link) -> tuple[list[Point], list[str]]:
     """Every metric of the iteration's steps and the seconds that each took, and the names of what had no number."""
     points: list[Point] = []
     missing: list[str] = []
-    digests = outputs_of(past.run, iteration)
-    for step, receipt in past.receipts_of(iteration, digests).items():
-        began, ended = receipt["provenance"]["began"], receipt["provenance"]["ended"]
-        for name, value in (past.store.output(digests[step]).metrics | {f"time/{step}_s": ended - began}).items():
+    for step, output in link.outputs.items():
+        began, ended = receipts[step]["provenance"]["began"], receipts[step]["provenance"]["ended"]
+        # What enters no digest is kept beside the output, in its receipt.
+        beside = {
+            f"engine/{step}_{name}": value for name, value in receipts[step]["provenance"].get("numbers", {}).items()
+        }
+        for name, value in (store.output(output).metrics | {f"time/{step}_s": ended - began} | beside).items():
             if is_number(value):
-                points.append(Point(name, float(value), _ms(ended), iteration.index))
+                points.append(Point(name, float(value), _ms(ended), link.iteration.index))
             else:
                 missing.append(name)
     return points, missing

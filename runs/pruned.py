@@ -9,11 +9,12 @@ from pathlib import Path
 
 from runs.durable import make_folder, read_checked, write_checked
 from runs.errors import UsageError
-from runs.lineage import iterations, resolve
+from runs.lineage import nearest, resolve
 from runs.records import Run
 from runs.store import Store
 
-NAMED_JUDGES = ("self", "previous", "seed")
+NAMED_JUDGES = ("self", "previous", "seed", "base", "endpoint")
+"""The words that say who judges; any other name is an address."""
 
 
 def pruned(home: Path) -> frozenset[str]:
@@ -31,16 +32,23 @@ def note_pruned(store: Store, weights: Iterable[str]) -> None:
 def policies_in_use(store: Store, run: Run) -> dict[str, str]:
     """The policies that the next iteration of `run` may need, each with an address of it.
 
-    They are that of iteration 0, the one promoted last, and the judge's. Raises UsageError where the configuration
+    They are that of iteration 0, the one promoted last, and the judges'. Raises UsageError where the configuration
     names a judge by an address that names nothing.
     """
-    chain = iterations(store, run)
-    judge = str(run.config.get("judge", {}).get("adapter", "self"))
-    needed = (*chain[:1], *chain[-2 if judge == "previous" else -1 :])
+    past = nearest(store, run)
+    judges = judges_of(run)
+    needed = (*past[:1], *past[-2 if "previous" in judges else -1 :])
     used = {iteration.policy: f"{run.name}@{iteration.index}" for iteration in needed}
-    if judge not in NAMED_JUDGES:
-        used[resolve(store, judge).iteration.policy] = judge
+    for address in judges:
+        if address not in NAMED_JUDGES:
+            used[resolve(store, address).iteration.policy] = address
     return used
+
+
+def judges_of(run: Run) -> tuple[str, ...]:
+    """Who judges in `run`, as its configuration names them."""
+    judge = run.config.get("judge", {})
+    return (str(judge.get("adapter", "self")), *map(str, judge.get("panel", ())))
 
 
 def refuse_pruned(store: Store, run: Run) -> None:

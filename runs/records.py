@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 
 from runs.canonical import digest
 
-By = Literal["adapter", "base", "endpoint", "verifier", "preference_model", "person"]
+By = Literal["adapter", "base", "endpoint", "verifier", "preference_model", "person", "panel"]
 Split = Literal["train", "held-out", "anchor", "never"]
 Target = Literal["response", "pair", "revision", "judgment", "span"]
 Stop = Literal["end", "length"]
@@ -25,6 +25,8 @@ class Unscored(StrEnum):
     NO_VERDICT = "no verdict"  # nothing in the reply reads as one
     OFF_SCALE = "off scale"  # a number that the scale does not have
     LOW_MASS = "low mass"  # too little probability on the verdict tokens
+    TIE = "tie"  # neither of two is better
+    INCONSISTENT = "inconsistent"  # another verdict when the two are shown the other way round
     ABSTAINED = "abstained"  # the method itself decided not to decide
 
 
@@ -92,11 +94,27 @@ class Response(Record):
 
 
 @dataclass(frozen=True)
+class Reply:
+    """One thing that a judge was asked within a judgment, and what was read from its reply.
+
+    `principle` is the id of the principle or proposition shown, "" for none; `order` how two answers stood, "ab" or
+    "ba", "" where one was judged. `text` is the raw reply, "" where only probabilities were read; `score` is None
+    where nothing could be read. Of two answers it is the probability that the first is better, whatever the order.
+    """
+
+    principle: str
+    order: Literal["", "ab", "ba"]
+    text: str
+    score: float | None
+
+
+@dataclass(frozen=True)
 class Judgment(Record):
     """One verdict on `target`: either a `score` or the reason why there is none.
 
-    `judged` holds the digests of what was judged, in the order shown; `principles` the ids shown, in order.
-    `replies` are the raw texts, and `reply_scores` the score read from each (None where none could be).
+    `judged` holds the digests of what was judged, of a pair the first one first; `principles` the ids shown, in order.
+    `replies` are what stands behind the verdict: a vote of each principle, or each of several tries.
+    `score` is on the judge's scale for one answer, and for a pair the probability that the first is better.
     `probability` is the judge's own: for a pair that the first is better, for a score its mass on the scale.
     """
 
@@ -107,8 +125,7 @@ class Judgment(Record):
     method: str
     constitution: str
     principles: tuple[str, ...]
-    replies: tuple[str, ...]
-    reply_scores: tuple[float | None, ...]
+    replies: tuple[Reply, ...]
     score: float | None
     unscored: Unscored | None
     probability: float | None
@@ -196,6 +213,22 @@ class Iteration(Record):
 
 
 @dataclass(frozen=True)
+class Closing(Record):
+    """What a run keeps beside an iteration that it closed, because it enters no digest of the loop.
+
+    `first` and `before` are the closings of number 0 and of the iteration before this one, both "" for number 0.
+    `receipts` are the keys that the steps were asked under, by step; `gold` is the output of the gold step, "" where
+    it was not taken.
+    """
+
+    iteration: str
+    first: str
+    before: str
+    receipts: dict[str, str]
+    gold: str
+
+
+@dataclass(frozen=True)
 class Run:
     """A "branch": a name that points at an iteration. The only noun that moves.
 
@@ -203,9 +236,9 @@ class Run:
     change on resume. `branched_from` is an address or "", and `shared` says who made the iterations up to there: the
     name of a run -> the number of the last one that it made. `inputs` are the digests of the files that the
     configuration names, as they were when the run began. `under_way` holds the output digests of the finished steps of
-    the iteration that is not closed yet, for whoever looks (the truth remains the receipts). `gold` maps an
-    iteration to the output of its gold step, which is beside the iteration because it enters no digest. A `tag` is a
-    name that stays where it is: it can be looked at and branched from, and is never resumed.
+    the iteration that is not closed yet, for whoever looks (the truth remains the receipts). `closing` is what stands
+    beside `iteration`. `begun` is when the run was begun (s since 1970), which tells it from another of its name. A
+    `tag` is a name that stays where it is: it can be looked at and branched from, and is never resumed.
     """
 
     name: str
@@ -217,6 +250,7 @@ class Run:
     environment: dict[str, Any]
     inputs: dict[str, str] = field(default_factory=dict)
     under_way: dict[str, str] = field(default_factory=dict)
-    gold: dict[str, str] = field(default_factory=dict)
+    closing: str = ""
     shared: dict[str, int] = field(default_factory=dict)
+    begun: float = 0.0
     tag: bool = False

@@ -37,7 +37,7 @@ from runs.durable import (
 )
 from runs.errors import CorruptError, UsageError
 from runs.output import Output
-from runs.records import Adapter, Iteration, Record, Run
+from runs.records import Adapter, Closing, Iteration, Record, Run
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -151,6 +151,10 @@ class Store:
     def iteration(self, name: str) -> Iteration:
         """The iteration of that digest."""
         return self._record(Iteration, name)
+
+    def closing(self, name: str) -> Closing:
+        """What a run keeps beside an iteration, by its digest."""
+        return self._record(Closing, name)
 
     def output(self, name: str) -> Output:
         """A step's output, by its digest."""

@@ -12,7 +12,7 @@ from typing import TypeVar
 from runs.canonical import TAG, digest, digest_file
 from runs.durable import read_checked
 from runs.errors import CorruptError, SelfsameError
-from runs.lineage import outputs_of, resolve
+from runs.lineage import resolve
 from runs.pruned import pruned
 from runs.records import Run
 from runs.store import ADAPTER_FILES, DIGEST, Store, needed_by
@@ -77,10 +77,10 @@ class _Survey:
         if address == found.run.name:
             self._chain(found.run)
         elif found.step is None:
-            self._steps(address, outputs_of(found.run, found.iteration))
+            self._steps(address, found.link.outputs)
         else:
             step = f"{found.run.name}@{found.iteration.index}/{found.step}"
-            self._output(step, outputs_of(found.run, found.iteration)[found.step])
+            self._output(step, found.link.outputs[found.step])
         for path in list(self.needed_by):
             if (folder := self.store.home / "adapters" / path.name).exists():
                 self._copy(folder)
@@ -88,7 +88,7 @@ class _Survey:
     # ---- from a run to its bytes
 
     def _chain(self, run: Run) -> None:
-        name, below = run.iteration, None
+        name, beside, below = run.iteration, run.closing, None
         while name:
             path = self._need(name, run.name)
             iteration = self._read(path, partial(self.store.iteration, name))
@@ -100,10 +100,30 @@ class _Survey:
                 return
             if below is None:
                 self._steps(f"{run.name}@{iteration.index + 1}", run.under_way)
-            self._steps(f"{run.name}@{iteration.index}", outputs_of(run, iteration))
-            name, below = iteration.parent, iteration.index
+            address = f"{run.name}@{iteration.index}"
+            self._steps(address, iteration.outputs)
+            name, beside, below = iteration.parent, self._beside(beside, name, address), iteration.index
         if below is None:
             self._steps(f"{run.name}@0", run.under_way)
+
+    def _beside(self, name: str, iteration: str, address: str) -> str:
+        """What is kept beside an iteration; returns the name of the same of the iteration before, "" if it is lost."""
+        if not name:
+            return ""  # the damage above it is named
+        path = self._need(name, address)
+        closing = self._read(path, partial(self.store.closing, name))
+        if closing is None:
+            return ""
+        if closing.iteration != iteration:
+            self.problems[path] = f"it belongs to another iteration than {address}"
+        for step, key in closing.receipts.items():
+            receipt = self.store.receipt_path(key)
+            self.needed_by[receipt].add(f"{address}/{step}")
+            if not receipt.exists():
+                self.problems[receipt] = "it is gone"
+        if closing.gold:
+            self._output(f"{address}/gold", closing.gold)
+        return closing.before
 
     def _steps(self, address: str, outputs: dict[str, str]) -> None:
         for step, name in outputs.items():

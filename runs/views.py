@@ -9,8 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from runs.canonical import canonical_json
-from runs.lineage import decision_of, iterations, made_by, outputs_of
-from runs.records import Iteration, Run
+from runs.lineage import Link, decision_of, iterations, links, made_by
 from runs.store import Store
 
 if TYPE_CHECKING:
@@ -60,21 +59,21 @@ def ancestry(store: Store) -> "pa.Table":
     )
 
 
-def made_iterations(store: Store) -> list[tuple[str, Run, Iteration]]:
-    """Every iteration that a run reaches, once for each run that made it: the maker's name, who reaches it, and it."""
-    found: dict[tuple[str, str], tuple[str, Run, Iteration]] = {}
+def made_iterations(store: Store) -> list[tuple[str, Link]]:
+    """Every iteration that a run reaches, once for each run that made it, behind that one's name."""
+    found: dict[tuple[str, str], tuple[str, Link]] = {}
     for run in store.refs():
-        for iteration in iterations(store, run):
-            maker = made_by(run, iteration.index)
-            found.setdefault((maker, iteration.digest), (maker, run, iteration))
+        for link in links(store, run):
+            maker = made_by(run, link.iteration.index)
+            found.setdefault((maker, link.iteration.digest), (maker, link))
     return list(found.values())
 
 
 def made_steps(store: Store) -> Iterator[Made]:
     """Every finished step that a run reaches, those of iterations under way included."""
-    for maker, run, iteration in made_iterations(store):
-        for step, output in outputs_of(run, iteration).items():
-            yield Made(maker, iteration.index, step, output)
+    for maker, link in made_iterations(store):
+        for step, output in link.outputs.items():
+            yield Made(maker, link.iteration.index, step, output)
     for run in store.runs():
         index = store.iteration(run.iteration).index + 1 if run.iteration else 0
         for step, output in run.under_way.items():
@@ -110,7 +109,8 @@ def _runs(store: Store) -> Iterable[dict[str, Any]]:
 
 
 def _iterations(store: Store) -> Iterable[dict[str, Any]]:
-    for maker, _, iteration in made_iterations(store):
+    for maker, link in made_iterations(store):
+        iteration = link.iteration
         decision = decision_of(store, iteration)
         yield {
             "run": maker,

@@ -56,7 +56,7 @@ def adopt(folder: Path, base: Path, lora: Lora | None) -> Adopted:
     """
     try:
         return _adopt(folder, base, lora)
-    except (ValueError, OSError) as reason:
+    except (ValueError, OSError, RecursionError) as reason:
         raise _error(folder, str(reason), given=lora is None) from reason
 
 
@@ -117,7 +117,7 @@ def read_header(path: Path) -> dict[str, Tensor]:
             for name, entry in entries.items()
             if name != "__metadata__"
         }
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path.name} is no safetensors file: its header cannot be read ({error})") from error
     end = data
     for name, tensor in sorted(tensors.items(), key=lambda item: item[1].start):

@@ -22,7 +22,7 @@ PROJECTIONS = ["q_proj", "v_proj"]
 
 def train(spec: DpoSpec, out: Path) -> None:
     """Leave in `out` what `trainers.dpo` would leave: an adapter made of pairs and settings."""
-    pairs = pq.read_table(spec.pairs).to_pylist()
+    pairs = pq.ParquetFile(spec.pairs).read().to_pylist()  # `read_table` would import pyarrow.dataset in every fork
     beside = {"model", "pairs", "micro_batch_size", "checkpoint_every_s"}
     settings = spec.model_dump(mode="json", exclude=beside)
     start = digest(str(spec.model.start.name)) if spec.model.start else ""

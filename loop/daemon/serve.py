@@ -15,6 +15,7 @@ from loop.daemon.listening import listening
 from loop.daemon.notify import Notifier
 from loop.daemon.standing import sentence
 from loop.daemon.work import PATIENCE_S, Daemon
+from loop.terminal import block
 from runs.errors import CorruptError
 from runs.store import Store
 
@@ -127,11 +128,19 @@ def _stop_on_signals(daemon: Daemon, notifier: Notifier) -> None:
 def _say_what_happens() -> None:
     """One line an event on standard error. A log that cannot be written stops nothing."""
     logging.raiseExceptions = False
-    logging.basicConfig(
-        stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING, force=True
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(HarmlessLines("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("loop").setLevel(logging.INFO)
     logging.getLogger("uvicorn").setLevel(logging.ERROR)  # or whoever sends garbage fills the log
+
+
+class HarmlessLines(logging.Formatter):
+    """No text of a worker's, whatever it holds, steers the terminal of a reader or passes for a line of ours."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record on one line; what else it has is set in behind a bar."""
+        return block(super().format(record))
 
 
 def _microseconds(seconds: float) -> str:

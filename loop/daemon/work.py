@@ -171,10 +171,12 @@ class Daemon:
         from loop.config import Config
         from loop.drive import begin, change
         from loop.preflight import check
+        from loop.preflight_judges import check_endpoint
 
         if entry.config is not None:
             config = Config.model_validate(entry.config)
             check(config)
+            check_endpoint(config)
             if self.store.run(entry.name) is None:
                 begin(self.store, entry.name, entry.recipe, config)
             else:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from loop.engine.options import EngineOptions
-from loop.engine.protocol import Choose, Probe, Score, Write
+from loop.engine.protocol import Choose, Probe, Score, Used, Write
 from loop.engine.wire import read_replies, spell
 from loop.workers.child import USUAL, Allowance, Child, Work
 from loop.workers.environment import worker_environment
@@ -39,6 +39,7 @@ class ChildEngine:
     ) -> None:
         """`module` is the program to run; `base` the digest that the model without an adapter is known by."""
         self.base = base
+        self.used = Used()
         self._options = options
         self._allowance = allowance
         self._call_timeout_s = call_timeout_s
@@ -152,6 +153,7 @@ class ChildEngine:
             self._closed = True
             raise
         if "result" in outcome:
+            self.used = Used(**outcome.get("used", {}))
             return outcome["result"]
         if "refused" in outcome:
             raise WorkerError(f"the engine refused while {work.doing}: {outcome['refused']}")

@@ -14,7 +14,8 @@ class EngineOptions:
     `base` is a folder with a model in safetensors. `threads` are the child's compute threads; they share the cores
     that the parent may use. `max_lora_rank` is the highest rank that can be served. `kv_cache_bytes` is the memory for
     keys and values, on either device. `max_adapters` is how many stay loaded; the one unused for longest goes first.
-    `can_sleep` makes vLLM allocate so that it can give its memory back for a while; only on a GPU.
+    `can_sleep` makes vLLM allocate so that it can give its memory back for a while; only on a GPU. `prefix_caching`
+    computes what several prompts of a call begin with only once.
     """
 
     base: Path
@@ -28,6 +29,7 @@ class EngineOptions:
     kv_cache_bytes: int
     max_adapters: int = 8
     can_sleep: bool = False
+    prefix_caching: bool = True
 
     def __post_init__(self) -> None:
         if self.max_lora_rank > RANK_TIERS[-1]:

@@ -6,7 +6,7 @@ all requests of a call are of one kind, and replies come in the order of the req
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Protocol, overload
 
@@ -77,11 +77,35 @@ class Probe:
     base_logprobs: tuple[float, ...]
 
 
+@dataclass(frozen=True)
+class Used:
+    """What was read and written since the start: tokens, those of the prompts that were cached, and US dollars."""
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    reply_tokens: int = 0
+    usd: float = 0.0
+
+    def numbers(self) -> dict[str, float]:
+        """What there is to show of it: money, and the share of the prompts' tokens that the prefix cache had."""
+        money = {"usd": self.usd} if self.usd else {}
+        cached = {"prefix_cache_hit_frac": self.cached_tokens / self.prompt_tokens} if self.prompt_tokens else {}
+        return money | cached
+
+    def __add__(self, other: "Used") -> "Used":
+        return Used(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+    def __sub__(self, other: "Used") -> "Used":
+        return Used(*(a - b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+
 class Engine(Protocol):
     """An engine in a process of its own, or the stub in ours."""
 
     base: str
     """The digest of the base model, also the name of the policy without an adapter."""
+    used: Used
+    """What it has read and written since its start, as far as it counts."""
 
     def load(self, adapter: str, folder: Path, probe: Probe) -> None:
         """Make `adapter` servable and prove it: its log-probabilities match the trainer's and differ from the base's.

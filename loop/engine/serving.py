@@ -1,19 +1,20 @@
 """An engine's own process: what it answers to its parent, whatever serves there.
 
-Each message from the parent has one reply: `{"result": ...}`; `{"refused": TEXT}` for what was found wrong before the
-engine saw it; or `{"failed": TEXT}`, after which the process ends: a step of vLLM that failed leaves requests behind
-that hang the next call, and a NaN in its cache spoils the answers of others (vLLM issues 50283 and 57716). Signs of
-progress go beside the replies.
+Each message from the parent has one reply: `{"result": ...}`, with what was `used` so far; `{"refused": TEXT}` for what
+was found wrong before the engine saw it; or `{"failed": TEXT}`, after which the process ends: a step of vLLM that
+failed leaves requests behind that hang the next call, and a NaN in its cache spoils the answers of others (vLLM issues
+50283 and 57716). Signs of progress go beside the replies.
 """
 
 import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from math import isfinite
 from typing import Any, Protocol
 
-from loop.engine.protocol import Choose, Chosen, Score, Scored, Write, Written
+from loop.engine.protocol import Choose, Chosen, Score, Scored, Used, Write, Written
 from loop.engine.wire import Reply, read_requests, spell
 from trainers.parent import Parent
 
@@ -24,6 +25,8 @@ class Refused(Exception):
 
 class Served(Protocol):
     """An engine as its own process sees it. See `loop.engine.protocol.Engine` for what is meant."""
+
+    used: Used
 
     def load(self, adapter: str, folder: str, probe: dict[str, Any]) -> None: ...
     def unload(self, adapter: str) -> None: ...
@@ -52,7 +55,7 @@ def serve(parent: Parent, start: Start) -> None:
                 served.one_token()
             else:
                 result = _answer(served, message)
-            outcome = {"result": result}
+            outcome = {"result": result, "used": asdict(served.used)}
         except Refused as error:
             outcome = {"refused": str(error)}
         except Exception as error:

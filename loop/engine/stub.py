@@ -3,11 +3,11 @@
 import math
 import random
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from loop.engine.protocol import Choose, Chosen, Probe, Score, Scored, Write, Written
+from loop.engine.protocol import Choose, Chosen, Probe, Score, Scored, Used, Write, Written
 from runs.canonical import seed_of
 from runs.errors import WorkerError
 from runs.records import Message
@@ -38,6 +38,7 @@ class StubEngine:
 
     def __init__(self, base: str) -> None:
         self.base = base
+        self.used = Used()  # it counts nothing
         self._loaded = {base}
 
     def load(self, adapter: str, folder: Path, probe: Probe) -> None:
@@ -84,6 +85,8 @@ def _write(request: Write) -> Written:
     if "score" in request.messages[-1].content:
         score = rng.choice(["0", "1", "2", "3", "4", "5", "5/5", "?"])
         text, words = f"right, short.\nScore: {score}", [0, 1]
+    elif "A or B" in request.messages[-1].content:
+        text, words = f"right, short.\n{rng.choice('AB?')}", [0, 1]
     else:
         likely = [math.exp(logprob) for logprob in _word_logprobs(request.policy)[1:]]
         words = rng.choices(range(len(WORDS)), likely, k=rng.randint(2, 9))
@@ -99,7 +102,7 @@ def _logprobs(policy: str, token_ids: Sequence[int]) -> tuple[float, ...]:
     return tuple(_word_logprobs(policy)[token] for token in token_ids)
 
 
-@cache
+@lru_cache(64)  # those of the policies in use, not of all that there ever were
 def _word_logprobs(policy: str) -> tuple[float, ...]:
     """How likely the policy finds the end token and each word: a language model without a memory."""
     tastes = [3 * _rng(policy, token).random() for token in range(len(WORDS) + 1)]

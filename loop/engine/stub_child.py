@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from loop.engine.protocol import Choose, Chosen, Score, Scored, Write, Written
+from loop.engine.protocol import Choose, Chosen, Score, Scored, Used, Write, Written
 from loop.engine.serving import Served, serve
 from loop.engine.stub import StubEngine
 from runs.records import Message
@@ -22,6 +22,7 @@ class StubServed:
 
     def __init__(self, base: str, parent: Parent, moved: Callable[[str], None]) -> None:
         self.base, self.parent, self.moved = base, parent, moved
+        self.used = Used()
         self.stub = StubEngine(base)
         self.told: dict[Score, Scored] = {}
         self.confused_with: dict[str, str] = {}

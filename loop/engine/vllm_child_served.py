@@ -9,7 +9,7 @@ from vllm.lora.request import LoRARequest
 
 from loop.engine.cpu_lora import register
 from loop.engine.options import EngineOptions
-from loop.engine.protocol import Choose, Chosen, Score, Scored, Write, Written
+from loop.engine.protocol import Choose, Chosen, Score, Scored, Used, Write, Written
 from loop.engine.serving import Refused
 from runs.records import Message
 from trainers.chat import label_ids, render
@@ -46,7 +46,7 @@ class VllmServed:
             max_lora_rank=options.rank_tier,
             max_loras=2,  # the policy and a judge with another adapter
             max_cpu_loras=options.max_adapters,
-            enable_prefix_caching=True,
+            enable_prefix_caching=options.prefix_caching,
             logprobs_mode="raw_logprobs",
             enable_sleep_mode=options.can_sleep,
             load_format="safetensors",
@@ -58,6 +58,7 @@ class VllmServed:
         self.numbers = count(1)
         self.adapters: dict[str, LoRARequest | None] = {base: None}
         self.moved = moved
+        self.used = Used()
         self.asked = self.done = 0
         self.step = self.llm.llm_engine.step
         self.llm.llm_engine.step = self._watched_step
@@ -191,12 +192,19 @@ class VllmServed:
                 )
         self.llm.reset_prefix_cache()
         self.asked, self.done = len(asked), 0
-        return self.llm.generate(
+        outputs = self.llm.generate(
             [{"prompt_token_ids": prompt} for prompt, _, _ in asked],
             [params for _, params, _ in asked],
             lora_request=[self.adapters[policy] for _, _, policy in asked],
             use_tqdm=False,
         )
+        # vLLM's own metrics would want its statistics on; each output says how much of its prompt was cached.
+        self.used += Used(
+            prompt_tokens=sum(len(prompt) for prompt, _, _ in asked),
+            cached_tokens=sum(output.num_cached_tokens or 0 for output in outputs),
+            reply_tokens=sum(len(output.outputs[0].token_ids) for output in outputs),
+        )
+        return outputs
 
 
 def sampling_params(**asked: Any) -> SamplingParams:

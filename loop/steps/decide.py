@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 
+from loop.admission import admission
 from loop.desk import Desk
 from loop.guards import Finding, after_measuring, all_finite, at_least, before_training
 from loop.steps.turn import Turn
@@ -39,9 +40,20 @@ def findings(desk: Desk, turn: Turn) -> list[Finding]:
         found.append(at_least("min_pairs", turn.done["train"].metrics, "signal/pairs_used", guards.min_pairs))
     if "measure" in turn.done:
         found += after_measuring(guards, turn.done["measure"].metrics)
+        if turn.index == 0:
+            found += admission(guards, _by_tag(desk, turn))
     return found
+
+
+def _by_tag(desk: Desk, turn: Turn) -> dict[str, dict[str, float | None]]:
+    rows = desk.store.all_rows("measurements", turn.done["measure"])
+    return {row.tag: row.numbers for row in rows}
 
 
 def is_due(desk: Desk, turn: Turn, step: str) -> bool:
     """Whether `step` is to be taken: nothing is trained or measured once a guard has failed."""
+    if step == "audit":
+        settings = desk.config.audit
+        wanted = settings.items and desk.config.measure.anchors is not None
+        return bool(wanted) and "measure" in turn.done and turn.index % settings.every == 0
     return step not in ("train", "measure") or all(finding.passed for finding in findings(desk, turn))

@@ -1,6 +1,7 @@
 """Step `generate`: the policy writes several answers to each prompt."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from itertools import product
 
 from loop.desk import Desk
@@ -9,6 +10,9 @@ from loop.steps.turn import Turn
 from runs.canonical import seed_of
 from runs.output import Output
 from runs.records import Prompt, Response, Sampling
+
+VERSION = 1
+"""Of how answers are written: raised with any change after which the same request would have another answer."""
 
 
 def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
@@ -40,6 +44,14 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
         "signal/response_truncated_frac": rows["stop"].to_pylist().count("length") / len(lengths),
     }
     return Output("generate", {"responses": shards}, {"metrics": metrics})
+
+
+def answer_shards(
+    desk: Desk, address: str, policy: str, wanted: Sequence[tuple[Prompt, int]], sampling: Sampling
+) -> tuple[str, ...]:
+    """The shards of the policy's answer to each (prompt, seed), recalled wherever it was asked the same before."""
+    asked = {"written": VERSION, "sampling": asdict(sampling), **desk.maker(policy)}
+    return desk.shards(address, asked, "responses", wanted, lambda part: write_answers(desk, policy, part, sampling))
 
 
 def write_answers(desk: Desk, policy: str, wanted: Sequence[tuple[Prompt, int]], sampling: Sampling) -> list[Response]:

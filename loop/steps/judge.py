@@ -1,74 +1,113 @@
-"""Step `judge`: the judge scores every candidate."""
+"""Step `judge`: the judge scores every candidate, or compares each two of them."""
 
 import statistics
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from itertools import combinations
 
+from judges.dialogue import Judge as JudgeKind
+from judges.pairs import same_texts, standing_for
+from loop.configured_judge import configured_judge
 from loop.desk import Desk
-from loop.judging import Candidate, judge_answers, requests_per_answer
+from loop.judging import Case, case
+from loop.panel import bench, decisive, judged_by, panel_metrics
 from loop.steps.turn import Turn
-from runs.errors import ConfigError
-from runs.lineage import resolve
 from runs.output import Output
-from runs.records import Judgment
+from runs.records import Judgment, Prompt, Response
 
 
 def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
-    """The model, the judging policy, the constitution, the prompts and the answers."""
+    """The model, who judges, the constitution, the prompts and the answers."""
     return {
         "model": turn.model,
-        "judge": judging_policy(desk, turn, turn.policy),
+        "judge": bench(desk, turn, turn.policy).digest,
         "constitution": desk.constitution.digest,
         "prompts": turn.outputs["prompts"],
         "generate": turn.outputs["generate"],
     }
 
 
-def judging_policy(desk: Desk, turn: Turn, answering: str) -> str:
-    """Whose weights judge the answers of the policy `answering`: this turn's, or the candidate that follows it."""
-    before = turn.policy_before if answering == turn.policy else turn.policy
-    named = {"self": answering, "previous": before, "seed": turn.seed_policy}
-    name = desk.config.judge.adapter
-    if name in named:
-        return named[name]
-    policy = resolve(desk.store, name).iteration.policy
-    if policy != desk.base.digest and desk.store.adapter(policy).base != desk.base.digest:
-        raise ConfigError(
-            f"judge.adapter={name} is an adapter of another base model than model.base={desk.config.model.base}"
-        )
-    return policy
-
-
 def run(desk: Desk, turn: Turn, key: str) -> Output:
-    """One judgment for each answer."""
-    prompts = {prompt.digest: prompt for prompt in desk.store.all_rows("prompts", turn.done["prompts"])}
-    candidates = [
-        Candidate(prompts[response.prompt].messages, response.text, response.digest)
-        for response in desk.store.all_rows("responses", turn.done["generate"])
-    ]
-    policy = judging_policy(desk, turn, turn.policy)
-    shards = desk.shards(
-        f"{desk.run}@{turn.index}/judge",
-        key,
-        "judgments",
-        candidates,
-        lambda part: judge_answers(desk, policy, part, turn.index),
-        requests_per_answer(desk),
+    """A judgment for each answer, or for each two different answers to a prompt, by each who judges."""
+    judge = configured_judge(desk.config.judge, desk.constitution)
+    who = bench(desk, turn, turn.policy)
+    cases = candidate_cases(
+        judge,
+        desk.config.seed,
+        desk.store.all_rows("prompts", turn.done["prompts"]),
+        desk.store.all_rows("responses", turn.done["generate"]),
     )
+    shards = judged_by(desk, f"{desk.run}@{turn.index}/judge", judge, who, cases)
     metrics = judgment_metrics(desk.store.rows_of("judgments", shards), "judge/train_")
-    return Output("judge", {"judgments": shards}, {"judge": policy, "metrics": metrics})
+    return Output("judge", {"judgments": shards}, {"judge": who.digest, "metrics": metrics})
 
 
-def judgment_metrics(judgments: list[Judgment], prefix: str) -> dict[str, float | None]:
-    """Mean and spread of the scores, and the share without one (by reason too)."""
+def candidate_cases(
+    judge: JudgeKind, seed: int, prompts: Sequence[Prompt], responses: Sequence[Response]
+) -> list[Case]:
+    """What the judge is to judge: each different answer to each prompt, or each two of them."""
+    by_prompt: dict[str, list[Response]] = defaultdict(list)
+    for response in responses:
+        by_prompt[response.prompt].append(response)
+    asked = {prompt.digest: prompt for prompt in prompts}
+    cases = []
+    for digest, answers in by_prompt.items():
+        prompt = asked[digest]
+        if judge.compares == 1:
+            for text, same in same_texts(answers).items():
+                held = [(response.digest,) for response in same]
+                cases.append(case(seed, "response", prompt.messages, (text,), prompt.tags, *held))
+        else:
+            # Sorted by digest: which answer is called the first is as good as by lot.
+            different = sorted((standing_for(same) for same in same_texts(answers).values()), key=lambda r: r.digest)
+            for a, b in combinations(different, 2):
+                texts = (a.text, b.text)
+                cases.append(case(seed, "pair", prompt.messages, texts, prompt.tags, (a.digest, b.digest)))
+    return cases
+
+
+def judgment_metrics(all_judgments: Sequence[Judgment], prefix: str) -> dict[str, float | None]:
+    """Mean and spread of the scores, or how sure the comparisons are, and the share without a verdict, by reason.
+
+    Where a panel sat, they are the panel's, with how far its members were apart.
+    """
+    judgments = decisive(all_judgments)
     scores = [judgment.score for judgment in judgments if judgment.score is not None]
     reasons = Counter(judgment.unscored for judgment in judgments if judgment.unscored is not None)
+    compared = any(judgment.target == "pair" for judgment in judgments)
     return {
-        f"{prefix}score_mean": statistics.fmean(scores) if scores else None,
-        f"{prefix}score_sd": statistics.pstdev(scores) if scores else None,
-        f"{prefix}score_se": statistics.pstdev(scores) / len(scores) ** 0.5 if scores else None,
-        f"{prefix}unscored_frac": 1 - len(scores) / len(judgments),
+        **(comparison_metrics(judgments, prefix) if compared else score_metrics(scores, prefix)),
+        f"{prefix}unscored_frac": 1 - len(scores) / len(judgments) if judgments else None,
         **{
             f"{prefix}unscored/{reason.replace(' ', '_')}_frac": n / len(judgments)
             for reason, n in sorted(reasons.items())
         },
+        **panel_metrics(all_judgments, prefix),
     }
+
+
+def score_metrics(scores: Sequence[float], prefix: str) -> dict[str, float | None]:
+    """Mean and spread of the scores of single answers."""
+    return {
+        f"{prefix}score_mean": statistics.fmean(scores) if scores else None,
+        f"{prefix}score_sd": statistics.pstdev(scores) if scores else None,
+        f"{prefix}score_se": statistics.pstdev(scores) / len(scores) ** 0.5 if scores else None,
+    }
+
+
+def comparison_metrics(judgments: Sequence[Judgment], prefix: str) -> dict[str, float | None]:
+    """How probable the preferred answer is on average, and how often both orders prefer the same one."""
+    confidences = [max(j.score, 1 - j.score) for j in judgments if j.score is not None]
+    both = [orders for judgment in judgments for orders in votes_by_principle(judgment) if len(orders) == 2]
+    agreeing = [(orders["ab"] - 0.5) * (orders["ba"] - 0.5) > 0 for orders in both]
+    consistency = {f"{prefix}position_consistency_frac": statistics.fmean(agreeing)} if agreeing else {}
+    return {f"{prefix}confidence_mean": statistics.fmean(confidences) if confidences else None, **consistency}
+
+
+def votes_by_principle(judgment: Judgment) -> list[dict[str, float]]:
+    """For each principle that was shown: order -> probability that the first answer is better, where it was read."""
+    votes: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for reply in judgment.replies:
+        if reply.score is not None and reply.order:
+            votes[reply.principle][reply.order].append(reply.score)
+    return [{order: statistics.fmean(scores) for order, scores in orders.items()} for orders in votes.values()]

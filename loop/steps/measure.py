@@ -5,17 +5,20 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from judges.statistics import LabelledPair, agreement
+from judges.statistics import LabelledPair, agreement, proportion
 from loop.anchors import anchor_pairs, anchors_digest
+from loop.configured_judge import configured_judge
 from loop.desk import Desk
 from loop.engine.protocol import Score
-from loop.judging import Candidate, judge_answers, requests_per_answer
+from loop.panel import bench, decisive, judged_by
 from loop.sources import prompt_source
 from loop.steps.by_tag import ALL, by_tag, probes_digest
-from loop.steps.generate import write_answers
-from loop.steps.judge import judging_policy, judgment_metrics
+from loop.steps.generate import answer_shards
+from loop.steps.judge import judgment_metrics
+from loop.steps.probes import anchor_cases, labelled_pairs, own_cases, verdicts_on
 from loop.steps.turn import Turn
-from runs.canonical import digest, seed_of
+from loop.steps.votes import order_chance
+from runs.canonical import seed_of
 from runs.output import Output
 from runs.records import Judgment, Measurement, Prompt, Response, Sampling
 
@@ -29,7 +32,7 @@ class Answered:
 
     prompt: Prompt
     response: Response
-    judgment: Judgment
+    judgment: Judgment | None
     to_seed: LogRatios
     to_previous: LogRatios
 
@@ -41,7 +44,7 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
         "candidate": turn.candidate,
         "seed": turn.seed_policy,
         "previous": turn.policy,
-        "judge": judging_policy(desk, turn, turn.candidate),
+        "judge": bench(desk, turn, turn.candidate).digest,
         "constitution": desk.constitution.digest,
         "source": prompt_source(desk.config.prompts.source).digest,
         "anchors": anchors_digest(desk.config.measure.anchors),
@@ -56,45 +59,41 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
         settings.prompts, seed_of(desk.config.seed, "held-out")
     )
     by_digest = {prompt.digest: prompt for prompt in prompts}
-    judge = judging_policy(desk, turn, turn.candidate)
+    judge = configured_judge(desk.config.judge, desk.constitution)
+    who = bench(desk, turn, turn.candidate)
 
     # Temperature 1: KL is an expectation under the policy itself, not under a sharpened one.
     sampling = Sampling(1.0, 1.0, settings.max_tokens)
-    wanted = [(prompt, seed_of(desk.config.seed, "measure", prompt.digest)) for prompt in prompts]
-    answers = desk.shards(
-        address, key, "responses", wanted, lambda part: write_answers(desk, turn.candidate, part, sampling)
-    )
+
+    def answers_of(policy: str, purpose: str) -> tuple[str, ...]:
+        wanted = [(prompt, seed_of(desk.config.seed, purpose, prompt.digest)) for prompt in prompts]
+        return answer_shards(desk, address, policy, wanted, sampling)
+
+    answers = answers_of(turn.candidate, "measure")
+    # A judge that compares is given answers of the seed policy to hold the candidate's against.
+    rivals = answers_of(turn.seed_policy, "rival") if judge.compares == 2 else ()
     responses: list[Response] = desk.store.rows_of("responses", answers)
-    own = [Candidate(by_digest[r.prompt].messages, r.text, r.digest) for r in responses]
+    own = own_cases(judge, desk.config.seed, by_digest, responses, desk.store.rows_of("responses", rivals))
     anchors = anchor_pairs(settings.anchors, settings.anchor_count)
-    labelled = [Candidate(a.messages, text, digest([a.digest, side])) for a in anchors for side, text in a.sides()]
-    verdicts = desk.shards(
-        address,
-        key,
-        "judgments",
-        own + labelled,
-        lambda part: judge_answers(desk, judge, part, turn.index),
-        requests_per_answer(desk),
-    )
-    judgments: list[Judgment] = desk.store.rows_of("judgments", verdicts)
+    of_own = judged_by(desk, address, judge, who, [one for one in own if one is not None])
+    of_anchors = judged_by(desk, address, judge, who, anchor_cases(judge, desk.config.seed, anchors))
+    own_judgments: list[Judgment] = desk.store.rows_of("judgments", of_own)
+    verdicts = {
+        judgment.judged: judgment
+        for judgment in decisive(own_judgments) + decisive(desk.store.rows_of("judgments", of_anchors))
+    }
 
     to_seed = log_ratios(desk, turn.candidate, turn.seed_policy, responses, by_digest)
     to_previous = log_ratios(desk, turn.candidate, turn.policy, responses, by_digest)
     answered = [
-        Answered(by_digest[response.prompt], response, judgment, seed, previous)
-        for response, judgment, seed, previous in zip(
-            responses, judgments[: len(own)], to_seed, to_previous, strict=True
-        )
+        Answered(by_digest[response.prompt], response, verdicts[one.judged[0]] if one else None, seed, previous)
+        for response, one, seed, previous in zip(responses, own, to_seed, to_previous, strict=True)
     ]
-    score = {judgment.judged[0]: judgment.score for judgment in judgments[len(own) :]}
-    scores = [score[candidate.digest] for candidate in labelled]
-    compared = by_tag(list(zip(anchors, scores[0::2], scores[1::2], strict=True)), lambda one: one[0].tags)
+    compared = by_tag(list(zip(anchors, labelled_pairs(anchors, verdicts), strict=True)), lambda one: one[0].tags)
     numbers = {
-        tag: policy_metrics(group)
-        | anchor_metrics(
-            [LabelledPair(anchor.label, a, b) for anchor, a, b in compared.get(tag, ())],
-            seed_of(desk.config.seed, "anchors"),
-        )
+        tag: policy_metrics(group, own_judgments)
+        | anchor_metrics([pair for _, pair in compared.get(tag, ())], seed_of(desk.config.seed, "anchors"))
+        | anchor_faults([judgment for anchor, _ in compared.get(tag, ()) for judgment in verdicts_on(anchor, verdicts)])
         for tag, group in by_tag(answered, lambda one: one.prompt.tags).items()
     }
     measurements = [
@@ -103,22 +102,34 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
     ]
     tables = {
         "prompts": (desk.store.put_rows("prompts", prompts),),
-        "responses": answers,
-        "judgments": verdicts,
+        "responses": answers + rivals,
+        "judgments": of_own + of_anchors,
         "measurements": (desk.store.put_rows("measurements", measurements),),
     }
     return Output("measure", tables, {"metrics": numbers[ALL]})
 
 
-def policy_metrics(answered: Sequence[Answered]) -> dict[str, float | None]:
-    """What a policy's answers say of it: its own scores, their lengths, and KL to the seed and to the previous."""
+def policy_metrics(answered: Sequence[Answered], all_judgments: Sequence[Judgment]) -> dict[str, float | None]:
+    """What a policy's answers say of it: its own scores, their lengths, and KL to the seed and to the previous.
+
+    Of `all_judgments` those of these answers are taken, the members' of a panel among them.
+    """
     responses = [one.response for one in answered]
+    verdicts = [one.judgment for one in answered if one.judgment is not None]
+    judged = {verdict.judged for verdict in verdicts}
     return {
-        **judgment_metrics([one.judgment for one in answered], "judge/"),
+        **judgment_metrics([own for own in all_judgments if own.judged in judged], "judge/"),
+        **win_rate_metrics(verdicts),
         **length_metrics(responses),
         **kl_metrics([one.to_seed for one in answered], "seed"),
         **kl_metrics([one.to_previous for one in answered], "previous"),
     }
+
+
+def win_rate_metrics(judgments: Sequence[Judgment]) -> dict[str, float | None]:
+    """How probably the policy's answer is better than the seed policy's, where the judge compares: 0.5 at the seed."""
+    wins = [judgment.score for judgment in judgments if judgment.target == "pair" and judgment.score is not None]
+    return {"judge/win_rate_against_seed": statistics.fmean(wins)} if wins else {}
 
 
 def length_metrics(responses: Sequence[Response]) -> dict[str, float | None]:
@@ -173,3 +184,25 @@ def anchor_metrics(pairs: Sequence[LabelledPair], seed: int) -> dict[str, float 
     # No correlation with labels that are all the same, no accuracy where the judge ties all: undefined, not missing.
     defined = {name: value for name, value in shares.items() if value is not None}
     return defined | {"judge/anchor_decided": float(found.decided_n), "judge/anchor_tie_frac": found.judge_tie_frac}
+
+
+def anchor_faults(judgments: Sequence[Judgment]) -> dict[str, float | None]:
+    """How often the judge has no verdict on labelled answers, and how often both orders prefer the same one.
+
+    With the ends of their intervals on the side that acquits: `decide` admits a judge unless it is clearly worse.
+    """
+    if not judgments:
+        return {}
+    unscored = proportion(sum(judgment.score is None for judgment in judgments), len(judgments))
+    both = [(order_chance(judgment, "ab"), order_chance(judgment, "ba")) for judgment in judgments]
+    read = [(ab, ba) for ab, ba in both if isinstance(ab, float) and isinstance(ba, float)]
+    same = proportion(sum((ab - 0.5) * (ba - 0.5) > 0 for ab, ba in read), len(read))
+    consistency = {
+        "judge/anchor_position_consistency_frac": same.value,
+        "judge/anchor_position_consistency_frac_high": same.high,
+    }
+    return {
+        "judge/anchor_unscored_frac": unscored.value,
+        "judge/anchor_unscored_frac_low": unscored.low,
+        **(consistency if read else {}),
+    }

@@ -8,12 +8,18 @@ from runs.records import Iteration
 
 @dataclass(frozen=True)
 class Turn:
-    """The iteration under way. `outputs` are the output digests of its finished steps, `done` the outputs."""
+    """The iteration under way. `past` is what it knows of those before it, oldest first: number 0 and the last two
+    are enough. `outputs` are the output digests of its finished steps, `done` the outputs."""
 
     index: int
     past: tuple[Iteration, ...]
     outputs: dict[str, str] = field(default_factory=dict)
     done: dict[str, Output] = field(default_factory=dict)
+
+    @staticmethod
+    def after(past: tuple[Iteration, ...]) -> "Turn":
+        """The iteration that follows `past`, with nothing done yet."""
+        return Turn(past[-1].index + 1 if past else 0, past)
 
     def with_output(self, step: str, digest: str, output: Output) -> "Turn":
         """This turn with one more finished step."""

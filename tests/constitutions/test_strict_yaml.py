@@ -1,12 +1,20 @@
 """YAML without its surprises: what is read is what is written, and everything hostile is refused with its line."""
 
 import contextlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from constitutions.strict_yaml import MAX_CHARACTERS, MAX_DEPTH, StrictYamlError, load_strict_yaml
+from constitutions.strict_yaml import (
+    MAX_CHARACTERS,
+    MAX_DEPTH,
+    StrictYamlError,
+    lined_yaml,
+    load_strict_yaml,
+    read_strict_yaml,
+)
 
 
 def test_every_scalar_is_the_text_that_is_written() -> None:
@@ -77,6 +85,44 @@ def test_a_merge_key_merges_nothing() -> None:
 def test_what_is_hostile_or_ambiguous_is_refused_with_its_line(text: str, line: int) -> None:
     with pytest.raises(StrictYamlError, match=rf"^line {line}\b"):
         load_strict_yaml(text)
+
+
+def test_every_value_has_the_line_of_its_key_or_in_a_list_its_own() -> None:
+    tree, lines = lined_yaml("# first\na:\n  - b\n  - c:\n      d\n  -\n    e: |-\n      g\n")
+    assert tree == {"a": ["b", {"c": "d"}, {"e": "g"}]}
+    assert lines == {
+        (): 2,
+        ("a",): 2,
+        ("a", 0): 3,
+        ("a", 1): 4,
+        ("a", 1, "c"): 4,
+        ("a", 2): 7,
+        ("a", 2, "e"): 7,
+    }
+
+
+def test_a_file_is_read_as_its_text_is(tmp_path: Path) -> None:
+    path = tmp_path / "some.yaml"
+    path.write_bytes("a: é\r\nb: [c]\rd: e\n".encode())
+    assert read_strict_yaml(path) == {"a": "é", "b": ["c"], "d": "e"}
+    with pytest.raises(OSError, match="absent"):
+        read_strict_yaml(tmp_path / "absent")
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"a: b\nc: \xff", "line 2: the byte 0xff is not UTF-8"),
+        (b"\xef\xbb\xbfa: b", "line 1: the character .*ufeff"),
+        (b"a\n" * 1_500_000, "line 1000001: more than the 2000000 bytes"),
+    ],
+    ids=["not UTF-8", "byte order mark", "3 MB"],
+)
+def test_a_file_that_is_no_plain_text_is_refused_with_its_line(tmp_path: Path, data: bytes, says: str) -> None:
+    path = tmp_path / "some.yaml"
+    path.write_bytes(data)
+    with pytest.raises(StrictYamlError, match=f"^{says}"):
+        read_strict_yaml(path)
 
 
 def test_nesting_is_read_to_its_limit() -> None:

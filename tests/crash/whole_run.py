@@ -19,6 +19,7 @@ import pytest
 from loop import drive
 from loop.engine.protocol import Score
 from loop.engine.stub import StubEngine
+from loop.limits import Stop, never
 from loop.progress import Event
 from loop.workers.trainers import Trainers
 from microworld import splits
@@ -89,8 +90,8 @@ def new_home() -> Iterator[Path]:
         shutil.rmtree(place)
 
 
-def go_on(home: Path, hook: Hook | None = None) -> None:
-    """Begin the run, or go on with it, until it is done. `hook` is called at every durability point.
+def go_on(home: Path, hook: Hook | None = None, stop: Stop = never) -> None:
+    """Begin the run, or go on with it, until it is done or `stop` says so. `hook` is called at every durability point.
 
     What is begun and what the engine is asked is written beside the home, and outlives whoever dies here.
     """
@@ -112,7 +113,7 @@ def go_on(home: Path, hook: Hook | None = None) -> None:
             patch.setattr(StubEngine, "run", run)
             if store.run(NAME) is None:
                 drive.begin(store, NAME, "test", CONFIG)
-            assert drive.carry_on(store, NAME, say).kind == "done"
+            assert drive.carry_on(store, NAME, say, stop).kind == "done" or stop()
     finally:
         points.hook = None
         os.close(diary)
@@ -126,6 +127,16 @@ def diary_of(home: Path) -> Counter[str]:
 
 def forked(work: Callable[[], object]) -> int:
     """How a forked child ends that does `work`: 0, an error's exit code, or minus the signal that killed it."""
+    return ending(started(work))
+
+
+def ending(child: int) -> int:
+    """How a child of ours ends, once it has."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def started(work: Callable[[], object]) -> int:
+    """The pid of a forked child that does `work`."""
     child = os.fork()
     if child == 0:
         code = 1
@@ -139,13 +150,13 @@ def forked(work: Callable[[], object]) -> int:
             traceback.print_exc()
         finally:
             os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return child
 
 
 def standing(home: Path) -> str:
     """The run as its ref says, "" before it has begun. Its iteration's digest stands for all that was ever got."""
     run = Store(home).run(NAME)
-    return json.dumps(asdict(replace(run, environment={})), sort_keys=True) if run else ""
+    return json.dumps(asdict(replace(run, environment={}, begun=0.0)), sort_keys=True) if run else ""
 
 
 def picture(home: Path) -> Picture:

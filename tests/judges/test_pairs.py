@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from judges.pairs import Pairing, best_against_worst
+from judges.pairs import Pairing, by_scores
 from runs.records import Judgment, Response, Sampling, Stop, Unscored
 
 
@@ -27,7 +27,6 @@ def verdict(response: Response, score: float | None, seed: int = 0) -> Judgment:
         constitution="s1:constitution",
         principles=(),
         replies=(),
-        reply_scores=(),
         score=score,
         unscored=Unscored.NO_VERDICT if score is None else None,
         probability=None,
@@ -37,7 +36,7 @@ def verdict(response: Response, score: float | None, seed: int = 0) -> Judgment:
 
 def pairing(*scored: tuple[Response, float | None], min_margin: float = 0.5) -> Pairing:
     judgments = [verdict(response, score) for response, score in scored]
-    return best_against_worst([response for response, _ in scored], judgments, min_margin, "self")
+    return by_scores([response for response, _ in scored], judgments, min_margin, "self")
 
 
 def test_the_best_answer_is_chosen_over_the_worst() -> None:
@@ -115,7 +114,7 @@ def test_equal_scores_are_a_tie_whatever_the_margin() -> None:
 
 def test_a_difference_below_the_margin_gives_no_pair_and_one_of_the_margin_does() -> None:
     scored = (answer("p", "a"), 3.0), (answer("p", "b"), 3.5)
-    assert pairing(*scored, min_margin=0.75) == ((), (0, 0, 0, 0, 1))
+    assert pairing(*scored, min_margin=0.75) == ((), (0, 0, 0, 0, 1, 0))
     assert len(pairing(*scored, min_margin=0.5).pairs) == 1
 
 
@@ -147,7 +146,7 @@ def test_responses_and_judgments_that_do_not_match_are_refused(
         "x as a pair": replace(verdict(one, 3.0), target="pair", judged=(one.digest, one.digest)),
     }
     with pytest.raises(ValueError, match=says):
-        best_against_worst([one for _ in responses], [known[name] for name in judgments], 0.0, "self")
+        by_scores([one for _ in responses], [known[name] for name in judgments], 0.0, "self")
 
 
 STOPS: list[Stop] = ["end", "length"]
@@ -164,10 +163,10 @@ def test_the_order_of_the_inputs_changes_nothing_and_every_pair_keeps_the_rules(
 ) -> None:
     responses = [response for response, _ in scored]
     judgments = [verdict(response, score) for response, score in scored]
-    got = best_against_worst(responses, judgments, min_margin, "self")
+    got = by_scores(responses, judgments, min_margin, "self")
     shuffler.shuffle(responses)
     shuffler.shuffle(judgments)
-    assert best_against_worst(responses, judgments, min_margin, "self") == got
+    assert by_scores(responses, judgments, min_margin, "self") == got
 
     by_digest = {response.digest: response for response in responses}
     score_of = {judgment.judged[0]: judgment.score for judgment in judgments}

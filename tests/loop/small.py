@@ -17,7 +17,15 @@ SMALL = {
     "generate": {"samples": "3"},
     "measure": {"prompts": "12", "anchor_count": "20"},
     "gold": {"prompts": "13"},
-    "guards": {"min_pairs": "1", "max_kl_to_seed_nats": "1e9", "max_kl_to_previous_nats": "1e9"},
+    "audit": {"items": "5"},
+    # The stub judges by hashing: nothing that it says of labelled pairs is better than a coin.
+    "guards": {
+        "min_pairs": "1",
+        "max_kl_to_seed_nats": "1e9",
+        "max_kl_to_previous_nats": "1e9",
+        "min_anchor_accuracy": "0",
+        "min_position_consistency": "0",
+    },
     "engine": {"kind": "stub", "shard_requests": "30"},
     "export": {"mlflow": "false"},
 }

@@ -1,6 +1,7 @@
 """Branches: at any iteration, with any setting that can change there; nothing is copied, and nothing touched."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,14 @@ AFTER_THE_SEED = {
     "pair": "pair",
     "train": "train",
     "measure": "measure",
+    "audit": "audit",
     "guards": "decide",
     "engine": "generate",
 }
 """The first step after iteration 0 that reads each section."""
 TOGETHER = {
+    "pair.labels": ["pair.labels=soft", "judge.method=pairwise"],
+    "judge.base": ["judge.base=microworld:m0", "judge.adapter=base"],
     "train.batch_size": ["train.batch_size=32"],
     "train.micro_batch_size": ["train.micro_batch_size=4"],
     "prompts.self_made_frac": ["prompts.self_made_frac=0.5"],
@@ -75,7 +79,7 @@ def overrides(leaf: str, scratch: Path) -> list[str]:
     given = TOGETHER.get(leaf, [])
     if any(one.startswith(f"{leaf}=") for one in given):
         return given
-    return [str(Change(leaf, tree, other_value(leaf, tree, scratch))), *given]
+    return [*shlex.split(str(Change(leaf, tree, other_value(leaf, tree, scratch)))), *given]
 
 
 CHANGEABLE = [leaf for leaf in SEMANTIC if leaf not in FIXED]
@@ -97,10 +101,14 @@ def test_a_changed_leaf_counts_from_its_own_step_and_touches_nothing(
     assert after.keys() - before.keys() == {str(home.ref_path(name))}
     assert {path: after[path] for path in before} == before
     section, _, last = leaf.partition(".")
+    if leaf == "pair.labels":
+        section = "judge"  # soft labels want a judge that compares, and who judges comes first
     as_is = keys(drive.planned(home, name, drive.config_of(child), iterations(home, child)))
     ahead = [step for step in as_was if int(step.split("/")[0]) > at]
     differing = [step for step in ahead if as_is.get(step, "never reached") != as_was[step]]
-    if section == "prompts" and last in IDLE - {"self_made_frac"}:
+    if last in {"prompts": IDLE - {"self_made_frac"}, "judge": small_config().judge.idle() - {"panel", "base"}}.get(
+        section, ()
+    ):
         assert not differing
     else:
         assert differing[0] == f"{at + 1}/{AFTER_THE_SEED[section]}"
@@ -163,7 +171,7 @@ def test_a_dry_run_says_what_would_be_redone_and_how_long_it_took_and_writes_not
     done = [step["step"] for step in said["steps"] if step["done"]]
     to_do = [step for step in said["steps"] if not step["done"]]
     assert done == ["prompts", "generate", "judge", "pair"]
-    assert [step["step"] for step in to_do] == ["train", "measure", "decide", "gold"]
+    assert [step["step"] for step in to_do] == ["train", "measure", "audit", "decide", "gold"]
     assert all(step["seconds"] >= 0 and step["last"] == "r1@1" for step in said["steps"])
     assert said["iterations_after"] == 1 and said["seconds"] > sum(step["seconds"] for step in to_do)
     assert main(["resume", "r1", "iterations=3", "--dry-run", "--json"]) == 0
@@ -256,5 +264,5 @@ def test_a_branch_at_pruned_weights_is_refused_and_doing_the_work_again_restores
 def test_a_run_that_judges_for_another_is_not_deleted(tmp_path: Path) -> None:
     store, _ = run_small(tmp_path, iterations="0")
     drive.begin(store, "r2", "test", small_config(judge__adapter="r1@0"))
-    with store.lock(), pytest.raises(UsageError, match=r"looked up by r2, whose judge.adapter is r1@0"):
+    with store.lock(), pytest.raises(UsageError, match=r"looked up by r2, whose judge is r1@0"):
         delete(store, "r1")

@@ -9,6 +9,7 @@ from small import run_small, small_config
 
 from loop import drive
 from loop.config import OPERATIONAL, Config
+from loop.config_judge import READ, WHO
 from loop.iterate import PlannedStep
 from loop.pipeline import GOLD, steps_of
 from loop.steps.turn import Turn
@@ -25,6 +26,7 @@ FIRST_READER = {
     "pair": "1/pair",
     "train": "1/train",
     "measure": "0/measure",
+    "audit": "0/audit",
     "guards": "0/decide",
     "engine": "0/measure",
 }
@@ -62,6 +64,15 @@ def other_value(leaf: str, value: Any, scratch: Path) -> Any:
         "prompts.adapter": "self",
         "judge.method": "rubric",
         "judge.adapter": "seed",
+        "judge.panel": ["seed"],
+        "judge.panel_rule": "majority",
+        "judge.base": "microworld:m0",
+        "judge.revision": "0" * 40,
+        "judge.endpoint_url": "https://elsewhere.example/v1",
+        "judge.endpoint_model": "another",
+        "judge.min_confidence": 0.8,
+        "judge.max_certainty": 0.6,
+        "pair.labels": "soft",
         "train.reference": "base",
         "train.schedule": "cosine",
         "measure.anchors": None,
@@ -75,7 +86,23 @@ def other_value(leaf: str, value: Any, scratch: Path) -> Any:
         return not value
     if value is None:
         return 7
-    return value + 1 if isinstance(value, int) else value / 2
+    return value + 1 if isinstance(value, int) else value / 2 or 1.0
+
+
+def read_by(leaf: str) -> dict[str, object]:
+    """What must be so for anything to read the leaf: self-made prompts, a way of judging, or somebody who judges."""
+    section, _, name = leaf.partition(".")
+    if section == "prompts":
+        return {"prompts__self_made_frac": 0.5}
+    if name in WHO["base"]:
+        return {"judge__adapter": "base", "judge__base": "microworld:m1"}
+    if name in WHO["endpoint"]:
+        url = "https://here.example/v1"
+        return {"judge__adapter": "endpoint", "judge__endpoint_url": url, "judge__endpoint_model": "one"}
+    if name == "panel_rule":
+        return {"judge__panel": ["seed"]}
+    methods = [method for method, read in READ.items() if name in read]
+    return {"judge__method": methods[0]} if section == "judge" and methods else {}
 
 
 def changed(config: Config, leaf: str, scratch: Path) -> Config:
@@ -121,8 +148,7 @@ def gold_key(store: Store, config: Config) -> str:
 def test_a_semantic_leaf_changes_the_key_of_its_own_step_and_none_before_it(
     home: Store, scratch: Path, leaf: str
 ) -> None:
-    # Where no prompt is self-made, all that is about those is idle: tests/loop/test_self_instruct.py holds that.
-    config = small_config(iterations="1", **({"prompts__self_made_frac": 0.5} if leaf.startswith("prompts.") else {}))
+    config = small_config(iterations="1", **read_by(leaf))
     before = drive.planned(home, "r1", config)
     after = drive.planned(home, "r1", changed(config, leaf, scratch))
     steps = [f"{step.index}/{step.step}" for step in before]

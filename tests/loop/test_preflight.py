@@ -10,6 +10,7 @@ import pytest
 from loop.cli import main
 from loop.load_config import load_config
 from loop.preflight import check
+from loop.terminal import block
 from runs.errors import ConfigError
 
 CONSTITUTION = """
@@ -67,6 +68,12 @@ def test_a_hub_name_without_a_pinned_revision_is_refused() -> None:
 def test_pickled_weights_are_refused(model: Path, name: str) -> None:
     (model / "model.safetensors").rename(model / name)
     has(refused(model), str(model), "safetensors", "pickled")
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
+def test_a_model_that_brings_code_of_its_own_is_refused(model: Path, name: str) -> None:
+    (model / name).write_text(json.dumps({"auto_map": {"AutoModelForCausalLM": "modeling.Own"}}))
+    has(refused(model), str(model / name), "auto_map")
 
 
 def test_a_model_without_a_chat_template_is_refused(model: Path) -> None:
@@ -195,7 +202,7 @@ def test_a_mistake_writes_nothing_and_says_it_in_json_too(
     shown = capsys.readouterr()
     said = json.loads(shown.out)
     assert said["exit_code"] == code
-    assert said["error"] in shown.err
+    assert block(said["error"]) in shown.err
     assert not home.exists()
 
 

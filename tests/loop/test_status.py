@@ -51,7 +51,7 @@ def test_right_after_a_kill_it_says_not_running_and_the_right_step(
     [
         (-1, False, [], "0/seed"),
         (-1, False, ["seed"], "0/measure"),
-        (-1, False, ["seed", "measure", "decide"], "0/gold"),
+        (-1, False, ["seed", "measure", "audit", "decide"], "0/gold"),
         (0, False, [], "1/prompts"),
         (1, False, ["prompts", "generate", "judge", "pair", "train"], "2/measure"),
         (2, False, [], None),

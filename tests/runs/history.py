@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from runs.canonical import digest
-from runs.lineage import resolve
+from runs.lineage import closed, resolve
 from runs.naming import fork
 from runs.output import Output
 from runs.records import (
@@ -19,6 +19,7 @@ from runs.records import (
     PreferencePair,
     Prompt,
     Record,
+    Reply,
     Response,
     Run,
     Sampling,
@@ -43,8 +44,9 @@ def response(to: Prompt, policy: str, seed: int) -> Response:
 
 def judgment(of: Response, score: float | None) -> Judgment:
     return Judgment(
-        "response", (of.digest,), of.adapter, of.by, "rubric", digest("constitution"), ("concise",), ("Score: 3", "?"),
-        (score, None), score, None if score is not None else Unscored.NO_VERDICT, None, 7,
+        "response", (of.digest,), of.adapter, of.by, "rubric", digest("constitution"), ("concise",),
+        (Reply("", "", "Score: 3", score), Reply("", "", "?", None)),
+        score, None if score is not None else Unscored.NO_VERDICT, None, 7,
     )  # fmt: skip
 
 
@@ -90,14 +92,20 @@ def turn(store: Store, index: int, policy: str, salt: int = 0) -> tuple[dict[str
     return outputs, made
 
 
-def close(store: Store, run: Run, index: int, policy: str, salt: int = 0) -> Run:
+def keys(store: Store, index: int, outputs: dict[str, str]) -> dict[str, str]:
+    """The keys of the receipts of an iteration's steps."""
+    asked = ((receipt, receipt["asked"]) for receipt in store.receipts())
+    return {a["step"]: r["key"] for r, a in asked if a["index"] == index and outputs.get(a["step"]) == r["digest"]}
+
+
+def close(store: Store, run: Run, index: int, policy: str, salt: int = 0, gold: str = "") -> Run:
     """`run` after one more iteration that promotes what it made."""
     outputs, made = turn(store, index, policy, salt)
     decision = Decision("promote", made, "every guard passed", ({"guard": "kl", "observed": 0.1, "limit": 2},))
     outputs["decide"] = step(store, index, "decide", {"decisions": [decision]}, salt, decision=asdict(decision))
     shard = store.output(outputs["decide"]).tables["decisions"][0]
     iteration = Iteration(run.iteration, index, CONFIG, 3, outputs, made, shard)
-    moved = replace(run, iteration=store.put_record(iteration), under_way={})
+    moved = closed(store, run, iteration, keys(store, index, outputs | {"gold": gold}), gold)
     store.move(moved)
     return moved
 
@@ -111,9 +119,8 @@ def small_history(home: Path) -> Store:
     store = Store(home)
     with store.lock():
         r1 = close(store, new_run("r1"), 0, BASE)
-        r1 = close(store, r1, 1, store.iteration(r1.iteration).policy)
         gold = step(store, 1, "gold", {"measurements": [measurement(digest("gold"), 4.5)]}, metrics={"gold/mean": 4.5})
-        r1 = replace(r1, gold={r1.iteration: gold})
+        r1 = close(store, r1, 1, store.iteration(r1.iteration).policy, gold=gold)
         r1 = close(store, r1, 2, store.iteration(r1.iteration).policy)
         started = step(store, 3, "prompts", {"prompts": [prompt(9)]})
         store.move(replace(r1, under_way={"prompts": started}))

@@ -1,12 +1,10 @@
 """Chains of iterations, who made them, and addresses."""
 
-from dataclasses import replace
-
 import pytest
 
 from runs.canonical import digest
 from runs.errors import CorruptError, UsageError
-from runs.lineage import entries, first_own, iterations, made_by, outputs_of, resolve
+from runs.lineage import closed, first_link, first_own, iterations, last_index, links, made_by, nearest, resolve
 from runs.naming import delete, fork
 from runs.records import Iteration, Judgment
 from runs.store import Store
@@ -20,11 +18,8 @@ def test_iterations_are_in_order_and_a_branch_has_those_of_its_ancestor(history:
 
 
 def test_an_iteration_belongs_to_the_run_that_made_it(history: Store) -> None:
-    assert [(entry.made_by, entry.iteration.index, entry.verdict) for entry in entries(history, history.runs()[1])] == [
-        ("r1", 0, "promote"),
-        ("r1", 1, "promote"),
-        ("r2", 2, "promote"),
-    ]
+    r2 = history.runs()[1]
+    assert [(made_by(r2, i.index), i.index) for i in iterations(history, r2)] == [("r1", 0), ("r1", 1), ("r2", 2)]
 
 
 def test_an_ancestor_that_was_deleted_keeps_its_name(store: Store) -> None:
@@ -50,7 +45,24 @@ def test_a_branch_above_the_fork_of_its_parent_is_a_child_of_who_made_it(store: 
 
 def test_a_branch_sees_the_gold_of_its_ancestors_iterations(history: Store) -> None:
     r2 = history.runs()[1]
-    assert ["gold" in outputs_of(r2, i) for i in iterations(history, r2)] == [False, True, False]
+    assert ["gold" in link.outputs for link in links(history, r2)] == [False, True, False]
+
+
+def test_both_ends_of_a_chain_are_had_without_what_lies_between(store: Store) -> None:
+    with store.lock():
+        run = new_run("r1")
+        assert (nearest(store, run), last_index(store, run)) == ((), -1)
+        for index in range(6):
+            run = close(store, run, index, BASE)
+            assert [i.index for i in nearest(store, run)] == sorted({0, max(index - 1, 0), index})
+    chain = links(store, run)
+    for lost in (chain[2].closing, chain[2].iteration, chain[3].closing, chain[3].iteration):
+        store.object_path(lost.digest).unlink()
+    assert nearest(store, run) == tuple(chain[n].iteration for n in (0, 4, 5))
+    assert (first_link(store, run), last_index(store, run)) == (chain[0], 5)
+    assert links(store, run, since=5) == [chain[5]]
+    with pytest.raises(CorruptError):
+        links(store, run, since=3)
 
 
 def test_an_address_names_a_run_an_iteration_a_step_or_a_row(history: Store) -> None:
@@ -99,6 +111,6 @@ def test_a_chain_with_a_hole_is_corrupt(store: Store) -> None:
     with store.lock():
         run = close(store, new_run("r1"), 0, BASE)
         late = Iteration(run.iteration, 2, {}, 1, {}, BASE, digest("d"))
-        store.move(replace(run, iteration=store.put_record(late)))
+        store.move(closed(store, run, late, {}))
     with pytest.raises(CorruptError, match="number 0 is the parent of number 2"):
         iterations(store, store.runs()[0])

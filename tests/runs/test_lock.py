@@ -1,9 +1,12 @@
 """One writer to a home."""
 
+import errno
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -58,6 +61,28 @@ def test_the_lock_dies_with_its_owner(tmp_path: Path) -> None:
     with store.lock():
         assert store.owner() == os.getpid()
         assert store.put(b"x")
+
+
+def refuses(handle: int, how: int) -> None:
+    """A file system that knows no locks."""
+    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+
+def agrees(handle: int, how: int) -> None:
+    """A file system that gives a lock to whoever asks."""
+
+
+@pytest.mark.parametrize("flock", [refuses, agrees])
+def test_a_home_whose_file_system_keeps_no_locks_is_refused_with_75(
+    flock: Callable[[int, int], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fcntl, "flock", flock)
+    store = Store(tmp_path)
+    with pytest.raises(BusyError, match=rf"{tmp_path} cannot be locked.*SELFSAME_HOME"), store.lock():
+        pass
+    assert BusyError.exit_code == 75
+    with pytest.raises(RuntimeError, match="without its lock"):
+        store.put(b"x")
 
 
 def test_nobody_waits_for_a_reader(tmp_path: Path) -> None:

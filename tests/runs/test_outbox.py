@@ -17,16 +17,18 @@ from loop.config import Export
 from loop.export import Exporter
 from loop.progress import Event
 from runs.canonical import digest
-from runs.lineage import resolve
+from runs.lineage import closed, links, resolve
 from runs.mlflow_mark import Mark, default_uri, forget, lag, mark_path, mlflow_folder, owed, read_mark, write_mark
+from runs.mlflow_sender import is_plotted
 from runs.mlflow_ui import run_address, server_command
 from runs.naming import fork
-from runs.outbox import iteration_page, read_past, run_page, series
+from runs.outbox import inherited_points, iteration_page, run_page, series
 from runs.output import Output
 from runs.pair_table import as_html, sample_pairs
 from runs.records import Decision, Iteration, PreferencePair, Record, Run
 from runs.store import Store
-from tests.runs.history import BASE, adapter, judgment, measurement, prompt, response
+from tests.hostile.canaries import ENVIRONMENT, traces_below
+from tests.runs.history import BASE, adapter, judgment, keys, measurement, prompt, response
 
 CONSTITUTION = digest("a constitution")
 BEGAN = 1_700_000_000.0
@@ -80,14 +82,15 @@ def close(store: Store, run: Run, index: int, verdict: str = "promote") -> Run:
     )
     iteration = Iteration(run.iteration, index, run.config, 3, outputs, policy, decision.digest)
     gold = step(store, index, "gold", {}, {}, metrics={"gold/sampled_mean": 2.0 + index})
-    moved = replace(run, iteration=store.put_record(iteration), gold={**run.gold, iteration.digest: gold})
+    moved = closed(store, run, iteration, keys(store, index, outputs | {"gold": gold}), gold)
     store.move(moved)
     return moved
 
 
 def begun(store: Store, name: str = "r1") -> Run:
     config = {"train": {"beta": 0.1, "reference": "previous"}, "seed": 3, "model": {"adapter": None}}
-    run = Run(name, "self-rewarding", "", "", config, {"iterations": 2, "export": {}}, {"python": "3.11"})
+    operational = {"iterations": 2, "export": {}}
+    run = Run(name, "self-rewarding", "", "", config, operational, {"python": "3.11"}, begun=BEGAN)
     return close(store, run, 0)
 
 
@@ -105,10 +108,15 @@ class Sent:
 
 @pytest.fixture(scope="module")
 def sent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sent]:
-    """A run of two iterations shown to MLflow by the real exporter and sender; the second one closes while it sends."""
+    """A run of two iterations shown to MLflow by the real exporter and sender; the second one closes while it sends.
+
+    Whoever sends has secrets in the environment.
+    """
     store = Store(tmp_path_factory.mktemp("mlflow") / "home")
     said: list[Event] = []
-    with store.lock():
+    with store.lock(), pytest.MonkeyPatch.context() as patch:
+        for name, value in ENVIRONMENT.items():
+            patch.setenv(name, value)
         run = close(store, begun(store), 1)
         exporter = Exporter(store, "r1", Export(), said.append)
         wait_for(lambda: not owed(store, run, default_uri(store.home)))
@@ -150,10 +158,9 @@ def database(store: Store) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def test_every_point_is_there_once_with_its_own_step_and_time(sent: Sent) -> None:
-    past = read_past(sent.store, sent.run)
     wanted = []
-    for iteration in past.own:
-        page = iteration_page(past, iteration)
+    for link in links(sent.store, sent.run):
+        page = iteration_page(sent.store, sent.run, link)
         wanted += [(page.name, p.name, p.step, p.time_ms, p.value, 0) for p in page.points + page.curve]
         wanted += [("r1", p.name, p.step, p.time_ms, p.value, 0) for p in page.points]
     assert sent.once["metrics"] == sorted(wanted)
@@ -180,7 +187,7 @@ def test_a_number_that_is_missing_is_a_tag_and_no_point(sent: Sent) -> None:
 
 def test_each_iteration_is_below_its_run_and_carries_its_lineage(sent: Sent) -> None:
     tags = {(name, key): value for name, key, value in sent.once["tags"]}
-    iteration = read_past(sent.store, sent.run).own[2]
+    iteration = links(sent.store, sent.run)[2].iteration
     mark = read_mark(sent.store.home, "r1")
     assert mark is not None and tags["r1@2", "mlflow.parentRunId"] == mark.run_id
     wanted = {
@@ -197,7 +204,7 @@ def test_pages_are_closed_with_the_times_of_the_work(sent: Sent) -> None:
     pages = {name: (status, began, ended) for name, status, began, ended in sent.once["runs"]}
     assert set(pages) == {"r1", "r1@0", "r1@1", "r1@2"}
     assert pages["r1@1"] == ("FINISHED", 1_700_000_104_000, 1_700_000_110_500)
-    assert pages["r1"][1:] == (pages["r1@0"][1], pages["r1@2"][2])
+    assert pages["r1"][1:] == (round(1000 * BEGAN), pages["r1@2"][2])
 
 
 def test_plots_and_a_table_of_pairs_are_attached_and_open(sent: Sent) -> None:
@@ -217,6 +224,11 @@ def test_plots_and_a_table_of_pairs_are_attached_and_open(sent: Sent) -> None:
 def test_a_run_whose_points_are_all_sent_says_nothing(sent: Sent) -> None:
     assert sent.said == []
     assert run_address(sent.store.home, "r1", 5000).startswith("http://127.0.0.1:5000/#/experiments/")
+
+
+def test_no_secret_of_whoever_sends_is_in_what_was_sent_and_nobody_else_can_read_it(sent: Sent) -> None:
+    assert traces_below(sent.store.home) == {}
+    assert mlflow_folder(sent.store.home).stat().st_mode & 0o077 == 0
 
 
 def test_a_server_that_refuses_ends_the_sender_and_everything_stays_owed(tmp_path: Path) -> None:
@@ -281,11 +293,11 @@ def test_only_what_is_new_is_owed_and_a_lost_damaged_or_foreign_mark_owes_all(tm
         write_mark(store.home, "r1", Mark("sqlite:////x.db", run.iteration, "1", "abc"))
         assert owed(store, run, "sqlite:////x.db") == []
         run = close(store, run, 1)
-        assert [iteration.index for iteration in owed(store, run, "sqlite:////x.db")] == [1]
-        assert [iteration.index for iteration in owed(store, run, "sqlite:////y.db")] == [0, 1]
+        assert [link.iteration.index for link in owed(store, run, "sqlite:////x.db")] == [1]
+        assert [link.iteration.index for link in owed(store, run, "sqlite:////y.db")] == [0, 1]
         path = mark_path(store.home, "r1")
         path.write_bytes(path.read_bytes().replace(b"abc", b"abd"))
-        assert [iteration.index for iteration in owed(store, run, "sqlite:////x.db")] == [0, 1]
+        assert [link.iteration.index for link in owed(store, run, "sqlite:////x.db")] == [0, 1]
 
 
 def test_a_branch_shows_its_parents_history_up_to_the_fork_and_says_where_it_came_from(sent: Sent) -> None:
@@ -308,20 +320,32 @@ def test_a_branch_shows_its_own_iterations_and_draws_its_ancestors_too(tmp_path:
     with store.lock():
         r1 = close(store, begun(store), 1)
         r2 = close(store, fork(store, resolve(store, "r1@1"), "r2"), 2)
-    past = read_past(store, r2)
-    assert [iteration.index for iteration in past.own] == [2]
-    assert series(past)["judge/score_mean"] == {0: 3.0, 1: 4.0, 2: 5.0}
-    assert run_page(past).tags["selfsame.branched_from"] == "r1@1"
-    assert run_page(past).identity != run_page(read_past(store, r1)).identity
+    assert {point.step for point in inherited_points(store, r2)} == {0, 1} and not inherited_points(store, r1)
+    assert series(store, r2, {"judge/score_mean"}) == {"judge/score_mean": {0: 3.0, 1: 4.0, 2: 5.0}}
+    assert run_page(store, r2).tags["selfsame.branched_from"] == "r1@1"
+
+
+def test_another_run_of_a_name_has_another_page(tmp_path: Path) -> None:
+    store = Store(tmp_path / "home")
+    with store.lock():
+        run = begun(store)
+    others = run, replace(run, name="r2"), replace(run, begun=run.begun + 1)
+    assert len({run_page(store, one).identity for one in others}) == 3
+    assert run_page(store, run) == run_page(store, run)
+
+
+def test_the_plot_of_a_long_run_is_drawn_ever_more_seldom_and_at_its_end() -> None:
+    run = Run("r1", "self-rewarding", "", "", {}, {"iterations": 1234}, {})
+    drawn = [index for index in range(1, 1235) if is_plotted(run, index)]
+    assert drawn[:100] == [*range(1, 101)] and drawn[100:104] == [110, 120, 130, 140] and drawn[-2:] == [1200, 1234]
 
 
 def test_a_halted_run_does_not_look_finished(tmp_path: Path) -> None:
     store = Store(tmp_path / "home")
     with store.lock():
         run = close(store, begun(store), 1, verdict="halt")
-    past = read_past(store, run)
-    assert [iteration_page(past, iteration).halted for iteration in past.own] == [False, True]
-    assert run_page(past).halted
+    assert [iteration_page(store, run, link).halted for link in links(store, run)] == [False, True]
+    assert run_page(store, run).halted
 
 
 def test_what_a_model_wrote_cannot_act_or_hide_on_the_page_of_pairs(tmp_path: Path) -> None:

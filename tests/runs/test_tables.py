@@ -19,6 +19,7 @@ from runs.records import (
     PreferencePair,
     Prompt,
     Record,
+    Reply,
     Response,
     Sampling,
     Unscored,
@@ -37,6 +38,11 @@ def tuples(of: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
     return st.lists(of, max_size=4).map(tuple)
 
 
+replies = st.builds(
+    Reply, principle=st.text(), order=st.sampled_from(["", "ab", "ba"]), text=st.text(), score=st.none() | number
+)
+
+
 @st.composite
 def judgments(draw: st.DrawFn) -> Judgment:
     scored = draw(st.booleans())
@@ -44,8 +50,7 @@ def judgments(draw: st.DrawFn) -> Judgment:
         st.builds(
             Judgment, target=st.sampled_from(["response", "pair", "revision", "judgment", "span"]),
             judged=tuples(names), adapter=names, by=by, method=st.text(), constitution=names,
-            principles=tuples(st.text()), replies=tuples(st.text()),
-            reply_scores=tuples(st.none() | number), score=number if scored else st.none(),
+            principles=tuples(st.text()), replies=tuples(replies), score=number if scored else st.none(),
             unscored=st.none() if scored else st.sampled_from(list(Unscored)), probability=st.none() | number,
             seed=seeds,
         )

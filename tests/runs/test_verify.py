@@ -8,6 +8,7 @@ import pytest
 
 from runs.canonical import digest
 from runs.errors import UsageError
+from runs.lineage import closed, first_link
 from runs.mlflow_mark import Mark, mark_path, write_mark
 from runs.records import Iteration
 from runs.store import Store
@@ -100,11 +101,20 @@ def test_a_row_whose_digest_lies_is_named(store: Store) -> None:
     assert problems[store.object_path(shards[0])].needed_by == ("r1@0/generate",)
 
 
+def test_what_is_lost_beside_an_iteration_is_named_with_all_that_need_it(copy: Store) -> None:
+    closing = copy.closing(first_link(copy, copy.runs()[0]).closing.digest)
+    lost = copy.receipt_path(closing.receipts["measure"])
+    lost.unlink()
+    assert [(problem.file, problem.needed_by) for problem in verify(copy)] == [(lost, ("r1@0/measure", "r2@0/measure"))]
+    beside = copy.object_path(closing.digest)
+    beside.unlink()
+    assert [(problem.file, problem.needed_by) for problem in verify(copy)] == [(beside, ("r1@0", "r2@0"))]
+
+
 def test_a_chain_with_a_hole_is_named(store: Store) -> None:
     with store.lock():
         run = close(store, new_run("r1"), 0, BASE)
-        late = store.put_record(Iteration(run.iteration, 2, {}, 1, {}, BASE, digest("d")))
-        store.move(replace(run, iteration=late))
+        store.move(closed(store, run, Iteration(run.iteration, 2, {}, 1, {}, BASE, digest("d")), {}))
     assert [problem.needed_by for problem in verify(store)] == [("r1",)]
 
 

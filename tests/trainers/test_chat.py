@@ -1,6 +1,7 @@
 """Conversations as token ids, on three kinds of tokenizer."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -173,6 +174,28 @@ def test_a_template_that_leaves_out_a_message_is_refused() -> None:
     tokenizer.chat_template = "{{ messages[0].content }}"
     with pytest.raises(ValueError, match="leaves out"):
         render(tokenizer, chat("one", "two", "three"))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "cycler.__init__.__globals__.os.system('touch CANARY')",
+        "lipsum.__globals__['os'].popen('touch CANARY').read()",
+        "self.__init__.__globals__.__builtins__.open('CANARY', 'w')",
+        "''.__class__.__mro__[1].__subclasses__()",
+        "raise_exception.__globals__['jinja2'].sandbox.os.mkdir('CANARY')",
+        "(''|attr('__class__')).mro()[1].__subclasses__()",
+        "('{0.__class__.__mro__[1].__subclasses__}').format('').x.y",
+        "messages.append(messages[0])",
+        "namespace.__init__.__globals__.sys.modules['os'].mkdir('CANARY')",
+    ],
+)
+def test_a_template_that_reaches_for_code_is_refused_and_runs_none(code: str, tmp_path: Path) -> None:
+    tokenizer = byte_level()
+    tokenizer.chat_template = "{{ " + code.replace("CANARY", str(tmp_path / "canary")) + " }}" + CHATML
+    with pytest.raises(ValueError, match="takes no conversation"):
+        render(tokenizer, chat("hello"))
+    assert not (tmp_path / "canary").exists()
 
 
 @pytest.mark.parametrize(("name", "other"), [(name, "h" if "first" in name else "hello") for name in TOKENIZERS])

@@ -70,6 +70,16 @@ def test_labels_have_their_full_vocabulary_log_probabilities(
         assert sum(map(math.exp, chosen.logprobs)) < 0.9
 
 
+def test_what_prompts_begin_with_together_is_computed_once_and_counted(engine: ChildEngine) -> None:
+    rubric = "hello fox " * 12
+    requests = [Choose((Message("user", f"{rubric} {n}"),), BASE, ("5", "A")) for n in range(20)]
+    before = engine.used
+    engine.run(requests)
+    used = engine.used - before
+    assert 0.5 < used.cached_tokens / used.prompt_tokens < 1
+    assert used.reply_tokens == 20
+
+
 def test_an_opening_comes_before_what_is_written_and_chosen(world: World, engine: ChildEngine) -> None:
     opening = world.tokenizer.encode("Score: ", add_special_tokens=False)
     truth = world.logprobs("fox", HELLO, opening)[-1]

@@ -1,0 +1,129 @@
+"""Ten thousand iterations on the stub engine and the stub trainer: what grows, and how long a start takes after them.
+
+Everything but the two is real: processes for training, a store on the disk, MLflow on SQLite where it is asked for. The
+store lies in memory where there is a place for it: half a million files, each synced, are a test of the disk otherwise.
+"""
+
+import gc
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks.outage import counted
+from loop import drive
+from loop.daemon.detach import start_detached
+from loop.load_config import load_config
+from loop.progress import Event
+from runs.store import Store
+
+NAME = "r1"
+SMALLEST = (
+    *("engine.kind=stub", "prompts.count=4", "generate.samples=2", "train.lora_rank=1", "measure.prompts=5"),
+    *("measure.anchor_count=4", "gold.prompts=4", "limits.min_free_disk_gib=0", "guards.min_pairs=1"),
+    *("guards.max_kl_to_seed_nats=1e9", "guards.max_kl_to_previous_nats=1e9"),
+)
+YEARS: dict[str, Any] = {"run": "simulated", "iterations": 10_000, "mlflow": False}
+WITH_MLFLOW: dict[str, Any] = {"run": "simulated", "iterations": 300, "mlflow": True}
+CELLS = [YEARS, WITH_MLFLOW]
+LOOKS = 20
+FROM = 2
+"""Growth counts from the second look after the first, a tenth of the run: until then caches fill."""
+MOST_MIB, MOST_START_S, MOST_STATUS_S = 20.0, 2.0, 0.5
+REPEATS = 5
+MEMORY = Path("/dev/shm")
+SELFSAME = str(Path(sys.executable).with_name("selfsame"))
+
+
+def measure(cell: dict[str, Any]) -> dict[str, Any]:
+    """What grew from a tenth of the run to its end, and how long the verbs take afterwards."""
+    with tempfile.TemporaryDirectory(prefix="selfsame-soak-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as at:
+        store = Store(Path(at) / "home")
+        seen = live(store, cell["iterations"], cell["mlflow"])
+        early, late = seen[FROM], seen[-1]
+        growth = {what: round(late[what] - early[what], 1) for what in early if what != "iteration"}
+        if cell["mlflow"]:
+            return {"seen": seen, "growth": growth, **counted(store)}
+        result: dict[str, Any] = {"seen": seen, "growth": growth, **afterwards(store, cell["iterations"])}
+    counts = ("fds", "threads", "children")
+    result["bad"] = bool(
+        growth["rss_mib"] > MOST_MIB
+        or any(growth[what] for what in counts)
+        or max(result["resume_s"], result["daemon_s"]) > MOST_START_S
+        or result["status_s"] > MOST_STATUS_S
+    )
+    return result
+
+
+def live(store: Store, iterations: int, mlflow: bool) -> list[dict[str, float]]:
+    """Run that many iterations in this process; what it holds after number 0, and each twentieth of them."""
+    asked = f"iterations={iterations}", f"export.mlflow={str(mlflow).lower()}"
+    config = load_config("self-rewarding", [*SMALLEST, *asked])
+    drive.begin(store, NAME, "self-rewarding", config)
+    seen: list[dict[str, float]] = []
+    every, began, worked = iterations // LOOKS, time.monotonic(), time.process_time()
+
+    def hear(event: Event) -> None:
+        nonlocal began, worked
+        index = int(event.address.partition("@")[2].partition("/")[0] or -1)
+        if event.kind == "end" and event.address.endswith("/gold") and index % every == 0:
+            # On a busy machine only our own processor time says whether an iteration costs more than it did.
+            took = {"ms": time.monotonic() - began, "processor_ms": time.process_time() - worked}
+            each = {what: round(seconds * 1000 / every, 1) for what, seconds in took.items()}
+            seen.append({"iteration": index, **each, **holds()})
+            began, worked = time.monotonic(), time.process_time()
+
+    drive.carry_on(store, NAME, hear)
+    return seen
+
+
+def holds() -> dict[str, float]:
+    """What this process and its children hold now."""
+    gc.collect()
+    me = psutil.Process()
+    children = me.children(recursive=True)
+    return {
+        "rss_mib": round(me.memory_info().rss / 2**20, 1),
+        "fds": me.num_fds(),
+        "threads": me.num_threads(),
+        "children": len(children),
+        "children_rss_mib": round(sum(child.memory_info().rss for child in children) / 2**20, 1),
+    }
+
+
+def afterwards(store: Store, iterations: int) -> dict[str, float]:
+    """Seconds, the median of some times: `resume` to its first new step, `daemon run` until it is ready, two looks."""
+    began = time.monotonic()
+    os.kill(start_detached(store.home), signal.SIGTERM)
+    daemon_s = time.monotonic() - began
+    os.wait()
+    environment = os.environ | {"SELFSAME_HOME": str(store.home)}
+    resumes: list[float] = []
+    looks: dict[str, list[float]] = {"status": [], "log": []}
+    for number in range(REPEATS):
+        resumes.append(resume_s(iterations + 1 + number, environment))
+        for verb, seconds in looks.items():
+            began = time.monotonic()
+            subprocess.run([SELFSAME, verb], env=environment, stdout=subprocess.DEVNULL, check=True)
+            seconds.append(time.monotonic() - began)
+    medians = {"resume_s": resumes, **{f"{verb}_s": seconds for verb, seconds in looks.items()}}
+    return {"daemon_s": round(daemon_s, 2), **{name: round(statistics.median(s), 2) for name, s in medians.items()}}
+
+
+def resume_s(index: int, environment: dict[str, str]) -> float:
+    """How long `selfsame resume` takes to the end of its first new step, which itself takes hundredths."""
+    began = time.monotonic()
+    command = [SELFSAME, "resume", NAME, f"iterations={index}"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as run:
+        assert run.stderr is not None
+        next(line for line in run.stderr if f"{NAME}@{index}/".encode() in line)
+        seconds = time.monotonic() - began
+        run.stderr.read()
+    return seconds

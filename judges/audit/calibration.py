@@ -1,0 +1,148 @@
+"""Whether a judge that says 80 % is right in 80 %: Brier score with its parts, ECE on equal-mass bins, temperature.
+
+A judge's chance, averaged over the orders, is read as its confidence in the answer it prefers. Judges that state
+nothing but 0, a half and 1 state no probability, and have no calibration.
+"""
+
+from collections.abc import Callable, Sequence
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+from scipy import optimize, special
+
+from judges.audit.firth import firth
+from judges.audit.records import JudgedPair
+from judges.audit.statistic import UNKNOWN, Evidence, Floats, Statistic, bounded_mean
+from judges.statistics import LEVEL, Estimate
+
+BINS = 10
+SUREST = 0.999
+"""Surer than this counts as this: a single wrong verdict at 1 - 1e-9 says no more than one at 0.999."""
+Z = NormalDist().inv_cdf((1 + LEVEL) / 2)
+
+
+def calibration(pairs: Sequence[JudgedPair]) -> tuple[Statistic, ...]:
+    """Of the pairs whose label decides, how well stated chances match how often the judge is right.
+
+    - `calibration/brier` (0..1): mean squared error of the chance. Its parts over bins (Murphy 1973), free of the bias
+      of small bins (Ferro and Fricker 2012): `reliability` (0 is best, and chance can take it below), `resolution`,
+      `uncertainty`; brier = reliability - resolution + uncertainty up to the differences within bins.
+    - `calibration/ece` (0..1): mean distance of confidence and accuracy over ten bins of equal mass. Chance alone makes
+      it about 0.05 at n = 500, so the interval is what to read: it allows for that, and need not hold the value.
+    - `calibration/temperature`: what the chance's log-odds should be divided by; above 1 the judge is over-confident.
+    """
+    stated = [(p.chance, float(p.label == "a")) for p in pairs if p.label in ("a", "b") and p.chance is not None]
+    n = len(stated)
+    if n <= BINS or {chance for chance, _ in stated} <= {0.0, 0.5, 1.0}:
+        names = ("brier", "reliability", "resolution", "uncertainty", "ece", "temperature")
+        return tuple(Statistic(f"calibration/{name}", 0, UNKNOWN) for name in names)
+    chances_N, outcomes_N = np.array(stated).T
+    confidence_N = np.maximum(chances_N, 1 - chances_N)
+    # A chance of a half prefers neither: it is half right.
+    right_N = np.where(chances_N == 0.5, 0.5, (chances_N > 0.5) == outcomes_N)
+    bins = binned(confidence_N, right_N)
+    reliability, resolution, uncertainty = _parts(bins, right_N)
+    return (
+        Statistic("calibration/brier", n, bounded_mean((chances_N - outcomes_N) ** 2, 0, 1)),
+        Statistic("calibration/reliability", n, Estimate(reliability, *_gap_interval(bins, 2))),
+        Statistic("calibration/resolution", n, Estimate(resolution, None, None)),
+        Statistic("calibration/uncertainty", n, Estimate(uncertainty, None, None)),
+        Statistic(
+            "calibration/ece", n, Estimate(float((bins.weights_B * np.abs(bins.gaps_B)).sum()), *_gap_interval(bins, 1))
+        ),
+        _temperature(chances_N, outcomes_N),
+    )
+
+
+class Bins(NamedTuple):
+    """Bins of equal mass: their share of pairs, accuracy, mean confidence less accuracy, and that one's variance."""
+
+    weights_B: Floats
+    accuracy_B: Floats
+    confidence_B: Floats
+    variance_B: Floats
+
+    @property
+    def gaps_B(self) -> Floats:
+        """How much surer the judge is than it should be."""
+        return self.confidence_B - self.accuracy_B
+
+
+def binned(confidence_N: Floats, right_N: Floats, n_bins: int = BINS) -> Bins:
+    """Pairs in order of confidence, cut into bins of equal mass: the reliability diagram."""
+    order_N = np.argsort(confidence_N, kind="stable")
+    parts = [part for part in np.array_split(order_N, n_bins) if len(part)]
+    sizes_B = np.array([len(part) for part in parts], dtype=float)
+    right_B = np.array([right_N[part].sum() for part in parts])
+    smooth_B = (right_B + 0.5) / (sizes_B + 1)  # a bin that is all right has a variance too
+    return Bins(
+        weights_B=sizes_B / sizes_B.sum(),
+        accuracy_B=right_B / sizes_B,
+        confidence_B=np.array([confidence_N[part].mean() for part in parts]),
+        variance_B=smooth_B * (1 - smooth_B) / sizes_B,
+    )
+
+
+def _parts(bins: Bins, right_N: Floats) -> tuple[float, float, float]:
+    """Reliability, resolution and uncertainty, each without the bias that estimating shares from few pairs brings."""
+    n, mean = len(right_N), float(right_N.mean())
+    sizes_B = bins.weights_B * n
+    noise = float((bins.weights_B * bins.accuracy_B * (1 - bins.accuracy_B) / np.maximum(sizes_B - 1, 1)).sum())
+    of_mean = mean * (1 - mean) / (n - 1)
+    reliability = float((bins.weights_B * bins.gaps_B**2).sum()) - noise
+    resolution = float((bins.weights_B * (bins.accuracy_B - mean) ** 2).sum()) - noise + of_mean
+    return reliability, resolution, mean * (1 - mean) + of_mean
+
+
+def _gap_interval(bins: Bins, power: int) -> tuple[float, float]:
+    """The interval of sum w |gap|^power over bins (1: ECE; 2: reliability), which noise alone lifts above 0.
+
+    If the true gaps are k times the seen ones, each seen gap is normal around its own with its bin's variance; the
+    interval is of all k for which a sum as large as the one seen is neither too large nor too small.
+    """
+    weights_B, gaps_B, spread_B = bins.weights_B, np.abs(bins.gaps_B), np.sqrt(bins.variance_B)
+    seen = float((weights_B * gaps_B**power).sum())
+
+    def too_large(k: float, quantile: float) -> float:
+        middle_B = k * gaps_B
+        if power == 1:  # a folded normal
+            ratio_B = middle_B / spread_B
+            mean_B = spread_B * np.sqrt(2 / np.pi) * np.exp(-(ratio_B**2) / 2) + middle_B * special.erf(
+                ratio_B / np.sqrt(2)
+            )
+            variance_B = middle_B**2 + spread_B**2 - mean_B**2
+        else:
+            mean_B = middle_B**2 + spread_B**2
+            variance_B = 2 * spread_B**4 + 4 * middle_B**2 * spread_B**2
+        mean, variance = float((weights_B * mean_B).sum()), float((weights_B**2 * variance_B).sum())
+        # A sum of squares is skew near 0: a gamma of this mean and variance has its shape.
+        return float(special.gammaincinv(mean**2 / variance, quantile) * variance / mean) - seen
+
+    def end(quantile: float) -> float:
+        if too_large(0.0, quantile) >= 0:
+            return 0.0
+        k = float(optimize.brentq(_only(too_large, quantile), 0.0, 10.0))
+        return float((weights_B * (k * gaps_B) ** power).sum())
+
+    return end((1 + LEVEL) / 2), end((1 - LEVEL) / 2)
+
+
+def _only(function: Callable[[float, float], float], second: float) -> Callable[[float], float]:
+    return lambda first: function(first, second)
+
+
+def _temperature(chances_N: Floats, outcomes_N: Floats) -> Statistic:
+    logits_N = special.logit(np.clip(chances_N, 1 - SUREST, SUREST))
+    fit = firth(logits_N[:, None], outcomes_N)
+    if fit is None:
+        return Statistic("calibration/temperature", 0, UNKNOWN)
+    slope = fit.interval(0)
+    assert slope.value is not None and slope.low is not None and slope.high is not None
+    # A slope of 0 or less is no temperature: the more sure, the less right.
+    value, high = (1 / s if s > 0 else None for s in (slope.value, slope.low))
+    low = 1 / slope.high if slope.high > 0 else None
+    kind = "over-confident" if slope.value < 1 else "under-confident"
+    return Statistic(
+        "calibration/temperature", len(logits_N), Estimate(value, low, high), Evidence(fit.p_value(0, 1.0), kind)
+    )

@@ -1,0 +1,116 @@
+"""A judge is a bounded dialogue: it asks the engine, reads what came back, and asks again until it has a verdict.
+
+Judges are pure. Who answers, with which weights and which seeds, is the business of whoever carries the questions to an
+engine (`loop.judging`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from runs.records import Message, Reply, Unscored
+
+
+@dataclass(frozen=True)
+class Item:
+    """What is judged, and nothing of who wrote it, when, or what hangs on it: a judge cannot tell what it is not told.
+
+    `texts` are one answer, or two to be compared, `a` first. `tags` are the prompt's, for the scope of principles.
+    `seed` decides whatever the judge draws by lot.
+    """
+
+    messages: tuple[Message, ...]
+    texts: tuple[str, ...]
+    tags: dict[str, str] = field(default_factory=dict)
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Write:
+    """Write a reply, beginning with `opening`. `sample` tells several replies to one question apart."""
+
+    messages: tuple[Message, ...]
+    opening: str = ""
+    sample: int = 0
+
+
+@dataclass(frozen=True)
+class Choose:
+    """Say how likely each label is as the next thing said, after `opening`. Each label must be one token there."""
+
+    messages: tuple[Message, ...]
+    labels: tuple[str, ...]
+    opening: str = ""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A written reply. One that is not `finished` was cut off at its token limit."""
+
+    text: str
+    finished: bool
+
+
+@dataclass(frozen=True)
+class Chances:
+    """The labels' log-probabilities over the whole vocabulary, in nats, in the order of the labels."""
+
+    logprobs: tuple[float, ...]
+
+
+Kind = TypeVar("Kind", Text, Chances)
+Question = Write | Choose
+Round = tuple[Text | Chances, ...]
+"""The replies to the questions of one `ask`, in their order."""
+
+
+def texts(replies: Round) -> tuple[Text, ...]:
+    """The replies to questions that were all `Write`. Raises TypeError for another reply."""
+    return tuple(_of_kind(reply, Text) for reply in replies)
+
+
+def chances(replies: Round) -> tuple[Chances, ...]:
+    """The replies to questions that were all `Choose`. Raises TypeError for another reply."""
+    return tuple(_of_kind(reply, Chances) for reply in replies)
+
+
+def _of_kind(reply: Text | Chances, kind: type[Kind]) -> Kind:
+    if not isinstance(reply, kind):
+        raise TypeError(f"a judge was answered with {type(reply).__name__} where it waits for {kind.__name__}")
+    return reply
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a judge concludes.
+
+    `score` is on the judge's scale for one answer; for a pair it is the probability (0..1) that the first is better.
+    `probability` is the judge's own: its mass on the scale's labels for one answer; for a pair that the first is
+    better, before anything was done to it. `principles` are the ids shown, in the order shown.
+    """
+
+    score: float | Unscored
+    probability: float | None
+    replies: tuple[Reply, ...]
+    principles: tuple[str, ...] = ()
+
+
+class Judge(Protocol):
+    """The settings of one way to judge, and its two pure functions."""
+
+    @property
+    def method(self) -> str:
+        """What a judgment made this way says of itself."""
+
+    @property
+    def compares(self) -> int:
+        """How many texts an item has: 1 where answers are judged one by one, 2 where they are compared."""
+
+    def ask(self, item: Item, rounds: Sequence[Round]) -> tuple[Question, ...]:
+        """The questions that follow the rounds so far; none when there is nothing more to ask."""
+
+    def read(self, item: Item, rounds: Sequence[Round]) -> Verdict:
+        """The verdict that the replies amount to.
+
+        Never raises for what a model wrote; ValueError for numbers that no working engine can give.
+        """

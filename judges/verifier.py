@@ -1,0 +1,71 @@
+"""Answers that can be checked against a reference, without a model: nothing is asked and nothing is executed.
+
+The reference is a tag of the prompt, so it comes from the operator's own prompt file. No recipe, constitution or model
+names a verifier or writes a reference.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import ClassVar, Literal
+
+from judges.dialogue import Item, Question, Round, Verdict
+from runs.records import Unscored
+
+Match = Literal["exact", "number", "words"]
+
+BEFORE, AFTER = " \"'`*_([{", " \"'`*_)]}.,;:!?"
+"""What may stand around an answer without being part of it: quotes, emphasis, brackets, the end of a sentence."""
+# A digit that follows a letter or a point belongs to a name or a version; a hyphen after a word is no minus.
+NUMBER = re.compile(r"(?<![\w.])-?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?(?!\w)", re.ASCII)
+WORD = re.compile(r"\w+(?:['-]\w+)*")
+
+
+@dataclass(frozen=True)
+class Verifier:
+    """1 for an answer that matches the prompt's tag called `reference`, else 0. A prompt without one: ABSTAINED.
+
+    Nobody's spelling counts: case, Unicode's variants of a character, the amount of blanks, and what stands around
+    the whole.
+
+    - `exact`: the answer says the reference and nothing else.
+    - `number`: the last number of the answer is the reference's value ("1,200.50" is 1200.5), whatever was said before.
+      So of a reference that is a solution with its steps, too. A reference without a number is none.
+    - `words`: the answer has the words of the reference and no others, in any order, however often. Were others
+      allowed, the whole dictionary would be right. A reference without a word is none.
+    """
+
+    match: Match
+    reference: str = "reference"
+    method: ClassVar[str] = "verifier"
+    compares: ClassVar[int] = 1
+
+    def ask(self, item: Item, rounds: Sequence[Round]) -> tuple[Question, ...]:
+        """Nothing."""
+        return ()
+
+    def read(self, item: Item, rounds: Sequence[Round]) -> Verdict:
+        """1, 0 or ABSTAINED."""
+        wanted = _meaning(self.match, item.tags.get(self.reference, ""))
+        if wanted in ("", frozenset()):
+            return Verdict(Unscored.ABSTAINED, None, ())
+        return Verdict(float(_meaning(self.match, item.texts[0]) == wanted), None, ())
+
+
+def _meaning(match: Match, text: str) -> str | Decimal | frozenset[str]:
+    """What is compared of `text`; something empty where it holds nothing of the kind."""
+    said = plain(text)
+    if match == "words":
+        return frozenset(WORD.findall(said))
+    if match == "exact":
+        return said
+    numbers = NUMBER.findall(said)
+    return Decimal(numbers[-1].replace(",", "")) if numbers else ""
+
+
+def plain(text: str) -> str:
+    """`text` as it is compared: small, compatible characters (NFKC), single blanks, nothing around it."""
+    same = unicodedata.normalize("NFKC", text).replace("\u2212", "-").casefold()
+    return " ".join(same.split()).lstrip(BEFORE).rstrip(AFTER)

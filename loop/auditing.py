@@ -1,0 +1,51 @@
+"""The audit of the judge of one iteration: the one that the run made, or another one made now."""
+
+from collections.abc import Sequence
+
+from judges.audit.findings import Audit
+from judges.audit.report import from_json
+from loop.drive import config_of, desk_of
+from loop.iterate import result_of
+from loop.load_config import with_overrides
+from loop.pipeline import AUDIT
+from loop.preflight import check, check_judge
+from loop.progress import Say
+from loop.steps.turn import Turn
+from runs.errors import ConfigError, UsageError
+from runs.lineage import Found, iterations, resolve
+from runs.store import Store
+
+
+def audit_of(store: Store, address: str, overrides: Sequence[str], say: Say) -> Audit:
+    """The audit of whoever judged at `address`, with `overrides` of how it judges and how it is audited.
+
+    One that the store holds is read; else the questions are put to the judge, under the store's lock. Raises UsageError
+    for an address that is no iteration's, and ConfigError where nothing is labelled.
+    """
+    found = resolve(store, address)
+    if found.step is not None:
+        raise UsageError(f"{address} is a step; name an iteration, such as {address.partition('/')[0]}")
+    config = with_overrides(config_of(found.run).model_dump(mode="json"), overrides, found.run.name)
+    if not config.audit.items or config.measure.anchors is None:
+        raise ConfigError(
+            "an audit needs labelled pairs: set audit.items above 0, and measure.anchors to a file of pairs that "
+            "people compared"
+        )
+    check(config)
+    check_judge(config, store)
+    turn = _turn(store, found)
+    with desk_of(store, found.run.name, config, say) as desk:
+        known = store.recall(AUDIT.key(desk, turn))
+        if known is None:
+            with store.lock():
+                known = result_of(desk, AUDIT, turn)[1]
+        return from_json(store.output(known).values["audit"])
+
+
+def _turn(store: Store, found: Found) -> Turn:
+    """The iteration as its own audit saw it."""
+    past = iterations(store, found.run)[: found.iteration.index]
+    turn = Turn(found.iteration.index, tuple(past))
+    for step, output in found.iteration.outputs.items():
+        turn = turn.with_output(step, output, store.output(output))
+    return turn

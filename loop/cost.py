@@ -1,0 +1,202 @@
+"""What a run may cost before it begins: tokens, time and money, and what people would take for the same labels.
+
+Every count is the most that it can be: answers and replies as long as they may get, no text judged twice saved. Of a
+judge that asks in several rounds only the first is counted. A chat template's own marks are not.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from math import comb
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from constitutions.load import find_constitution
+from judges.audit.insertions import ENGLISH, MICROWORLD
+from judges.dialogue import Item, Write
+from loop.anchors import anchor_pairs
+from loop.base import find_base, find_judge_base
+from loop.config import Config
+from loop.configured_judge import configured_judge
+from loop.forecast import forecast
+from loop.iterate import PlannedStep
+from loop.sources import prompt_source
+from loop.steps.audit_cases import probed, turned, twin_cases
+from loop.steps.probes import anchor_cases
+from loop.terminal import table
+from runs.canonical import seed_of
+from runs.records import Run
+from runs.store import Store
+
+PERSON_USD = 0.67
+"""A preference label by a person, in US dollars (Lee et al., 2309.00267; the same by a model: 0.06)."""
+LABELS_A_DAY = 480
+"""By one person: one a minute for eight hours. Our assumption, and a fast pace for long answers."""
+CHARACTERS_A_TOKEN = 4.0
+"""Of English text, where the tokenizer is not at hand."""
+SAMPLE = 32
+FROZEN = ("seed", "base", "endpoint")
+SIZES = ("model", "prompts", "generate", "judge", "train", "measure", "audit", "engine")
+"""The sections that decide how long a run takes."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one who writes or judges has to do in the whole run. `usd` is None for a model of one's own."""
+
+    work: str
+    requests: int
+    prompt_tokens: int
+    reply_tokens: int
+    usd: float | None = None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A whole run's cost. `labels` are the verdicts on what the policy wrote, those that people could give instead.
+
+    `seconds` are those of the run `timed_by`, which had the same sizes; both None where no run here had.
+    """
+
+    shares: tuple[Share, ...]
+    labels: int
+    seconds: float | None
+    timed_by: str | None
+
+    @property
+    def usd(self) -> float:
+        """What is to be paid to an endpoint."""
+        return sum(share.usd or 0.0 for share in self.shares)
+
+    def document(self) -> dict[str, Any]:
+        """As JSON values."""
+        people = {
+            "usd": self.labels * PERSON_USD,
+            "person_days": self.labels / LABELS_A_DAY,
+            "usd_a_label": PERSON_USD,
+            "labels_a_day": LABELS_A_DAY,
+        }
+        return {**asdict(self), "usd": self.usd, "people": people}
+
+    def text(self) -> str:
+        """As lines for people."""
+        rows = [(one.work, one.requests, one.prompt_tokens, one.reply_tokens, one.usd) for one in self.shares]
+        time = "no run here had these sizes, so nobody knows how long"
+        if self.seconds is not None:
+            time = f"{self.seconds:.0f} s, as {self.timed_by} took"
+        return "\n".join(
+            [
+                table(["at most", "requests", "prompt tokens", "reply tokens", "US dollars"], rows),
+                f"Time: {time}. Money: {self.usd:.2f} US dollars.",
+                f"People would take {self.labels * PERSON_USD:,.0f} US dollars and {self.labels / LABELS_A_DAY:,.1f} "
+                f"person-days for the same {self.labels:,} labels ({PERSON_USD} each, Lee et al., 2309.00267; "
+                f"{LABELS_A_DAY} a day, one a minute).",
+            ]
+        )
+
+
+def estimate(store: Store, config: Config, planned: list[PlannedStep]) -> Cost:
+    """What a new run would cost from its beginning; `planned` is what it would find done."""
+    timed = _like(store, config)
+    settings, turns = config.judge, config.iterations + 1
+    prompts, measured = config.prompts.count, config.measure.prompts
+    samples, pairs = config.generate.samples, comb(config.generate.samples, 2)
+    cases = prompts * (pairs if settings.compares else samples)
+    anchors = len(anchor_pairs(config.measure.anchors, config.measure.anchor_count)) * (1 if settings.compares else 2)
+    audits = 1 + config.iterations // config.audit.every
+    audited, compared = _audited(config)
+    circles = 3 * config.audit.items if settings.compares and audited else 0
+    shares = [_answering(config, prompts * samples, measured, audits * circles)]
+    for name in settings.sitting:
+        # The same judge says the same of the same labelled pairs, and is not asked again.
+        frozen = name in FROZEN or "@" in name
+        held = anchors * (1 if frozen else turns) + audited * (1 if frozen else audits)
+        more = compared * (1 if frozen else audits) if name == settings.adapter else 0
+        own = config.iterations * cases + turns * measured + audits * circles
+        shares.append(_judging(config, name, own + held, more))
+    return Cost(
+        tuple(shares),
+        labels=config.iterations * cases + turns * measured,
+        seconds=forecast(store, timed, config, planned).seconds if timed else None,
+        timed_by=timed.name if timed else None,
+    )
+
+
+def _audited(config: Config) -> tuple[int, int]:
+    """What one audit puts to a judge: the cases about labelled pairs, and how many comparisons under one principle."""
+    constitution = find_constitution(config.constitution)
+    judge = configured_judge(config.judge, constitution)
+    anchors = anchor_pairs(config.measure.anchors, config.audit.items)
+    insertions = MICROWORLD if config.prompts.source == "microworld" else ENGLISH
+    labelled = len(anchor_cases(judge, config.seed, anchors))
+    again = labelled if "temperature" not in config.judge.idle() and config.judge.temperature else 0
+    twins = len(twin_cases(judge, config.seed, probed(anchors, insertions, config.seed)))
+    in_both_orders = 2 * 2 * len(turned(constitution, anchors)) if "pairwise" in constitution.questions else 0
+    return labelled + again + twins, in_both_orders
+
+
+def _answering(config: Config, candidates: int, measured: int, circles: int) -> Share:
+    count = _counter(find_base(config.model).folder)
+    items = _items(config)
+    length = fmean(sum(count(message.content) for message in item.messages) for item in items)
+    turns = config.iterations + 1
+    rivals = measured if config.judge.compares else 0  # of the seed policy, written once
+    written = config.iterations * candidates, turns * measured + rivals + circles
+    return Share(
+        "the policy: answers",
+        sum(written),
+        round(sum(written) * length),
+        written[0] * config.generate.max_tokens + written[1] * config.measure.max_tokens,
+    )
+
+
+def _judging(config: Config, name: str, cases: int, more: int) -> Share:
+    """What one judge has to do: `more` requests, and as many a case as the sample has, with the longest answers."""
+    judge = configured_judge(config.judge, find_constitution(config.constitution))
+    other = find_judge_base(config) if name == "base" else None
+    count = _counter(None if name == "endpoint" else (other or find_base(config.model)).folder)
+    asked = [judge.ask(item, []) for item in _items(config)]
+    questions = [question for one in asked for question in one]
+    if not questions:
+        return Share(f"{name}: verdicts", 0, 0, 0)
+    requests = cases * len(questions) / len(asked) + more
+    answers = judge.compares * max(config.generate.max_tokens, config.measure.max_tokens)
+    said = fmean(sum(count(message.content) for message in question.messages) for question in questions)
+    replies = config.judge.max_tokens if isinstance(questions[0], Write) else 1
+    sent, written = round(requests * (said + answers)), round(requests * replies)
+    usd = None
+    if name == "endpoint":
+        prices = config.limits.endpoint
+        usd = (sent * prices.usd_per_million_prompt_tokens + written * prices.usd_per_million_reply_tokens) / 1e6
+    return Share(f"{name}: verdicts", round(requests), sent, written, usd)
+
+
+def _items(config: Config) -> list[Item]:
+    """Some training prompts with answers that say nothing yet."""
+    judge = configured_judge(config.judge, find_constitution(config.constitution))
+    seed = seed_of(config.seed, "prompts")
+    drawn = prompt_source(config.prompts.source).train(min(SAMPLE, config.prompts.count), 1, seed)
+    return [Item(prompt.messages, ("",) * judge.compares, prompt.tags, n) for n, prompt in enumerate(drawn)]
+
+
+def _counter(folder: Path | None) -> Callable[[str], float]:
+    """How many tokens a text has: by the model's own tokenizer, or by the characters where there is none."""
+    if folder is None or not (folder / "tokenizer.json").is_file():
+        return lambda text: len(text) / CHARACTERS_A_TOKEN
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    return lambda text: float(len(tokenizer.encode(text, add_special_tokens=False).ids))
+
+
+def _like(store: Store, config: Config) -> Run | None:
+    """The run begun last of those with the same sizes that have closed an iteration in which something was trained."""
+    wanted = config.semantic()
+    found = [
+        run
+        for run in store.runs()
+        if run.iteration
+        and store.iteration(run.iteration).index > 0
+        and all(run.config.get(section) == wanted[section] for section in SIZES)
+    ]
+    return max(found, key=lambda run: run.begun, default=None)

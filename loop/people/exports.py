@@ -1,0 +1,57 @@
+"""Labels on their way out: as anchors that a judge is held against, or as pairs to train on, each with its source."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from loop.people.consensus import Labelled, chance_of_a, verdict
+
+
+def anchor_rows(pairs: Sequence[Labelled]) -> list[dict[str, Any]]:
+    """The pairs as `measure.anchors` reads them: one row a pair, with what most people said in the end."""
+    return [
+        {
+            "messages": _messages(pair),
+            "a": pair.question.a,
+            "b": pair.question.b,
+            "label": verdict(pair.final.values()),
+            "tags": dict(pair.question.tags),
+            "source": pair.source,
+            **_origin(pair),
+        }
+        for pair in pairs
+    ]
+
+
+def training_rows(pairs: Sequence[Labelled]) -> list[dict[str, Any]]:
+    """The pairs that people decided as conversations with a chosen and a rejected answer, as TRL reads them.
+
+    `label_probability` is the share of the people who prefer `chosen`, a tie being half of one; all weigh the same.
+    """
+    rows = []
+    for pair in pairs:
+        chance = chance_of_a(pair.final.values())
+        if chance == 0.5:
+            continue
+        a, b = pair.question.a, pair.question.b
+        chosen, rejected = (a, b) if chance > 0.5 else (b, a)
+        rows.append(
+            {
+                "prompt": _messages(pair),
+                "chosen": [{"role": "assistant", "content": chosen}],
+                "rejected": [{"role": "assistant", "content": rejected}],
+                "label_probability": max(chance, 1 - chance),
+                "weight": 1.0,
+                "label_source": pair.source,
+                "tags": dict(pair.question.tags),
+                **_origin(pair),
+            }
+        )
+    return rows
+
+
+def _messages(pair: Labelled) -> list[dict[str, str]]:
+    return [{"role": message.role, "content": message.content} for message in pair.question.messages]
+
+
+def _origin(pair: Labelled) -> dict[str, Any]:
+    return {"address": pair.address, "reasons_seen": bool(pair.informed)}

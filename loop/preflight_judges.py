@@ -1,0 +1,73 @@
+"""What is refused at the door about who judges, and the one request that an endpoint is tried out with."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from loop.config import Config
+from loop.endpoint import Endpoint
+from loop.limits import LimitWatch
+from runs.errors import ConfigError
+
+
+def check_judges(config: Config) -> None:
+    """Returns if who judges is named once and whole, and can judge in this way. Raises ConfigError."""
+    judge = config.judge
+    if len(set(judge.sitting)) < len(judge.sitting):
+        raise ConfigError(
+            f"judge.adapter={judge.adapter} and judge.panel={','.join(judge.panel)} name somebody twice; name each once"
+        )
+    if judge.panel and judge.panel_rule != "mean" and not judge.compares:
+        raise ConfigError(
+            f"judge.panel_rule={judge.panel_rule} counts which of two answers is preferred, and judge.method="
+            f"{judge.method} scores one; set judge.panel_rule=mean, or judge.method=pairwise"
+        )
+    if (judge.base is None) == ("base" in judge.sitting):
+        raise ConfigError(
+            f"judge.base={judge.base or 'null'} does not go with judge.adapter={judge.adapter} and judge.panel="
+            f"{','.join(judge.panel) or '[]'}: name the model as judge.base and have `base` sit in one of the two, or "
+            "neither"
+        )
+    named = judge.endpoint_url is not None and judge.endpoint_model is not None
+    if named != ("endpoint" in judge.sitting):
+        raise ConfigError(
+            f"judge.endpoint_url={judge.endpoint_url or 'null'} and judge.endpoint_model="
+            f"{judge.endpoint_model or 'null'} go with an `endpoint` that sits in judge.adapter or judge.panel: give "
+            "all three or none"
+        )
+    if named:
+        _check_asking(config)
+
+
+def check_endpoint(config: Config) -> None:
+    """Returns if the endpoint that judges, where one does, answers a request as the method needs it.
+
+    One short request is sent, which holds nothing of the run's. Raises ConfigError with the reason.
+    """
+    judge = config.judge
+    if judge.endpoint_url is not None and judge.endpoint_model is not None:
+        endpoint = Endpoint(judge.endpoint_url, judge.endpoint_model, config.limits.endpoint)
+        endpoint.try_out(judge.chooses, LimitWatch(config.limits, Path()))
+
+
+def _check_asking(config: Config) -> None:
+    """Whether the address is one, verdicts can be told from silence, and money can be counted."""
+    judge, limits = config.judge, config.limits.endpoint
+    try:
+        place = urlsplit(judge.endpoint_url or "")
+        whole = place.scheme in ("http", "https") and bool(place.hostname) and (place.port or 1) > 0
+    except ValueError:
+        whole = False
+    if not whole or place.username is not None or place.password is not None or place.query or place.fragment:
+        raise ConfigError(
+            "judge.endpoint_url is written down and shown, so it is http(s)://HOST[:PORT][/PATH] and nothing else: no "
+            "user, password, `?` or `#`; the key goes into SELFSAME_ENDPOINT_KEY"
+        )
+    if judge.chooses and judge.min_mass == 0:
+        raise ConfigError(
+            "judge.min_mass=0 takes a verdict from labels that an endpoint does not even list; set it above 0"
+        )
+    if limits.usd is not None and not limits.usd_per_million_prompt_tokens + limits.usd_per_million_reply_tokens:
+        raise ConfigError(
+            f"limits.endpoint.usd={limits.usd:g} is never reached while both prices are 0; set "
+            "limits.endpoint.usd_per_million_prompt_tokens and limits.endpoint.usd_per_million_reply_tokens"
+        )

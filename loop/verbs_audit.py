@@ -1,0 +1,169 @@
+"""`audit ...`: what a judge's verdicts depend on besides quality."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from loop.home import home
+from loop.terminal import Json, print_document, print_line
+from runs.errors import UsageError
+from runs.store import Store
+
+if TYPE_CHECKING:
+    from judges.audit.findings import Audit
+    from judges.length_controlled import WinRate
+    from judges.statistics import Estimate
+    from loop.external.labels import Labels
+
+
+class AddressFirst(TyperGroup):
+    """A group in which a first word that is none of its commands is an address: `audit r1@3`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the command `of` before an address."""
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            args = ["of", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=AddressFirst,
+    help="Say what a judge's verdicts depend on besides quality: `audit NAME@3`, or of judgments in a file.",
+    no_args_is_help=True,
+)
+
+Column = Annotated[str | None, typer.Option(metavar="COLUMN", show_default=False)]
+
+
+@app.command()
+def of(
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="An iteration, such as r1@3: its judge is audited")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings, such as audit.items=400")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write audit.json, .md and .png there")] = None,
+    as_json: Json = False,
+) -> int:
+    """Audit the judge of an iteration; the word `of` may be left out."""
+    from judges.audit.report import as_json as audit_document
+    from judges.audit.report import as_markdown
+    from loop.audit_figure import figure
+    from loop.auditing import audit_of
+    from loop.watching import watch
+
+    with watch() as say:
+        found = audit_of(Store(home()), address, overrides or [], say)
+    page = f"# The judge of {address}\n\n{as_markdown(found)}"
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "audit.json").write_text(json.dumps(audit_document(found), indent=1) + "\n", encoding="utf-8")
+        (out / "audit.md").write_text(page, encoding="utf-8")
+        (out / "audit.png").write_bytes(figure(found, address))
+    if as_json:
+        print_document({"address": address, **audit_document(found)})
+    else:
+        print_line(page)
+    return 0
+
+
+@app.command()
+def labels(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Judgments of pairs: Parquet, JSONL or CSV")],
+    first: Column = None,
+    second: Column = None,
+    preference: Column = None,
+    label: Column = None,
+    prompt: Column = None,
+    family: Column = None,
+    says_first: Annotated[
+        str | None, typer.Option(metavar="VALUE", help="The preference that says: the first output is better")
+    ] = None,
+    says_second: Annotated[
+        str | None, typer.Option(metavar="VALUE", help="The preference that says: the second output is better")
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Audit judgments that somebody else made: win rates, length, order, agreement with labels.
+
+    A row has two outputs and a preference; columns with usual names are found, others are named. AlpacaEval's files and
+    files of `chosen` and `rejected` are read as they are. Lengths are in characters.
+    """
+    from judges.audit.findings import Judged, audit
+    from judges.audit.report import as_json as audit_document
+    from judges.audit.report import as_markdown
+    from judges.length_controlled import Comparison, win_rate
+    from judges.statistics import mean
+    from loop.external.labels import read_labels
+
+    if (says_first is None) != (says_second is None):
+        raise UsageError("--says-first and --says-second belong together: name both values")
+    options = {
+        "first": first, "second": second, "preference": preference, "label": label, "prompt": prompt, "family": family
+    }  # fmt: skip
+    named = {what: column for what, column in options.items() if column is not None}
+    says = (says_first, says_second) if says_first is not None and says_second is not None else None
+    read = read_labels(file, named, says)
+    wins = win_rate([Comparison(1 - p.chance, p.length_b, p.length_a) for p in read.pairs if p.chance is not None])
+    found = _known(audit(Judged(pairs=read.pairs, repeated_pairs=read.repeated)))
+    length_first = mean([float(pair.length_a) for pair in read.pairs]).value
+    if as_json:
+        print_document(
+            {
+                "file": str(file),
+                "rows": read.rows,
+                "pairs": len(read.pairs),
+                "columns": asdict(read.columns),
+                "second_wins": _second_wins(read, wins),
+                "length_coefficient": wins.controlled and wins.controlled.length._asdict(),
+                "length_characters": {"first_mean": length_first, "second_mean": wins.length_mean},
+                "audit": audit_document(found),
+            }
+        )
+    else:
+        print_line(_summary(read, wins, length_first))
+        print_line(as_markdown(found))
+    return 0
+
+
+def _known(found: "Audit") -> "Audit":
+    """The audit without what the file cannot tell: an empty row would read as if it had been looked for."""
+    groups = {
+        kind: {name: tuple(one for one in statistics if one.n) for name, statistics in of_kind.items()}
+        for kind, of_kind in found.groups.items()
+    }
+    return replace(found, statistics=tuple(one for one in found.statistics if one.n), groups=groups)
+
+
+def _second_wins(read: "Labels", wins: "WinRate") -> dict[str, Any] | None:
+    """None where the preferred output was put first or second by lot."""
+    if read.ends is None:
+        return None
+    return {**wins.raw._asdict(), "at_equal_length": wins.controlled and wins.controlled.rate._asdict()}
+
+
+def _summary(read: "Labels", wins: "WinRate", length_first: float | None) -> str:
+    columns = ", ".join(f"{what} `{column}`" for what, column in asdict(read.columns).items() if column)
+    lines = [f"{read.rows} judgments of {len(read.pairs)} pairs; {columns}."]
+    if read.ends is None:
+        lines.append("The preferred output is taken as the first or the second by lot.")
+    elif wins.raw.value is not None:
+        lines.append(f"`{read.ends.first}` prefers the first, `{read.ends.second}` the second.")
+        error = f", standard error {wins.raw.standard_error:.2%}" if wins.raw.standard_error is not None else ""
+        lines.append(f"The second output wins {wins.raw.value:.2%} of {wins.raw.n}{error}.")
+        if wins.controlled is not None:
+            lines.append(f"At equal lengths it would win {_interval(wins.controlled.rate, '.1%')}.")
+    lines.append(f"Mean length in characters: {length_first:.1f} and {wins.length_mean:.1f}.")
+    if wins.controlled is not None:
+        lines.append(
+            f"Coefficient of length (more: the longer wins): {_interval(wins.controlled.length, '+.2f')} nats."
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _interval(estimate: "Estimate", digits: str) -> str:
+    value, low, high = (format(number, digits) for number in estimate)
+    return f"{value} ({low} to {high})"

@@ -1,0 +1,201 @@
+"""Other people's judgments at the door, and their audit."""
+
+import csv
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from judges.audit.records import JudgedPair
+from loop.cli import main
+from loop.external.labels import Labels, read_labels
+from runs.errors import ConfigError
+from runs.records import Unscored
+
+ROW = {"instruction": "add 2 and 3", "output_1": "5", "output_2": "it is 6", "preference": 1}
+
+
+def written(folder: Path, *rows: Any, suffix: str = "jsonl") -> Path:
+    path = folder / f"judgments.{suffix}"
+    if suffix == "parquet":
+        pq.write_table(pa.Table.from_pylist(list(rows)), path)
+    elif suffix == "csv":
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    else:
+        path.write_text("\n".join(row if isinstance(row, str) else json.dumps(row) for row in rows))
+    return path
+
+
+def read(folder: Path, *rows: Any, **named: str) -> Labels:
+    return read_labels(written(folder, *rows), named, None)
+
+
+def chances(found: Labels) -> list[Any]:
+    return [pair.ab for pair in found.pairs]
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet", "csv"])
+def test_every_format_says_the_same(tmp_path: Path, suffix: str) -> None:
+    rows = [ROW | {"preference": 1.25}, ROW | {"instruction": 'again\n, "then"', "preference": 2.0}]
+    found = read_labels(written(tmp_path, *rows, suffix=suffix), {}, None)
+    assert found.pairs == (JudgedPair(None, 0.75, None, 1, 7), JudgedPair(None, 0.0, None, 1, 7))
+
+
+def test_a_pair_seen_both_ways_round_has_two_chances_of_the_same_answer(tmp_path: Path) -> None:
+    crossed = ROW | {"output_1": ROW["output_2"], "output_2": ROW["output_1"], "preference": 1.9}
+    (pair,) = read(tmp_path, ROW | {"preference": 1.2}, crossed).pairs
+    assert pair.ab == pytest.approx(0.8)  # "5" was shown first
+    assert pair.ba == pytest.approx(0.9)  # "5" was shown second
+
+
+def test_the_same_judgment_made_again_is_a_repetition_and_no_pair_of_its_own(tmp_path: Path) -> None:
+    found = read(tmp_path, ROW, ROW | {"preference": 2})
+    assert len(found.pairs) == 1
+    assert [(one.first, one.again) for one in found.repeated] == [(1.0, 0.0)]
+
+
+@pytest.mark.parametrize(("first", "second"), [("a", "b"), ("model_a", "model_b"), ("A", "B"), ("left", "right")])
+def test_words_that_name_a_side_are_read(tmp_path: Path, first: str, second: str) -> None:
+    found = read(
+        tmp_path, *(ROW | {"instruction": w, "preference": w} for w in (first, second, "tie", "tie (bothbad)"))
+    )
+    assert chances(found) == [1.0, 0.0, 0.5, 0.5]
+
+
+def test_no_verdict_is_no_tie(tmp_path: Path) -> None:
+    found = read(tmp_path, *(ROW | {"instruction": str(p), "preference": p} for p in (None, 2, 0, float("nan"), "")))
+    assert chances(found) == [Unscored.NO_VERDICT, 0.0, 0.5, Unscored.NO_VERDICT, Unscored.NO_VERDICT]
+
+
+def test_labels_are_held_against_preferences_on_the_same_scale(tmp_path: Path) -> None:
+    rows = [
+        ROW | {"instruction": str(n), "preference": p, "label": label}
+        for n, (p, label) in enumerate([(1, 2), (2, 1.5)])
+    ]
+    assert [(pair.ab, pair.label) for pair in read(tmp_path, *rows).pairs] == [(1.0, "b"), (0.0, "tie")]
+
+
+def test_chosen_and_rejected_are_oriented_by_lot_and_cut_to_their_last_turn(tmp_path: Path) -> None:
+    talk = "\n\nHuman: hi\n\nAssistant: hello\n\nHuman: {}\n\nAssistant: "
+    rows = [{"chosen": talk.format(n) + "yes", "rejected": talk.format(n) + "certainly"} for n in range(60)]
+    pairs = read(tmp_path, *rows).pairs
+    assert {(pair.ab, pair.length_a, pair.length_b) for pair in pairs} == {(1.0, 3, 9), (0.0, 9, 3)}
+    assert 15 < sum(pair.ab == 1.0 for pair in pairs) < 45
+
+
+def test_columns_with_other_names_are_named(tmp_path: Path) -> None:
+    row = {"x": "5", "y": "six", "who": "second", "kind": "sums"}
+    (pair,) = read(tmp_path, row, first="x", second="y", preference="who", family="kind").pairs
+    assert (pair.ab, pair.family) == (0.0, "sums")
+
+
+def test_the_meaning_of_numbers_can_be_said(tmp_path: Path) -> None:
+    found = read_labels(written(tmp_path, ROW | {"preference": 0.75}), {}, ("1", "0"))
+    assert chances(found) == [0.75]
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ([], "no judgment in it"),
+        (["[1]"], "line 1: a judgment must be an object"),
+        (["{"], "line 1 is no JSON"),
+        ([{"output_1": "a", "output_2": "b"}], "which column is the preference; it has output_1, output_2"),
+        ([{"output_1": "a", "preference": 1}], "which column is the second"),
+        ([ROW | {"response_a": "x"}], "output_1 and response_a could both be the first column"),
+        ([ROW | {"winner": "a"}], "preference and winner could both be the preference column"),
+        ([ROW | {"preference": 0}, ROW], "holds 0.0, 1.0: it is not clear which output"),
+        ([ROW | {"preference": 0.3}], "--says-first"),
+        ([ROW | {"preference": "gpt4"}], "holds gpt4"),
+        ([ROW | {"preference": True}], "holds true"),
+        ([ROW | {"preference": 2}, ROW | {"preference": 3}], "holds 2.0, 3.0"),
+        ([ROW, ROW | {"preference": [1]}], "line 2: a preference is a number or a word"),
+        (['{"output_1": "a", "output_2": "b", "preference": Infinity}'], "line 1: the preference inf"),
+        ([ROW | {"preference": 2}, ROW | {"output_2": None}], "line 2: `output_2` must be an output's text"),
+        (['{"output_1": "\\ud800", "output_2": "b", "preference": 2}'], "line 1: the text holds"),
+    ],
+)
+def test_bad_files_are_refused_with_file_line_and_reason(tmp_path: Path, rows: list[Any], says: str) -> None:
+    path = written(tmp_path, *rows)
+    with pytest.raises(ConfigError) as refused:
+        read_labels(path, {}, None)
+    assert str(path) in str(refused.value)
+    assert says in str(refused.value)
+
+
+def test_what_was_named_must_be_there_and_make_sense(tmp_path: Path) -> None:
+    path = written(tmp_path, ROW)
+    with pytest.raises(ConfigError, match="no column 'x'"):
+        read_labels(path, {"first": "x"}, None)
+    with pytest.raises(ConfigError, match="both outputs are to be in the column 'output_1'"):
+        read_labels(path, {"first": "output_1", "second": "output_1"}, None)
+    with pytest.raises(ConfigError, match="two different values"):
+        read_labels(path, {}, ("1", "1.0"))
+    with pytest.raises(ConfigError, match=r"line 1: the preference 1\.0 is neither"):
+        read_labels(path, {}, ("5", "7"))
+
+
+@pytest.mark.parametrize(
+    "body", ['a,b\n"x', "output_1,output_2,preference\nx,y\n", "output_1,output_2,preference\nx,y,1,2\n"]
+)
+def test_a_broken_csv_is_refused_with_its_line(tmp_path: Path, body: str) -> None:
+    path = tmp_path / "broken.csv"
+    path.write_text(body)
+    with pytest.raises(ConfigError, match=r"line \d"):
+        read_labels(path, {}, None)
+
+
+def test_other_kinds_of_files_are_refused(tmp_path: Path) -> None:
+    for name in ("judgments.jsonl.gz", "judgments.txt", "missing.csv", "missing.parquet"):
+        if "missing" not in name:
+            (tmp_path / name).write_bytes(b"x")
+        with pytest.raises(ConfigError, match=name):
+            read_labels(tmp_path / name, {}, None)
+
+
+def biased_file(folder: Path, n: int = 150) -> Path:
+    """A judge that takes whatever is shown first in nine of ten, each pair shown both ways round, with labels."""
+    rng = random.Random(0)
+    rows = []
+    for number in range(n):
+        texts = ["x" * rng.randint(5, 50), "y" * rng.randint(5, 50)]
+        better = rng.randrange(2)
+        for order in ((0, 1), (1, 0)):
+            winner = order[0] if rng.random() < 0.9 else better
+            outputs = {"output_1": texts[order[0]], "output_2": texts[order[1]]}
+            verdict, label = (1 + order.index(which) for which in (winner, better))
+            rows.append({"instruction": str(number), **outputs, "preference": verdict, "label": label})
+    return written(folder, *rows)
+
+
+def test_a_judge_that_takes_the_first_is_found_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", "labels", str(biased_file(tmp_path)), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["rows"], found["pairs"]) == (300, 150)
+    assert "position bias: first" in [finding["name"] for finding in found["audit"]["findings"]]
+    assert found["audit"]["statistics"]["label/accuracy"]["value"] == pytest.approx(0.55, abs=0.06)
+
+
+def test_the_human_form_says_what_was_read_and_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", "labels", str(biased_file(tmp_path))]) == 0
+    text = capsys.readouterr().out
+    assert "first `output_1`" in text
+    assert "300 judgments of 150 pairs" in text
+    assert "position bias: first" in text
+
+
+def test_a_refusal_on_the_command_line_exits_with_78_and_half_a_scale_with_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(written(tmp_path, ROW | {"preference": 0.5}))
+    assert main(["audit", "labels", path]) == 78
+    assert "--says-first" in capsys.readouterr().err
+    assert main(["audit", "labels", path, "--says-first", "1"]) == 2
+    assert main(["audit", "labels", path, "--says-first", "1", "--says-second", "0"]) == 0
