@@ -13,15 +13,15 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def commit() -> str:
-    """The commit that is measured, marked where the tree differs from it."""
-    answer = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
-        cwd=RESULTS.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return answer.stdout.strip() or "no commit"
+    """The commit that is measured, marked where the tree differs from it; in nothing but results is no difference."""
+    name = _git("describe", "--always", "--abbrev=12", "--exclude=*")
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":!/benchmarks/results")
+    return f"{name}-dirty" if name and changed else name or "no commit"
+
+
+def _git(*words: str) -> str:
+    answer = subprocess.run(["git", *words], cwd=RESULTS.parent, capture_output=True, text=True, check=False)
+    return answer.stdout.strip()
 
 
 def rows(suite: str) -> list[dict[str, Any]]:
