@@ -40,6 +40,8 @@ from runs.store import Store
 
 OUTAGES = ("refused", "silent", "errors", "slow", "half", "killed")
 KILLS = 10
+BY_LOT = ("guards.min_anchor_accuracy=0", "guards.min_position_consistency=0")
+"""The stub judges by hashing, so no judge of its kind would be admitted."""
 
 
 def measure(cell: dict[str, Any]) -> dict[str, Any]:
@@ -93,7 +95,7 @@ def stopwatch(kind: type, *methods: str) -> Iterator[list[float]]:
 def begin(store: Store, cell: dict[str, Any], uri: str | None) -> None:
     """Begin the run to be measured: without MLflow (None), with the home's own (""), or with the server at `uri`."""
     export = [] if uri == "" else ["export.mlflow=false"] if uri is None else [f"export.tracking_uri={uri}"]
-    small = [f"iterations={cell['iterations']}", "engine.kind=stub", *SMOKE[1:], *export]
+    small = [f"iterations={cell['iterations']}", "engine.kind=stub", *SMOKE[1:], *BY_LOT, *export]
     drive.begin(store, "r1", "self-rewarding", load_config("self-rewarding", small))
 
 

@@ -28,7 +28,8 @@ NAME = "r1"
 SMALLEST = (
     *("engine.kind=stub", "prompts.count=4", "generate.samples=2", "train.lora_rank=1", "measure.prompts=5"),
     *("measure.anchor_count=4", "gold.prompts=4", "limits.min_free_disk_gib=0", "guards.min_pairs=1"),
-    *("guards.max_kl_to_seed_nats=1e9", "guards.max_kl_to_previous_nats=1e9"),
+    *("guards.max_kl_to_seed_nats=1e9", "guards.max_kl_to_previous_nats=1e9", "audit.items=2"),
+    *("guards.min_anchor_accuracy=0", "guards.min_position_consistency=0"),  # the stub judges by hashing
 )
 YEARS: dict[str, Any] = {"run": "simulated", "iterations": 10_000, "mlflow": False}
 WITH_MLFLOW: dict[str, Any] = {"run": "simulated", "iterations": 300, "mlflow": True}

@@ -238,6 +238,10 @@ class Config(Section):
         }
         return self.model_dump(mode="json", exclude=idle)
 
+    def audits(self, index: int) -> bool:
+        """Whether iteration `index` audits its judge."""
+        return bool(self.audit.items) and self.measure.anchors is not None and index % self.audit.every == 0
+
     def operational(self) -> dict[str, Any]:
         """What may change on resume, as JSON values."""
         return self.model_dump(mode="json", include=set(OPERATIONAL))

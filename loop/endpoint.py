@@ -17,7 +17,7 @@ from judges.dialogue import Chances, Choose, Question, Text, Write
 from loop.config_endpoint import Endpoint as Limits
 from loop.endpoint_replies import Failed, Kept, read_reply
 from loop.engine.protocol import Used
-from loop.limits import LimitWatch
+from loop.limits import LimitReached, LimitWatch
 from runs.canonical import digest
 from runs.errors import ConfigError, WorkerError
 from runs.records import Message, Sampling
@@ -100,7 +100,7 @@ class Endpoint:
         question = Choose(messages, ("A", "B")) if chooses else Write(messages)
         try:
             self.answers([(question, 0)], Sampling(1.0, 1.0, 1), watch)
-        except WorkerError as error:
+        except (WorkerError, LimitReached) as error:
             way = "; judge.method=rubric or pairwise_reasoned read only what is written" if chooses else ""
             raise ConfigError(f"judge.endpoint_url: {error}{way}") from error
 
@@ -176,7 +176,7 @@ class Endpoint:
     def _body(self, question: Question, seed: int, sampling: Sampling) -> dict[str, Any]:
         if question.opening:
             raise ConfigError(f"no endpoint can be made to begin its reply with {question.opening!r}; judge otherwise")
-        said = {"model": self._model, "messages": [asdict(message) for message in question.messages]}
+        said = {"model": self._model, "messages": [_sendable(message) for message in question.messages]}
         if isinstance(question, Choose):
             # Temperature 1 changes nothing, whether the endpoint counts likelihoods before or after it.
             return {**said, "max_tokens": 1, "temperature": 1, "logprobs": True, "top_logprobs": TOP}
@@ -203,6 +203,11 @@ class Endpoint:
     def _without_key(self, text: str) -> str:
         key = self._headers.get("Authorization", "").removeprefix("Bearer ")
         return text.replace(key, "***") if key else text
+
+
+def _sendable(message: Message) -> dict[str, str]:
+    """The message as JSON; half a character, which a file of prompts can hold and UTF-8 cannot, is sent as `?`."""
+    return {"role": message.role, "content": message.content.encode("utf-8", "replace").decode("utf-8")}
 
 
 def _is_count(value: Any) -> TypeGuard[int]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from loop.config import Config
 from loop.iterate import PlannedStep
-from loop.pipeline import GOLD, steps_of
+from loop.pipeline import AUDIT, GOLD, steps_of
 from loop.terminal import table
 from runs.lineage import links
 from runs.outbox import receipts_of
@@ -62,14 +62,23 @@ def forecast(store: Store, timed: Run, config: Config, planned: list[PlannedStep
     if not planned or planned[-1].done:
         return Forecast(known, 0, 0.0)
     index = planned[-1].index
-    gold = [GOLD.name] if config.gold.enabled else []
-    names = [step.name for step in steps_of(index)] + gold
+    names = _names(config, index)
     later = names[names.index(planned[-1].step) + 1 :]
     steps = known + tuple(stopwatch.ahead(PlannedStep(index, name, "", False)) for name in later)
     after = max(0, config.iterations - index)
-    whole = [stopwatch.ahead(PlannedStep(index + 1, name, "", False)) for name in [s.name for s in steps_of(1)] + gold]
-    to_do = [step for step in steps if not step.done] + after * whole
+    whole = [
+        stopwatch.ahead(PlannedStep(n, name, "", False))
+        for n in range(index + 1, index + 1 + after)
+        for name in _names(config, n)
+    ]
+    to_do = [step for step in steps if not step.done] + whole
     return Forecast(steps, after, sum(step.seconds or 0.0 for step in to_do))
+
+
+def _names(config: Config, index: int) -> list[str]:
+    """The steps of that iteration, if no guard fails."""
+    due = [step.name for step in steps_of(index) if step.name != AUDIT.name or config.audits(index)]
+    return [*due, GOLD.name] if config.gold.enabled else due
 
 
 class _Stopwatch:

@@ -26,6 +26,7 @@ SMOKE = (
     "measure.prompts=16",
     "measure.anchor_count=16",
     "gold.prompts=16",
+    "audit.items=16",
     "guards.min_pairs=1",
 )
 """The smallest size that still does every step: `--smoke` puts these under the overrides of the command line."""

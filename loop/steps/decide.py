@@ -53,7 +53,5 @@ def _by_tag(desk: Desk, turn: Turn) -> dict[str, dict[str, float | None]]:
 def is_due(desk: Desk, turn: Turn, step: str) -> bool:
     """Whether `step` is to be taken: nothing is trained or measured once a guard has failed."""
     if step == "audit":
-        settings = desk.config.audit
-        wanted = settings.items and desk.config.measure.anchors is not None
-        return bool(wanted) and "measure" in turn.done and turn.index % settings.every == 0
+        return "measure" in turn.done and desk.config.audits(turn.index)
     return step not in ("train", "measure") or all(finding.passed for finding in findings(desk, turn))

@@ -34,12 +34,13 @@ AFTER_THE_SEED = {
     "pair": "pair",
     "train": "train",
     "measure": "measure",
-    "audit": "audit",
+    "audit": "decide",  # which weighs what there is; the parent has no audit
     "guards": "decide",
     "engine": "generate",
 }
 """The first step after iteration 0 that reads each section."""
 TOGETHER = {
+    "audit.every": ["audit.every=2", "audit.items=5"],
     "pair.labels": ["pair.labels=soft", "judge.method=pairwise"],
     "judge.base": ["judge.base=microworld:m0", "judge.adapter=base"],
     "train.batch_size": ["train.batch_size=32"],
@@ -103,6 +104,8 @@ def test_a_changed_leaf_counts_from_its_own_step_and_touches_nothing(
     section, _, last = leaf.partition(".")
     if leaf == "pair.labels":
         section = "judge"  # soft labels want a judge that compares, and who judges comes first
+    if leaf == "audit.every":
+        at = 1  # of every second iteration number 2 is the next, whichever it branches from
     as_is = keys(drive.planned(home, name, drive.config_of(child), iterations(home, child)))
     ahead = [step for step in as_was if int(step.split("/")[0]) > at]
     differing = [step for step in ahead if as_is.get(step, "never reached") != as_was[step]]
@@ -171,7 +174,7 @@ def test_a_dry_run_says_what_would_be_redone_and_how_long_it_took_and_writes_not
     done = [step["step"] for step in said["steps"] if step["done"]]
     to_do = [step for step in said["steps"] if not step["done"]]
     assert done == ["prompts", "generate", "judge", "pair"]
-    assert [step["step"] for step in to_do] == ["train", "measure", "audit", "decide", "gold"]
+    assert [step["step"] for step in to_do] == ["train", "measure", "decide", "gold"]
     assert all(step["seconds"] >= 0 and step["last"] == "r1@1" for step in said["steps"])
     assert said["iterations_after"] == 1 and said["seconds"] > sum(step["seconds"] for step in to_do)
     assert main(["resume", "r1", "iterations=3", "--dry-run", "--json"]) == 0

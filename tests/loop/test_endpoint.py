@@ -68,6 +68,12 @@ def test_a_written_reply_has_its_sampling_and_its_seed_and_says_whether_it_was_c
     assert {(body["temperature"], body["top_p"], body["max_tokens"]) for body in seen.bodies} == {(0.7, 0.9, 32)}
 
 
+def test_half_a_character_is_sent_as_a_question_mark() -> None:
+    with fake_endpoint(sensible) as seen:
+        ask(seen.url, Write((Message("user", "a\ud800b"),)))
+    assert seen.bodies[0]["messages"][0]["content"] == "a?b"
+
+
 def test_a_reply_without_words_is_an_empty_one() -> None:
     with fake_endpoint(always(written(None))) as seen:
         assert ask(seen.url, WRITE) == [Text("", True)]
@@ -154,6 +160,9 @@ def test_without_likelihoods_a_choice_fails_at_once_and_is_refused_at_the_door()
         with pytest.raises(ConfigError, match=r"judge.endpoint_url: .*logprobs.*judge.method=rubric"):
             judge.try_out(True, watch)
         judge.try_out(False, watch)
+        dear = Limits(usd=0.01, usd_per_million_prompt_tokens=1e6)
+        with pytest.raises(ConfigError, match=r"limits.endpoint.usd=0.01"):
+            Endpoint(seen.url, "m", dear).try_out(False, LimitWatch(AllLimits(endpoint=dear), Path()))
 
 
 PRICES = {"usd_per_million_prompt_tokens": 5e4, "usd_per_million_reply_tokens": 0.0}  # a request: 1 US dollar

@@ -24,8 +24,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 def test_a_run_has_its_seed_and_its_iterations_each_with_every_step(finished: Store) -> None:
     seed, first, second = chain(finished)
-    assert set(seed.outputs) == {"seed", "measure", "audit", "decide"}
-    assert set(first.outputs) == {"prompts", "generate", "judge", "pair", "train", "measure", "audit", "decide"}
+    assert set(seed.outputs) == {"seed", "measure", "decide"}
+    assert set(first.outputs) == {"prompts", "generate", "judge", "pair", "train", "measure", "decide"}
     assert second.parent == first.digest and first.parent == seed.digest
     assert first.policy == finished.output(first.outputs["train"]).values["adapter"]
 

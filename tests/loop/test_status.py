@@ -51,7 +51,9 @@ def test_right_after_a_kill_it_says_not_running_and_the_right_step(
     [
         (-1, False, [], "0/seed"),
         (-1, False, ["seed"], "0/measure"),
+        (-1, False, ["seed", "measure"], "0/audit"),
         (-1, False, ["seed", "measure", "audit", "decide"], "0/gold"),
+        (0, False, ["prompts", "generate", "judge", "pair", "train", "measure"], "1/decide"),
         (0, False, [], "1/prompts"),
         (1, False, ["prompts", "generate", "judge", "pair", "train"], "2/measure"),
         (2, False, [], None),
@@ -59,7 +61,8 @@ def test_right_after_a_kill_it_says_not_running_and_the_right_step(
     ],
 )
 def test_the_step_that_comes_next(last: int, halted: bool, under_way: list[str], step: str | None) -> None:
-    run = replace(new_run("r1"), under_way=dict.fromkeys(under_way, "s1:"))
+    audited = {"audit": {"items": 64, "every": 2}, "measure": {"anchors": "microworld"}}
+    run = replace(new_run("r1"), under_way=dict.fromkeys(under_way, "s1:"), config=audited)
     assert next_step(run, last, halted) == step
 
 

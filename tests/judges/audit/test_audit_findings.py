@@ -12,13 +12,12 @@ from judges.statistics import Estimate
 # Twenty seeds of each, and 2,000 fair judges, are in `python -m benchmarks.audit`.
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.finding)
 def test_a_planted_fault_is_found_by_its_name_and_sign(planted: Planted) -> None:
-    for seed in range(2):
-        assert planted.finding in {one.name for one in audit(simulate(planted.judge, seed)).findings}
+    assert planted.finding in {one.name for one in audit(simulate(planted.judge, 0)).findings}
 
 
 def test_fair_judges_are_cleared() -> None:
     kinds = list(FAIR.values())
-    for seed in range(50):
+    for seed in range(20):
         judge, pool = kinds[seed % len(kinds)]
         assert audit(simulate(judge, seed, pool=pool)).findings == ()
 

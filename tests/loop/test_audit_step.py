@@ -1,0 +1,73 @@
+"""The audit within a run: it is made each time that it is due, kept, shown again, and asks the same again of nobody."""
+
+import json
+from pathlib import Path
+
+import pytest
+from small import chain, run_small
+
+from judges.audit.report import as_json, as_markdown, from_json
+from loop.cli import main
+from runs.lineage import decision_of
+from runs.store import Store
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    store, outcome = run_small(
+        tmp_path_factory.mktemp("home"), judge__method="pairwise", audit__items="12", audit__every="2"
+    )
+    assert outcome.kind == "done"
+    return store
+
+
+def test_an_audit_is_made_at_the_seed_and_then_as_often_as_is_asked(audited: Store) -> None:
+    assert ["audit" in iteration.outputs for iteration in chain(audited)] == [True, False, True]
+
+
+def test_what_was_found_is_kept_with_the_judgments_that_it_rests_on(audited: Store) -> None:
+    output = audited.output(chain(audited)[0].outputs["audit"])
+    found = from_json(output.values["audit"])
+    assert as_json(found) == output.values["audit"]
+    assert found.statistic("position/consistency").n == 12
+    assert "| position/consistency | 12 |" in as_markdown(found)
+    assert output.metrics["audit/position/consistency"] == found.statistic("position/consistency").estimate.value
+    judged = audited.all_rows("judgments", output)
+    assert {judgment.method for judgment in judged} == {"pairwise"}
+    assert len(judged) > 12 * 10  # each pair, its perturbed twins, opposite principles, circles of three
+
+
+def test_the_verb_reads_an_audit_that_is_there_and_writes_it_in_three_forms(
+    audited: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SELFSAME_HOME", str(audited.home))
+    receipts = len(list(audited.receipts()))
+    assert main(["audit", "r1@2", "--out", str(tmp_path), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    kept = audited.output(chain(audited)[2].outputs["audit"]).values["audit"]
+    assert {name: said[name] for name in kept} == kept == json.loads((tmp_path / "audit.json").read_text())
+    assert (tmp_path / "audit.md").read_text().startswith("# The judge of r1@2")
+    assert (tmp_path / "audit.png").read_bytes().startswith(b"\x89PNG")
+    assert len(list(audited.receipts())) == receipts
+
+
+def test_the_verb_audits_an_iteration_that_was_not_audited_and_a_judge_of_another_kind(
+    audited: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SELFSAME_HOME", str(audited.home))
+    before = [iteration.digest for iteration in chain(audited)]
+    assert main(["audit", "r1@1", "judge.method=expected", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["statistics"]["spread/distinct"]["n"] == 24
+    assert [iteration.digest for iteration in chain(audited)] == before
+    assert main(["audit", "r1@1/judge"]) == 2
+    assert "name an iteration" in capsys.readouterr().err
+
+
+def test_a_judge_that_clearly_fails_labelled_pairs_trains_nothing(tmp_path: Path) -> None:
+    store, outcome = run_small(tmp_path, guards__min_anchor_accuracy="1", measure__anchor_count="60")
+    assert outcome.kind == "halted"
+    (seed,) = chain(store)
+    failed = [finding for finding in decision_of(store, seed)["evidence"] if not finding["passed"]]
+    assert {finding["metric"] for finding in failed} == {"judge/anchor_accuracy_high"}
+    assert "min_anchor_accuracy" in {finding["guard"] for finding in failed}
+    assert any("family=" in finding["guard"] for finding in failed)
