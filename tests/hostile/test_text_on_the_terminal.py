@@ -85,7 +85,7 @@ def test_nothing_that_is_shown_of_a_run_steers_the_terminal_or_passes_for_a_line
     hostile: Store, types: Types, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SELFSAME_HOME", str(hostile.home))
-    rows = [("show", f"r1@1/{step}/{row}") for step in ("prompts", "generate", "judge") for row in range(0, 200, 20)]
+    rows = [("show", f"r1@1/{step}/{row}") for step in ("prompts", "generate", "judge") for row in range(0, 200, 50)]
     steps = [("show", f"r1@1/{step}", "--rows", "400") for step in ("prompts", "generate", "judge", "pair", "measure")]
     whole = [("status",), ("log",), ("log", "r1", "--graph"), ("show", "r1"), ("daemon", "status"), ("verify",)]
     asked = [("query", f"select * from {view}") for view in ("prompts", "responses", "judgments", "pairs")]
@@ -104,7 +104,7 @@ def test_no_error_steers_the_terminal_or_passes_for_a_line_of_ours(
 ) -> None:
     monkeypatch.setenv("SELFSAME_HOME", str(tmp_path / "home"))
     path = tmp_path / "recipe.yaml"
-    for text in TEXTS[::8]:
+    for text in TEXTS[::20]:
         for tree in ({"prompts": {"source": text}}, {"engine": {"kind": text}}, {text: "x"}, {"model": {"base": text}}):
             path.write_text(json.dumps({"engine": {"kind": "stub"}, **tree}), encoding="utf-8")
             said = types("run", str(path), "gold.enabled=false", "measure.anchors=null")

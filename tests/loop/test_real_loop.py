@@ -58,7 +58,8 @@ def test_judgments_are_on_the_scale_and_nearly_all_can_be_read(real: tuple[Store
     store, _ = real
     _, ((low, high, unscored, total),) = query(
         store,
-        "select min(score), max(score), count(*) - count(score), count(*) from judgments where step in ('judge', 'measure')",
+        "select min(score), max(score), count(*) - count(score), count(*) from judgments "
+        "where step in ('judge', 'measure')",
     )
     assert 0 <= low < high <= 5 and unscored <= 0.02 * total
 
