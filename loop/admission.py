@@ -5,6 +5,7 @@ leave no doubt that it fails: the end of the interval that speaks for it must be
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from loop.config import Guards
 from loop.guards import Finding, Metrics, at_least, at_most
@@ -21,11 +22,11 @@ def admission(guards: Guards, measured: Mapping[str, Metrics]) -> list[Finding]:
         finding
         for tag, numbers in sorted(measured.items())
         if not tag or tag.startswith(FAMILY)
-        for finding in _of_group(guards, numbers, f" ({tag})" if tag else "")
+        for finding in _of_group(guards, numbers, tag)
     ]
 
 
-def _of_group(guards: Guards, numbers: Metrics, group: str) -> list[Finding]:
+def _of_group(guards: Guards, numbers: Metrics, tag: str) -> list[Finding]:
     asked = [
         (at_least, "min_anchor_accuracy", "judge/anchor_accuracy_high", guards.min_anchor_accuracy),
         (
@@ -36,4 +37,5 @@ def _of_group(guards: Guards, numbers: Metrics, group: str) -> list[Finding]:
         ),
         (at_most, "max_unscored_frac", "judge/anchor_unscored_frac_low", guards.max_unscored_frac),
     ]
-    return [ask(guard + group, numbers, metric, limit) for ask, guard, metric, limit in asked if metric in numbers]
+    found = [ask(guard, numbers, metric, limit) for ask, guard, metric, limit in asked if metric in numbers]
+    return [replace(one, metric=f"{one.metric} ({tag})", says=f"{tag}: {one.says}") for one in found] if tag else found

@@ -70,7 +70,7 @@ def next_step(run: Run, last: int, halted: bool) -> str | None:
     if halted or (last >= run.operational["iterations"] and not run.under_way):
         return None
     steps = OF_THE_SEED if last < 0 else ORDER[1:]
-    audit = run.config["audit"]
+    audit = run.config.get("audit", {"items": 0})  # which runs of older versions have not
     audited = audit["items"] and run.config["measure"]["anchors"] and (last + 1) % audit["every"] == 0
     skipped = {*run.under_way, *([] if audited else ["audit"])}
     return f"{last + 1}/{next(step for step in steps if step not in skipped)}"

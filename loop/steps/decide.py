@@ -25,7 +25,9 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
         reason="; ".join(f"{finding.guard}: {finding.says}" for finding in failed) or "every guard passed",
         evidence=tuple(finding.evidence() for finding in found),
     )
-    metrics = {f"guard/{finding.guard}_passed": float(finding.passed) for finding in found}
+    # A guard that looks at several groups has passed if it has in all of them.
+    failing = {finding.guard for finding in failed}
+    metrics = {f"guard/{guard}_passed": float(guard not in failing) for guard in sorted({f.guard for f in found})}
     shards = (desk.store.put_rows("decisions", [decision]),)
     return Output("decide", {"decisions": shards}, {"decision": asdict(decision), "metrics": metrics})
 

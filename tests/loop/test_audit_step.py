@@ -68,6 +68,6 @@ def test_a_judge_that_clearly_fails_labelled_pairs_trains_nothing(tmp_path: Path
     assert outcome.kind == "halted"
     (seed,) = chain(store)
     failed = [finding for finding in decision_of(store, seed)["evidence"] if not finding["passed"]]
-    assert {finding["metric"] for finding in failed} == {"judge/anchor_accuracy_high"}
-    assert "min_anchor_accuracy" in {finding["guard"] for finding in failed}
-    assert any("family=" in finding["guard"] for finding in failed)
+    assert {finding["guard"] for finding in failed} == {"min_anchor_accuracy"}
+    assert any("family=" in finding["metric"] for finding in failed)
+    assert store.output(seed.outputs["decide"]).metrics["guard/min_anchor_accuracy_passed"] == 0
