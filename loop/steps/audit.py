@@ -94,7 +94,9 @@ class Asking:
     def opposed(self, anchors: Sequence[AnchorPair]) -> list[Opposed]:
         """Labelled pairs under a principle and under its opposite, where the constitution has such principles."""
         desk = self._desk
-        if "pairwise" not in desk.constitution.questions:
+        # It is asked by log-probability, which an endpoint that is only asked to write may not have.
+        only_writes = desk.by(self._who.members[0]) == "endpoint" and not desk.config.judge.chooses
+        if "pairwise" not in desk.constitution.questions or only_writes:
             return []
         turned = put.turned(desk.constitution, anchors)
         said = {}
