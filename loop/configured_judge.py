@@ -25,4 +25,5 @@ def configured_judge(settings: Settings, constitution: Constitution) -> Judge:
                 settings.together,
                 settings.replies if settings.method == "pairwise_reasoned" else 0,
                 settings.prefer_non_evasive,
+                settings.both_orders,
             )

@@ -49,9 +49,10 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
     seed = desk.config.seed
     insertions = MICROWORLD if desk.config.prompts.source == "microworld" else ENGLISH
     twins = put.probed(anchors, insertions, seed)
-    verdicts = asking.verdicts(anchor_cases(asking.judge, seed, anchors))
+    cases = anchor_cases(asking.judge, seed, anchors)
+    verdicts = asking.verdicts(cases)
     of_twins = asking.verdicts(put.twin_cases(asking.judge, seed, twins))
-    repeated = put.repeated_records(*asking.again(anchor_cases(asking.judge, seed, anchors)))
+    repeated = put.repeated_records(*asking.again(cases, verdicts))
     found = audit(
         Judged(
             pairs=put.pair_records(anchors, verdicts, known),
@@ -83,12 +84,14 @@ class Asking:
         """The judgments that count, by the digests of what they are of."""
         return self._kept(judged_by(self._desk, self._address, self.judge, self._who, cases))
 
-    def again(self, cases: Sequence[Case]) -> tuple[list[Judgment], list[Judgment]]:
-        """Two judgments of each case with different luck; none where nothing is left to luck."""
+    def again(
+        self, cases: Sequence[Case], first: dict[tuple[str, ...], Judgment]
+    ) -> tuple[list[Judgment], list[Judgment]]:
+        """The first judgment of each case and one with different luck; none where nothing is left to luck."""
         if "temperature" in self._desk.config.judge.idle() or not self._desk.config.judge.temperature:
             return [], []
         other = [_with_other_luck(one) for one in cases]
-        first, second = self.verdicts(cases), self.verdicts(other)
+        second = self.verdicts(other)
         return [first[one.judged[0]] for one in cases], [second[one.judged[0]] for one in other]
 
     def opposed(self, anchors: Sequence[AnchorPair]) -> list[Opposed]:
@@ -104,11 +107,8 @@ class Asking:
             judge = put.judge_by(desk.constitution, principle, desk.config.judge.min_mass)
             of_it = [one.anchor for one in turned if principle in (one.given, one.opposite)]
             way = {"method": judge.method, "principle": principle.id, "min_mass": desk.config.judge.min_mass}
-            shards = [
-                judged_shards(desk, self._address, judge, who, anchor_cases(judge, desk.config.seed, of_it), way)
-                for who in self._who.members[:1]
-            ]
-            said[principle.id] = self._kept([name for part in shards for name in part])
+            cases = anchor_cases(judge, desk.config.seed, of_it)
+            said[principle.id] = self._kept(judged_shards(desk, self._address, judge, self._who.members[0], cases, way))
         return [
             put.opposed_record(said[one.given.id][sides(one.anchor)], said[one.opposite.id][sides(one.anchor)])
             for one in turned

@@ -5,7 +5,6 @@ of what was judged. Labelled pairs are the material: they have two answers, a pe
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import cycle, islice
 from typing import NamedTuple
 
 from constitutions.load import Constitution
@@ -112,8 +111,9 @@ def turned(constitution: Constitution, anchors: Sequence[AnchorPair]) -> list[Tu
     found = []
     for number, anchor in enumerate(anchors):
         holding = [p for p in opposed if in_scope(p.scope, anchor.tags)]
-        for principle in islice(cycle(holding), number % len(holding), number % len(holding) + 1) if holding else ():
-            found.append(Turned(anchor, principle, constitution.principle(str(principle.opposite))))
+        if holding:
+            given = holding[number % len(holding)]
+            found.append(Turned(anchor, given, constitution.principle(str(given.opposite))))
     return found
 
 

@@ -12,6 +12,7 @@ from loop.desk import Desk
 from loop.judging import Case, case
 from loop.panel import bench, decisive, judged_by, panel_metrics
 from loop.steps.turn import Turn
+from loop.steps.votes import votes_by_principle
 from runs.output import Output
 from runs.records import Judgment, Prompt, Response
 
@@ -102,12 +103,3 @@ def comparison_metrics(judgments: Sequence[Judgment], prefix: str) -> dict[str, 
     agreeing = [(orders["ab"] - 0.5) * (orders["ba"] - 0.5) > 0 for orders in both]
     consistency = {f"{prefix}position_consistency_frac": statistics.fmean(agreeing)} if agreeing else {}
     return {f"{prefix}confidence_mean": statistics.fmean(confidences) if confidences else None, **consistency}
-
-
-def votes_by_principle(judgment: Judgment) -> list[dict[str, float]]:
-    """For each principle that was shown: order -> probability that the first answer is better, where it was read."""
-    votes: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for reply in judgment.replies:
-        if reply.score is not None and reply.order:
-            votes[reply.principle][reply.order].append(reply.score)
-    return [{order: statistics.fmean(scores) for order, scores in orders.items()} for orders in votes.values()]

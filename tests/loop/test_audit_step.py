@@ -71,3 +71,19 @@ def test_a_judge_that_clearly_fails_labelled_pairs_trains_nothing(tmp_path: Path
     assert {finding["guard"] for finding in failed} == {"min_anchor_accuracy"}
     assert any("family=" in finding["metric"] for finding in failed)
     assert store.output(seed.outputs["decide"]).metrics["guard/min_anchor_accuracy_passed"] == 0
+
+
+def test_no_judgment_of_an_audit_is_kept_twice_where_the_judge_is_asked_again(tmp_path: Path) -> None:
+    store, _ = run_small(
+        tmp_path, iterations="0", judge__method="rubric", audit__items="6", guards__max_unscored_frac="1"
+    )
+    shards = store.output(chain(store)[0].outputs["audit"]).tables["judgments"]
+    assert len(set(shards)) == len(shards)
+
+
+def test_a_judge_that_is_asked_in_one_order_has_replies_in_no_other(tmp_path: Path) -> None:
+    store, _ = run_small(
+        tmp_path, iterations="0", judge__method="pairwise", judge__both_orders="false", guards__max_unscored_frac="1"
+    )
+    judgments = store.all_rows("judgments", store.output(chain(store)[0].outputs["measure"]))
+    assert {reply.order for judgment in judgments for reply in judgment.replies} == {"ab"}
