@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ CELLS: list[dict[str, Any]] = [WHOLE, *KILLED, *KILLED_IN_TRAINING]
 ORPHANS_AFTER_S = 1.0
 TRAINING_S = 1.0
 """How long after the trainer's first checkpoint the kill comes at the latest: the training still takes longer."""
+EARLIER = 0.8
+"""How much of its time a moment keeps that a run did not live to see."""
 LONGEST_S = 3600.0
 """A busy machine takes a training of seconds through a quarter of an hour: two threads wait for each other."""
 
@@ -55,19 +58,8 @@ def uninterrupted() -> dict[str, Any]:
 def measure(cell: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
     """What became of a run that was killed at the cell's moment; `bad` if that is not what ought to."""
     adopt_orphans()
-    home, rng = Path(tempfile.mkdtemp(prefix="selfsame-soak-")), random.Random(json.dumps(cell))
-    store, began = Store(home), time.monotonic()
-    run = start(home, RUN)
-    if cell in KILLED:
-        moment = rng.uniform(0.02, 0.95) * whole["wall_s"]
-        wait(run, lambda: time.monotonic() - began >= moment)
-    else:
-        later, iteration = rng.uniform(0, TRAINING_S), rng.choice((1, 2))
-        wait(run, lambda: trains(store, iteration))
-        time.sleep(later)
-    killed_at, killed_after_s = time.time(), time.monotonic() - began
-    os.killpg(run.pid, signal.SIGKILL)
-    run.wait()
+    home, killed_after_s = killed(cell, whole["wall_s"])
+    store, killed_at = Store(home), time.time()
     time.sleep(ORPHANS_AFTER_S)
     orphans = [process.pid for process in psutil.Process().children(recursive=True) if process.status() != "zombie"]
     at, training, before = place(store), unfinished_training(home), receipts(store)
@@ -89,6 +81,34 @@ def measure(cell: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
         "equal": equal,
         "bad": bool(orphans or again or not equal) or (cell in KILLED_IN_TRAINING and not training),
     }
+
+
+def killed(cell: dict[str, Any], wall_s: float) -> tuple[Path, float]:
+    """The home of a run that was killed at the cell's moment, and after how many seconds that was.
+
+    A run that ends before its moment, since it is faster than the one that took `wall_s`, is begun again, and its
+    moment comes earlier.
+    """
+    rng = random.Random(json.dumps(cell))
+    share, later, iteration = rng.uniform(0.02, 0.95), rng.uniform(0, TRAINING_S), rng.choice((1, 2))
+    earlier = 1.0
+    while True:
+        home = Path(tempfile.mkdtemp(prefix="selfsame-soak-"))
+        began, run = time.monotonic(), start(home, RUN)
+        if cell in KILLED:
+            came = comes(run, partial(has_passed, began + earlier * share * wall_s))
+        else:
+            came = comes(run, partial(trains, Store(home), iteration))
+            time.sleep(earlier * later)
+        if came and run.poll() is None:
+            seconds = time.monotonic() - began
+            os.killpg(run.pid, signal.SIGKILL)
+            run.wait()
+            return home, seconds
+        if run.wait():
+            raise SystemExit(f"the run ended with {run.returncode} before it could be killed")
+        shutil.rmtree(home)
+        earlier *= EARLIER
 
 
 def start(home: Path, words: tuple[str, ...]) -> subprocess.Popen[bytes]:
@@ -115,12 +135,18 @@ def finish(home: Path, words: tuple[str, ...]) -> None:
         raise SystemExit(f"{words} ended with {code}: {(home / 'said').read_text()[-2000:]}")
 
 
-def wait(run: subprocess.Popen[bytes], until: Callable[[], bool]) -> None:
-    """Returns once the moment has come. Raises SystemExit if the run ends before."""
-    while not until():
+def comes(run: subprocess.Popen[bytes], moment: Callable[[], bool]) -> bool:
+    """Whether the moment comes before the run ends; returns as soon as that is known."""
+    while not moment():
         if run.poll() is not None:
-            raise SystemExit(f"the run ended with {run.returncode} before it could be killed")
+            return False
         time.sleep(0.01)
+    return True
+
+
+def has_passed(moment: float) -> bool:
+    """Whether it is later than `moment` of the monotonic clock, in seconds."""
+    return time.monotonic() >= moment
 
 
 def trains(store: Store, iteration: int) -> bool:
