@@ -26,11 +26,12 @@ from runs.store import Store
 
 NAME = "r1"
 SMALLEST = (
-    *("engine.kind=stub", "prompts.count=4", "generate.samples=2", "train.lora_rank=1", "measure.prompts=5"),
+    *("engine.kind=stub", "prompts.count=12", "generate.samples=2", "train.lora_rank=1", "measure.prompts=5"),
     *("measure.anchor_count=4", "gold.prompts=4", "limits.min_free_disk_gib=0", "guards.min_pairs=1"),
     *("guards.max_kl_to_seed_nats=1e9", "guards.max_kl_to_previous_nats=1e9", "audit.items=2"),
     *("guards.min_anchor_accuracy=0", "guards.min_position_consistency=0"),  # the stub judges by hashing
 )
+"""Of fewer prompts one iteration in some hundreds has no two answers that differ in score, and halts, as it should."""
 YEARS: dict[str, Any] = {"run": "simulated", "iterations": 10_000, "mlflow": False}
 WITH_MLFLOW: dict[str, Any] = {"run": "simulated", "iterations": 300, "mlflow": True}
 CELLS = [YEARS, WITH_MLFLOW]
@@ -81,7 +82,9 @@ def live(store: Store, iterations: int, mlflow: bool) -> list[dict[str, float]]:
             seen.append({"iteration": index, **each, **holds()})
             began, worked = time.monotonic(), time.process_time()
 
-    drive.carry_on(store, NAME, hear)
+    outcome = drive.carry_on(store, NAME, hear)
+    if outcome.kind != "done":
+        raise SystemExit(f"the run is {outcome.kind}: {outcome.reason}")
     return seen
 
 
