@@ -1,5 +1,7 @@
 """Tracking servers that are out, each in a way of its own, and MLflow's real one."""
 
+import os
+import signal
 import socket
 import subprocess
 import threading
@@ -70,8 +72,15 @@ def now_and_then(port: int, hidden: int) -> Iterator[None]:
         return int((time.monotonic() - began) / HALF_S) % 2 == 1
 
     def pass_on(source: socket.socket, target: socket.socket) -> None:
+        source.settimeout(HALF_S / 10)  # who waits for a word must notice that the server is away
         with suppress(OSError):
-            while is_there() and (data := source.recv(1 << 14)):
+            while is_there() and not over.is_set():
+                try:
+                    data = source.recv(1 << 14)
+                except TimeoutError:
+                    continue
+                if not data:
+                    break
                 target.sendall(data)
         source.close()
         target.close()
@@ -101,13 +110,17 @@ def real_server(home: Path, port: int) -> Iterator[None]:
     """MLflow's own server, healthy, over the database in `home`."""
     mlflow_folder(home).mkdir(parents=True, exist_ok=True)
     server = subprocess.Popen(
-        server_command(home, port), env=server_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        server_command(home, port),
+        env=server_environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         wait_for(port)
         yield
     finally:
-        server.terminate()
+        os.killpg(server.pid, signal.SIGKILL)  # asked to end, it would wait for whoever keeps a connection open
         server.wait()
 
 
