@@ -110,7 +110,7 @@ def timed(store: Store, cell: dict[str, Any], uri: str | None) -> float:
 
 
 def killed(cell: dict[str, Any]) -> dict[str, Any]:
-    """What the database holds of a run that was killed KILLS times, each time with another iteration to do."""
+    """What the database holds of a run that was killed KILLS times, each time with more iterations to do."""
     with tempfile.TemporaryDirectory(prefix="outage-") as folder:
         whole = timed(Store(Path(folder, "whole")), cell, "")
         store = Store(Path(folder, "killed"))
@@ -120,7 +120,8 @@ def killed(cell: dict[str, Any]) -> dict[str, Any]:
         moments = random.Random(0)
         died = 0
         for kill in range(KILLS):
-            further = [*resume, f"iterations={cell['iterations'] + kill}"]
+            # So many more that each start has work for about as long as the whole took.
+            further = [*resume, f"iterations={cell['iterations'] * (kill + 1)}"]
             running = subprocess.Popen(further, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             time.sleep(whole * moments.uniform(0.2, 1.0))
             died += running.poll() is None
