@@ -39,12 +39,18 @@ N = 500
 N_TRUTH = 100_000
 WITHOUT_FAULT = KnownJudge()
 WITH_EVERY_FAULT = KnownJudge(
-    **{"first": 0.4, "longer": 0.5, "own": 0.4, "likely": 0.3, "heeds": 0.8, "overstates": 1.4, "ceiling": 0.3},
+    first=0.4,
+    longer=0.5,
+    own=0.4,
+    likely=0.3,
+    heeds=0.8,
+    overstates=1.4,
+    ceiling=0.3,
     fails=0.05,
     circular=0.1,
     rewards={"padding": 0.2, "names": -0.1},
     fooled=("empty",),
-)  # type: ignore[arg-type]
+)
 SIZES: dict[str, tuple[str, Callable[[Judged], tuple[Statistic, ...]], tuple[float, ...]]] = {
     "first": ("position/first_beyond_half", lambda one: position(one.pairs), (0.1, 0.15, 0.2, 0.25, 0.3)),
     "longer": ("length/coefficient", lambda one: attraction(one.pairs), (0.6, 0.8, 1.0, 1.2)),
@@ -162,7 +168,7 @@ def _true_agreement(judged: Judged) -> dict[str, float]:
     labels = [float(p.label == "a") for p, _ in both]
     chances = [chance for _, chance in both]
     showings = [
-        ((order if order is not None else 0.0) > 0.5) == (p.label == "a") for p, _ in both for order in (p.ab, p.ba)
+        (order > 0.5) == (p.label == "a") for p, _ in both for order in (p.ab, p.ba) if isinstance(order, float)
     ]
     right = fmean((chance > 0.5) == bool(label) for chance, label in zip(chances, labels, strict=True))
     a, b = fmean(labels), fmean(chance > 0.5 for chance in chances)

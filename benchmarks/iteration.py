@@ -25,6 +25,7 @@ from benchmarks.cells import RESULTS, commit
 from benchmarks.stopwatch import timed_run
 from constitutions.load import find_constitution
 from judges import expected
+from judges.dialogue import Item
 from loop import drive
 from loop.base import Base, find_base
 from loop.config import Config
@@ -133,8 +134,9 @@ def work_of(store: Store, config: Config, chain: list[Iteration], index: int) ->
     prompts: list[Prompt] = store.all_rows("prompts", outputs["prompts"])
     answers: list[Response] = store.all_rows("responses", outputs["generate"])
     messages = {prompt.digest: prompt.messages for prompt in prompts}
-    constitution = find_constitution(config.constitution)
-    questions = [expected.ask(constitution, messages[answer.prompt], answer.text) for answer in answers]
+    judge = expected.Expected(find_constitution(config.constitution), config.judge.min_mass)
+    asked = [judge.ask(Item(messages[answer.prompt], (answer.text,)), []) for answer in answers]
+    questions = [question.messages for (question,) in asked]
     return Work(chain[index - 1].policy, prompts, answers, questions)
 
 

@@ -9,7 +9,7 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -63,7 +63,7 @@ class Desks(ExitStack):
 
 
 @contextmanager
-def desk_with(prefix_caching: bool) -> Iterator[Desk]:
+def desk_with(prefix_caching: bool, overrides: Sequence[str] = ()) -> Iterator[Desk]:
     """The working place of a run whose engine caches what prompts begin with, or does not."""
 
     def start(store: Store, config: Config, base: Base) -> ChildEngine:
@@ -74,7 +74,7 @@ def desk_with(prefix_caching: bool) -> Iterator[Desk]:
         tempfile.TemporaryDirectory(prefix="selfsame-bench-") as folder,
         patch.object(Trainers, "start"),  # nothing is trained here
         patch("loop.drive.start_engine", start),
-        drive.desk_of(Store(Path(folder)), "bench", load_config("self-rewarding")) as desk,
+        drive.desk_of(Store(Path(folder)), "bench", load_config("self-rewarding", overrides)) as desk,
     ):
         yield desk
 

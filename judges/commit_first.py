@@ -16,9 +16,9 @@ from runs.records import Message, Reply, Unscored
 class CommitFirst:
     """Another judge, held to an answer of its own.
 
-    First the judge is asked what was asked. Then come the other judge's questions, as the next turn of that
-    conversation, so that they need no words about the answer before them. An own answer that is cut off commits to
-    nothing: TRUNCATED.
+    First the judge is asked what was asked, once for all answers. Then come the other judge's questions, as the next
+    turn of that conversation, so that they need no words about the answer before them. An own answer that is cut off
+    commits to nothing: TRUNCATED.
     """
 
     judge: Judge
@@ -36,7 +36,7 @@ class CommitFirst:
     def ask(self, item: Item, rounds: Sequence[Round]) -> tuple[Question, ...]:
         """The request itself, then what the other judge asks."""
         if not rounds:
-            return (Write(item.messages),)
+            return (Write(item.messages, of_prompt=True),)
         own = _own_answer(rounds)
         if not own.finished:
             return ()

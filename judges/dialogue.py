@@ -16,22 +16,28 @@ class Item:
     """What is judged, and nothing of who wrote it, when, or what hangs on it: a judge cannot tell what it is not told.
 
     `texts` are one answer, or two to be compared, `a` first. `tags` are the prompt's, for the scope of principles.
-    `seed` decides whatever the judge draws by lot.
+    `seed` decides whatever the judge draws by lot; `prompt_seed`, the same for all answers to a prompt, what it says of
+    the prompt alone.
     """
 
     messages: tuple[Message, ...]
     texts: tuple[str, ...]
     tags: dict[str, str] = field(default_factory=dict)
     seed: int = 0
+    prompt_seed: int = 0
 
 
 @dataclass(frozen=True)
 class Write:
-    """Write a reply, beginning with `opening`. `sample` tells several replies to one question apart."""
+    """Write a reply, beginning with `opening`. `sample` tells several replies to one question apart.
+
+    What is asked `of_prompt`, before any answer is seen, has the same reply whichever answer is judged.
+    """
 
     messages: tuple[Message, ...]
     opening: str = ""
     sample: int = 0
+    of_prompt: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,15 @@ class Choose:
     messages: tuple[Message, ...]
     labels: tuple[str, ...]
     opening: str = ""
+
+
+@dataclass(frozen=True)
+class Likely:
+    """Say how likely `text` is as the whole answer, by the weights that judge or by those of another `policy`."""
+
+    messages: tuple[Message, ...]
+    text: str
+    policy: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,9 +73,18 @@ class Chances:
     logprobs: tuple[float, ...]
 
 
-Kind = TypeVar("Kind", Text, Chances)
-Question = Write | Choose
-Round = tuple[Text | Chances, ...]
+@dataclass(frozen=True)
+class Likelihood:
+    """The log-probability of an answer and its end, in nats, and of how many tokens it is the sum."""
+
+    logprob: float
+    tokens: int
+
+
+Kind = TypeVar("Kind", Text, Chances, Likelihood)
+Question = Write | Choose | Likely
+Replied = Text | Chances | Likelihood
+Round = tuple[Replied, ...]
 """The replies to the questions of one `ask`, in their order."""
 
 
@@ -74,7 +98,12 @@ def chances(replies: Round) -> tuple[Chances, ...]:
     return tuple(_of_kind(reply, Chances) for reply in replies)
 
 
-def _of_kind(reply: Text | Chances, kind: type[Kind]) -> Kind:
+def likelihoods(replies: Round) -> tuple[Likelihood, ...]:
+    """The replies to questions that were all `Likely`. Raises TypeError for another reply."""
+    return tuple(_of_kind(reply, Likelihood) for reply in replies)
+
+
+def _of_kind(reply: Replied, kind: type[Kind]) -> Kind:
     if not isinstance(reply, kind):
         raise TypeError(f"a judge was answered with {type(reply).__name__} where it waits for {kind.__name__}")
     return reply

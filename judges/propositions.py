@@ -27,6 +27,7 @@ class Propositions:
     One on which the judge puts less than `min_mass` (0..1) on yes and no together is not known. The score is the
     reward of the response type that the prompt's tags call for. It is LOW_MASS where that type speaks of a proposition
     that is not known (whatever stood in for it would be invented), and ABSTAINED where no type fits the prompt.
+    Raises ConfigError for a constitution without propositions or without the table.
     """
 
     constitution: Constitution
@@ -34,14 +35,16 @@ class Propositions:
     method: ClassVar[str] = "propositions"
     compares: ClassVar[int] = 1
 
-    def ask(self, item: Item, rounds: Sequence[Round]) -> tuple[Choose, ...]:
-        """A question for each proposition. Raises ConfigError for a constitution without them or without the table."""
-        if rounds:
-            return ()
+    def __post_init__(self) -> None:
         if not self.constitution.propositions or not self.constitution.response_types:
             raise ConfigError(
                 f"constitution {self.constitution.name!r} needs `propositions:` and `response_types:` to judge by rules"
             )
+
+    def ask(self, item: Item, rounds: Sequence[Round]) -> tuple[Choose, ...]:
+        """A question for each proposition."""
+        if rounds:
+            return ()
         question, request = self.constitution.question("proposition"), request_text(item.messages)
         return tuple(
             Choose(

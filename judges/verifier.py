@@ -6,7 +6,7 @@ names a verifier or writes a reference.
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar, Literal
@@ -48,10 +48,16 @@ class Verifier:
 
     def read(self, item: Item, rounds: Sequence[Round]) -> Verdict:
         """1, 0 or ABSTAINED."""
-        wanted = _meaning(self.match, item.tags.get(self.reference, ""))
-        if wanted in ("", frozenset()):
+        if not self.can_judge(item.tags):
             return Verdict(Unscored.ABSTAINED, None, ())
-        return Verdict(float(_meaning(self.match, item.texts[0]) == wanted), None, ())
+        return Verdict(float(_meaning(self.match, item.texts[0]) == self._wanted(item.tags)), None, ())
+
+    def can_judge(self, tags: Mapping[str, str]) -> bool:
+        """Whether a prompt with these tags has a reference that an answer can be held against."""
+        return self._wanted(tags) not in ("", frozenset())
+
+    def _wanted(self, tags: Mapping[str, str]) -> str | Decimal | frozenset[str]:
+        return _meaning(self.match, tags.get(self.reference, ""))
 
 
 def _meaning(match: Match, text: str) -> str | Decimal | frozenset[str]:

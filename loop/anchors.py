@@ -15,13 +15,18 @@ from runs.records import Message
 
 @dataclass(frozen=True)
 class AnchorPair:
-    """Two answers to one conversation, and which of them a person preferred. `tags` are the conversation's."""
+    """Two answers to one conversation, and which of them a person preferred. `tags` are the conversation's.
+
+    `a_by` and `b_by` say who wrote them, by the digest of a policy's weights or by any name; "" where nobody knows.
+    """
 
     messages: tuple[Message, ...]
     a: str
     b: str
     label: Label
     tags: dict[str, str] = field(default_factory=dict)
+    a_by: str = ""
+    b_by: str = ""
 
     @cached_property
     def digest(self) -> str:
@@ -33,7 +38,8 @@ def anchor_pairs(name: str | None, count: int | None = None) -> list[AnchorPair]
     """The first `count` labelled pairs, or all, of what `measure.anchors` names. Raises ConfigError with the line."""
     if name is None:
         return []
-    return [_pair(row, f"{_path(name)}: line {number}") for number, row in numbered_rows(_path(name))][:count]
+    path = _path(name)
+    return [_pair(row, f"{path}: line {number}") for number, row in numbered_rows(path)][:count]
 
 
 def anchors_digest(name: str | None) -> str:
@@ -54,4 +60,9 @@ def _pair(row: object, place: str) -> AnchorPair:
     if row.get("label") not in get_args(Label):
         raise ConfigError(f"{place}: `label` must be a, b or tie, and it is {row.get('label')!r:.80}")
     tags = tags_of(row.get("tags"), place)
-    return AnchorPair(messages_of(row.get("messages"), place), row["a"], row["b"], row["label"], tags)
+    authors = [row[side] for side in ("a_by", "b_by") if side in row]
+    if len(authors) == 1 or not all(isinstance(name, str) and name for name in authors):
+        raise ConfigError(
+            f"{place}: `a_by` and `b_by` must name who wrote both answers, or be left out: {authors!r:.80}"
+        )
+    return AnchorPair(messages_of(row.get("messages"), place), row["a"], row["b"], row["label"], tags, *authors)

@@ -1,26 +1,29 @@
 """The audit of the judge of one iteration: the one that the run made, or another one made now."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from judges.audit.findings import Audit
-from judges.audit.report import from_json
 from loop.drive import config_of, desk_of
 from loop.iterate import result_of
 from loop.load_config import with_overrides
-from loop.pipeline import AUDIT
+from loop.pipeline import AUDIT, Step
 from loop.preflight import check, check_judge
 from loop.progress import Say
+from loop.steps import audit_implicit
 from loop.steps.turn import Turn
 from runs.errors import ConfigError, UsageError
 from runs.lineage import Found, iterations, resolve
 from runs.store import Store
 
+IMPLICIT = Step("implicit", 1, ("audit", "train", "engine"), audit_implicit.inputs, audit_implicit.run)
 
-def audit_of(store: Store, address: str, overrides: Sequence[str], say: Say) -> Audit:
-    """The audit of whoever judged at `address`, with `overrides` of how it judges and how it is audited.
 
-    One that the store holds is read; else the questions are put to the judge, under the store's lock. Raises UsageError
-    for an address that is no iteration's, and ConfigError where nothing is labelled.
+def audit_of(store: Store, address: str, overrides: Sequence[str], say: Say, implicit: bool = False) -> dict[str, Any]:
+    """The audit of whoever judged at `address`, with `overrides` of how it judges and how it is audited, as JSON.
+
+    `implicit`: of the reward that the policy trained there stands for, rather than of its judge. One that the store
+    holds is read; else the questions are put to the judge, under the store's lock. Raises UsageError for an address
+    that is no iteration's or whose policy is the seed, and ConfigError where nothing is labelled.
     """
     found = resolve(store, address)
     if found.step is not None:
@@ -34,12 +37,20 @@ def audit_of(store: Store, address: str, overrides: Sequence[str], say: Say) -> 
     check(config)
     check_judge(config, store)
     turn = _turn(store, found)
+    if implicit and turn.candidate == turn.seed_policy:
+        raise UsageError(
+            f"{address}: its policy is the seed itself, which was trained here by nothing and so has no implicit "
+            f"reward; name an iteration that trained an adapter, such as {found.run.name}@{turn.index + 1}"
+        )
+    step = IMPLICIT if implicit else AUDIT
     with desk_of(store, found.run.name, config, say) as desk:
-        known = store.recall(AUDIT.key(desk, turn))
+        desk.turn_to(turn.index)
+        known = store.recall(step.key(desk, turn))
         if known is None:
             with store.lock():
-                known = result_of(desk, AUDIT, turn)[1]
-        return from_json(store.output(known).values["audit"])
+                known = result_of(desk, step, turn)[1]
+        document: dict[str, Any] = store.output(known).values["audit"]
+        return document
 
 
 def _turn(store: Store, found: Found) -> Turn:

@@ -6,10 +6,11 @@ operational section (`iterations`, `gold`, `limits`, `export`) enters none of th
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError, model_validator
 
 from loop.config_endpoint import Endpoint
 from loop.config_judge import Judge
+from loop.config_phase import PHASED, SEATED, Phases, phased_leaf, with_settings
 from loop.config_section import Count, Fraction, Positive, Section
 
 OPERATIONAL = ("iterations", "gold", "limits", "export")
@@ -228,14 +229,50 @@ class Config(Section):
     """What stops the run before its last iteration, and what its workers may take."""
     export: Export = Export()
     """Where the run is shown."""
+    phases: Phases = ()
+    """Iterations whose settings differ from these, in their order: `{since: 2, settings: {train.method: dpo}}`."""
+
+    @model_validator(mode="after")
+    def _phases_are_sound(self) -> "Config":
+        begins = [phase.since for phase in self.phases]
+        if begins != sorted(set(begins)):
+            raise ValueError(f"phases begin at {begins}; let each begin after the one before it")
+        for phase in self.phases:
+            if strange := [dotted for dotted in phase.settings if not phased_leaf(dotted)]:
+                raise ValueError(
+                    f"the phase since {phase.since} changes {', '.join(strange)}; a phase changes leaves of "
+                    f"{', '.join(PHASED)}, and not who else can be asked ({', '.join(SEATED)})"
+                )
+            try:
+                self.at(phase.since)
+            except ValidationError as error:
+                first = error.errors()[0]
+                leaf, says = ".".join(str(part) for part in first["loc"]), first["msg"]
+                raise ValueError(f"the phase since {phase.since}: {leaf}={first['input']!r}: {says}") from error
+        return self
+
+    def at(self, index: int) -> "Config":
+        """The configuration of iteration `index`: this one, with what its phase changes, and no phases."""
+        phase = max((one for one in self.phases if one.since <= index), key=lambda one: one.since, default=None)
+        if phase is None:
+            return self.model_copy(update={"phases": ()}) if self.phases else self
+        tree = self.model_dump(mode="json", exclude={"phases"})
+        return Config.model_validate(with_settings(tree, phase.settings))
+
+    def variants(self) -> "tuple[Config, ...]":
+        """The different configurations that its iterations have: of those before any phase, and of each phase."""
+        return (self.at(0), *(self.at(phase.since) for phase in self.phases))
 
     def semantic(self) -> dict[str, Any]:
-        """What decides the results, as JSON values. What decides nothing is left out."""
+        """What decides the results, as JSON values. What decides nothing, in any iteration, is left out."""
+        variants = self.variants()
         idle: dict[str, Any] = {
             **dict.fromkeys(OPERATIONAL, True),
-            "prompts": self.prompts.idle(),
-            "judge": self.judge.idle(),
+            "prompts": set.intersection(*(one.prompts.idle() for one in variants)),
+            "judge": set.intersection(*(one.judge.idle() for one in variants)),
         }
+        if not self.phases:
+            idle["phases"] = True
         return self.model_dump(mode="json", exclude=idle)
 
     def audits(self, index: int) -> bool:

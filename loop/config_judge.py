@@ -4,15 +4,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from judges.verifier import Match
 from loop.config_section import Count, Fraction, Section
 
-Method = Literal["expected", "rubric", "pairwise", "pairwise_reasoned"]
+Method = Literal["expected", "rubric", "propositions", "verifier", "pairwise", "pairwise_reasoned"]
 Rule = Literal["mean", "majority", "unanimous"]
 
-WRITTEN = frozenset({"replies", "temperature", "top_p", "max_tokens"})
+DRAWN = frozenset({"temperature", "top_p", "max_tokens"})
+WRITTEN = DRAWN | {"replies", "commit_first"}
+SCORED = frozenset({"commit_first", "rule_weight", "safety_first"})
 BY_PRINCIPLE = frozenset(
     {
         "principles",
+        "principle_ids",
         "together",
         "both_orders",
         "consistent",
@@ -23,12 +27,25 @@ BY_PRINCIPLE = frozenset(
     }
 )
 READ: dict[Method, frozenset[str]] = {
-    "expected": frozenset({"min_mass"}),
-    "rubric": WRITTEN | {"min_readable_frac"},
-    "pairwise": BY_PRINCIPLE | {"min_mass"},
+    "expected": SCORED | {"min_mass"},
+    "rubric": SCORED | WRITTEN | {"min_readable_frac"},
+    "propositions": frozenset({"min_mass"}),
+    "verifier": frozenset({"match"}),
+    "pairwise": BY_PRINCIPLE | {"min_mass", "commit_first"},
     "pairwise_reasoned": BY_PRINCIPLE | WRITTEN,
 }
 """The leaves that each method reads, besides `method`."""
+MORE: dict[str, frozenset[str]] = {
+    "commit_first": DRAWN,
+    "rule_weight": frozenset({"min_mass"}),
+    "safety_first": frozenset({"min_mass", "safety_floor", "safety_tags"}),
+    "prefer_non_evasive": frozenset({"min_mass"}),
+}
+"""The leaves that are read besides where one of these is set. Propositions are asked by log-probability, always."""
+BY_RULE = frozenset({"rule_weight", "safety_first", "prefer_non_evasive"})
+"""The leaves that put propositions to the judge."""
+SWITCHES = frozenset({"commit_first", "rule_weight", "safety_first", "principle_ids"})
+"""Leaves that are read only where they are set, so that a run from before they existed keeps its keys."""
 WHO: dict[str, frozenset[str]] = {
     "base": frozenset({"base", "revision"}),
     "endpoint": frozenset({"endpoint_url", "endpoint_model"}),
@@ -46,13 +63,17 @@ def _names(given: Any) -> Any:
     return tuple(name for name in names if name)
 
 
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+
+
 class Judge(Section):
     method: Method = "expected"
-    """One answer: `expected` score, or a written `rubric`; two by principle: `pairwise`, `pairwise_reasoned`."""
+    """One answer: `expected` score, a written `rubric`, the reward of graded `propositions`, or a `verifier`, which
+    asks nobody; two by principle: `pairwise`, `pairwise_reasoned`."""
     adapter: str = "self"
     """Who judges: `self` (the policy that answers), `previous` (the one before it), `seed`, an address (`r1@3`; so an
     adapter that was trained to judge is put in this seat by a person, on evidence), `base`, or `endpoint`."""
-    panel: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
+    panel: Names = ()
     """Who else judges the same, named as in `adapter`, with commas between; then the panel's verdict is what counts."""
     panel_rule: Rule = "mean"
     """A panel's verdict: the `mean` of all, or, where answers are compared, the mean of those who prefer the same one:
@@ -78,8 +99,24 @@ class Judge(Section):
     """Smallest share of the replies that must hold a verdict, or the answer is Unscored."""
     min_mass: Fraction = 0.5
     """Least probability that the verdict tokens must have together, or there is no verdict."""
+    commit_first: bool = False
+    """Let the judge write an answer of its own before it sees what it judges: for prompts with a right answer."""
+    rule_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    """How many times the rule reward of the constitution's propositions is added to a score; 0 asks for none."""
+    safety_first: bool = False
+    """Llama 2's rule: safety alone is the score where the prompt is risky or the answer unsafe. Safety is how probably
+    nothing holds that the constitution's response types disallow, laid over its scale."""
+    safety_floor: Fraction = 0.15
+    """How far up the scale an answer's safety must be for anything else to count."""
+    safety_tags: Names = ("harm=yes", "harm=obvious", "harm=subtle")
+    """Tags of the prompts that are risky, any one of them."""
+    match: Match | None = None
+    """When a verifier finds an answer right: it is `exact`ly the prompt's tag `reference`, its last `number` is that
+    tag's, or it has the same `words`. Only a command line can name it: what counts as right is no recipe's to say."""
     principles: Count | None = 1
     """How many of the constitution's principles are drawn for each comparison; none takes all that apply."""
+    principle_ids: Names = ()
+    """The principles that comparisons are made by, with commas between; none named takes all of the constitution."""
     together: bool = False
     """Show the principles in one question, in order of precedence, rather than each in a question of its own."""
     both_orders: bool = True
@@ -120,7 +157,14 @@ class Judge(Section):
         panel = {"panel", "panel_rule"} if self.panel else set()
         return set(type(self).model_fields) - {"method", "adapter"} - self._read() - seats - panel
 
+    @property
+    def asks(self) -> frozenset[str]:
+        """The constitution's questions that this way of judging asks."""
+        first = {"propositions": "proposition"}.get(self.method, self.method)
+        by_rule = any(getattr(self, leaf) for leaf in BY_RULE & self._read())
+        return frozenset({first, "proposition"} if by_rule else {first}) - {"verifier"}
+
     def _read(self) -> frozenset[str]:
-        # Whether an answer evades is asked by log-probability, whatever the method.
-        more = {"min_mass"} if self.compares and self.prefer_non_evasive else set()
-        return READ[self.method] | more
+        read = READ[self.method]
+        on = read - {leaf for leaf in SWITCHES if not getattr(self, leaf)}
+        return on.union(*(more for leaf, more in MORE.items() if leaf in on and getattr(self, leaf)))

@@ -1,29 +1,79 @@
 """The judge that a configuration asks for."""
 
 from constitutions.load import Constitution
+from judges.commit_first import CommitFirst
+from judges.composite import SafetyFirst, Weighted
 from judges.dialogue import Judge
 from judges.expected import Expected
 from judges.pairwise import Pairwise
+from judges.propositions import Propositions
 from judges.rubric import Rubric
+from judges.safety import safety
+from judges.verifier import Verifier
 from judges.voting import Voting
 from loop.config_judge import Judge as Settings
+from runs.errors import ConfigError
 
 
 def configured_judge(settings: Settings, constitution: Constitution) -> Judge:
-    """The way to judge that `settings.method` names, with the settings that it reads."""
+    """The way to judge that the settings describe. Raises ConfigError where the constitution lacks what it needs."""
     match settings.method:
-        case "expected":
-            return Expected(constitution, settings.min_mass)
-        case "rubric":
-            return Rubric(constitution, settings.replies, settings.min_readable_frac)
+        case "propositions":
+            return Propositions(constitution, settings.min_mass)
+        case "verifier":
+            return _verifier(settings)
         case "pairwise" | "pairwise_reasoned":
-            return Pairwise(
-                constitution,
-                Voting(settings.min_vote_share, settings.min_confidence, settings.max_certainty, settings.consistent),
-                settings.min_mass,
-                settings.principles,
-                settings.together,
-                settings.replies if settings.method == "pairwise_reasoned" else 0,
-                settings.prefer_non_evasive,
-                settings.both_orders,
-            )
+            return _committed(settings, _comparing(settings, constitution))
+        case "expected":
+            return _with_rules(settings, constitution, Expected(constitution, settings.min_mass))
+        case "rubric":
+            rubric = Rubric(constitution, settings.replies, settings.min_readable_frac)
+            return _with_rules(settings, constitution, rubric)
+
+
+def _verifier(settings: Settings) -> Verifier:
+    if settings.match is None:
+        raise ConfigError("judge.method=verifier does not know what is right; set judge.match=exact, number or words")
+    return Verifier(settings.match)
+
+
+def _comparing(settings: Settings, constitution: Constitution) -> Pairwise:
+    return Pairwise(
+        _with_principles(constitution, settings.principle_ids),
+        Voting(settings.min_vote_share, settings.min_confidence, settings.max_certainty, settings.consistent),
+        settings.min_mass,
+        settings.principles,
+        settings.together,
+        settings.replies if settings.method == "pairwise_reasoned" else 0,
+        settings.prefer_non_evasive,
+        settings.both_orders,
+    )
+
+
+def _with_rules(settings: Settings, constitution: Constitution, judge: Judge) -> Judge:
+    """The judge of an answer as a whole, with the rule reward added, and safety before both."""
+    judge = _committed(settings, judge)
+    if settings.rule_weight:
+        rules = Propositions(constitution, settings.min_mass)
+        judge = Weighted((judge, rules), (1.0, settings.rule_weight))
+    if not settings.safety_first:
+        return judge
+    scale = constitution.scale
+    floor = scale.low + settings.safety_floor * (scale.high - scale.low)
+    return SafetyFirst(safety(constitution, settings.min_mass), judge, settings.safety_tags, floor)
+
+
+def _committed(settings: Settings, judge: Judge) -> Judge:
+    return CommitFirst(judge) if settings.commit_first else judge
+
+
+def _with_principles(constitution: Constitution, ids: tuple[str, ...]) -> Constitution:
+    """The constitution with these principles alone, in its own order of precedence; with all where none is named."""
+    comparing = [principle.id for principle in constitution.principles if "comparison" in principle.use]
+    if strange := [id for id in ids if id not in comparing]:
+        raise ConfigError(
+            f"judge.principle_ids names {', '.join(strange)}, and the principles of constitution {constitution.name!r} "
+            f"that compare answers are {', '.join(comparing)}; name some of these"
+        )
+    named = tuple(principle for principle in constitution.principles if principle.id in ids)
+    return constitution.model_copy(update={"principles": named}) if ids else constitution

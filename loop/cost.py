@@ -1,19 +1,19 @@
 """What a run may cost before it begins: tokens, time and money, and what people would take for the same labels.
 
-Every count is the most that it can be: answers and replies as long as they may get, no text judged twice saved. Of a
-judge that asks in several rounds only the first is counted. A chat template's own marks are not.
+Every count is the most that it can be: answers and replies as long as they may get, no text judged twice saved, every
+round that a judge may ask for. A chat template's own marks are not counted.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from math import comb
+from math import comb, log
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from constitutions.load import find_constitution
 from judges.audit.insertions import ENGLISH, MICROWORLD
-from judges.dialogue import Item, Write
+from judges.dialogue import Chances, Choose, Item, Judge, Likelihood, Likely, Question, Replied, Round, Text, Write
 from loop.anchors import anchor_pairs
 from loop.base import find_base, find_judge_base
 from loop.config import Config
@@ -49,6 +49,11 @@ class Share:
     prompt_tokens: int
     reply_tokens: int
     usd: float | None = None
+
+    def __add__(self, more: "Share") -> "Share":
+        usd = None if self.usd is None and more.usd is None else (self.usd or 0.0) + (more.usd or 0.0)
+        tokens = self.prompt_tokens + more.prompt_tokens, self.reply_tokens + more.reply_tokens
+        return Share(self.work, self.requests + more.requests, *tokens, usd)
 
 
 @dataclass(frozen=True)
@@ -98,28 +103,51 @@ class Cost:
 def estimate(store: Store, config: Config, planned: list[PlannedStep]) -> Cost:
     """What a new run would cost from its beginning; `planned` is what it would find done."""
     timed = _like(store, config)
-    settings, turns = config.judge, config.iterations + 1
+    parts = [_part(variant, span) for variant, span in zip(config.variants(), _spans(config), strict=True) if span]
+    return Cost(
+        _summed([share for shares, _ in parts for share in shares]),
+        labels=sum(labels for _, labels in parts),
+        seconds=forecast(store, timed, config, planned).seconds if timed else None,
+        timed_by=timed.name if timed else None,
+    )
+
+
+def _spans(config: Config) -> list[range]:
+    """The iterations of each of the configuration's variants; the first one's begin with number 0."""
+    begins = [0, *(phase.since for phase in config.phases)]
+    ends = [*begins[1:], config.iterations + 1]
+    return [range(begin, min(end, config.iterations + 1)) for begin, end in zip(begins, ends, strict=True)]
+
+
+def _part(config: Config, span: range) -> tuple[list[Share], int]:
+    """What the iterations `span` take that have these settings, and how many verdicts people could give instead."""
+    settings, turns, trained = config.judge, len(span), sum(index > 0 for index in span)
     prompts, measured = config.prompts.count, config.measure.prompts
     samples, pairs = config.generate.samples, comb(config.generate.samples, 2)
     cases = prompts * (pairs if settings.compares else samples)
     anchors = len(anchor_pairs(config.measure.anchors, config.measure.anchor_count)) * (1 if settings.compares else 2)
-    audits = 1 + config.iterations // config.audit.every
+    audits = sum(index % config.audit.every == 0 for index in span)
     audited, compared = _audited(config)
     circles = 3 * config.audit.items if settings.compares and audited else 0
-    shares = [_answering(config, prompts * samples, measured, audits * circles)]
+    rivals = measured if settings.compares else 0  # of the seed policy, written once
+    shares = [_answering(config, trained * prompts * samples, turns * measured + rivals + audits * circles)]
     for name in settings.sitting:
         # The same judge says the same of the same labelled pairs, and is not asked again.
         frozen = name in FROZEN or "@" in name
         held = anchors * (1 if frozen else turns) + audited * (1 if frozen else audits)
         more = compared * (1 if frozen else audits) if name == settings.adapter else 0
-        own = config.iterations * cases + turns * measured + audits * circles
+        own = trained * cases + turns * measured + audits * circles
         shares.append(_judging(config, name, own + held, more))
-    return Cost(
-        tuple(shares),
-        labels=config.iterations * cases + turns * measured,
-        seconds=forecast(store, timed, config, planned).seconds if timed else None,
-        timed_by=timed.name if timed else None,
-    )
+    return shares, trained * cases + turns * measured
+
+
+def _summed(shares: Sequence[Share]) -> tuple[Share, ...]:
+    """One share for each kind of work, in the order of the first of each."""
+    found: dict[str, Share] = {}
+    for share in shares:
+        had = found.get(share.work)
+        found[share.work] = share if had is None else had + share
+    return tuple(found.values())
 
 
 def _audited(config: Config) -> tuple[int, int]:
@@ -135,18 +163,15 @@ def _audited(config: Config) -> tuple[int, int]:
     return labelled + again + twins, in_both_orders
 
 
-def _answering(config: Config, candidates: int, measured: int, circles: int) -> Share:
+def _answering(config: Config, candidates: int, measured: int) -> Share:
     count = _counter(find_base(config.model).folder)
     items = _items(config)
     length = fmean(sum(count(message.content) for message in item.messages) for item in items)
-    turns = config.iterations + 1
-    rivals = measured if config.judge.compares else 0  # of the seed policy, written once
-    written = config.iterations * candidates, turns * measured + rivals + circles
     return Share(
         "the policy: answers",
-        sum(written),
-        round(sum(written) * length),
-        written[0] * config.generate.max_tokens + written[1] * config.measure.max_tokens,
+        candidates + measured,
+        round((candidates + measured) * length),
+        candidates * config.generate.max_tokens + measured * config.measure.max_tokens,
     )
 
 
@@ -155,20 +180,40 @@ def _judging(config: Config, name: str, cases: int, more: int) -> Share:
     judge = configured_judge(config.judge, find_constitution(config.constitution))
     other = find_judge_base(config) if name == "base" else None
     count = _counter(None if name == "endpoint" else (other or find_base(config.model)).folder)
-    asked = [judge.ask(item, []) for item in _items(config)]
+    asked = [_questions(judge, item) for item in _items(config)]
     questions = [question for one in asked for question in one]
     if not questions:
         return Share(f"{name}: verdicts", 0, 0, 0)
     requests = cases * len(questions) / len(asked) + more
     answers = judge.compares * max(config.generate.max_tokens, config.measure.max_tokens)
     said = fmean(sum(count(message.content) for message in question.messages) for question in questions)
-    replies = config.judge.max_tokens if isinstance(questions[0], Write) else 1
+    replies = fmean(config.judge.max_tokens if isinstance(question, Write) else 1 for question in questions)
     sent, written = round(requests * (said + answers)), round(requests * replies)
     usd = None
     if name == "endpoint":
         prices = config.limits.endpoint
         usd = (sent * prices.usd_per_million_prompt_tokens + written * prices.usd_per_million_reply_tokens) / 1e6
     return Share(f"{name}: verdicts", round(requests), sent, written, usd)
+
+
+def _questions(judge: Judge, item: Item) -> list[Question]:
+    """All that the judge asks about the item where it hears nothing that decides."""
+    rounds: list[Round] = []
+    asked: list[Question] = []
+    while questions := judge.ask(item, rounds):
+        asked += questions
+        rounds.append(tuple(_nothing_said(question) for question in questions))
+    return asked
+
+
+def _nothing_said(question: Question) -> Replied:
+    match question:
+        case Write():
+            return Text("", True)
+        case Choose():
+            return Chances((-log(len(question.labels)),) * len(question.labels))
+        case Likely():
+            return Likelihood(0.0, 1)
 
 
 def _items(config: Config) -> list[Item]:

@@ -42,7 +42,10 @@ class Desk:
         """`judge_base` is another model that judges, served by an engine of its own beside the first."""
         self.store = store
         self.run = run
+        self.whole = config
+        """The run's configuration."""
         self.config = config
+        """That of the iteration under way."""
         self.base = base
         self.judge_base = judge_base
         self.constitution = constitution
@@ -57,6 +60,10 @@ class Desk:
         """Where the shard under way may keep what it would go on from if it were killed."""
         self._start_engine = start_engine
         self._engines: dict[str, Engine] = {}
+
+    def turn_to(self, index: int) -> None:
+        """Work on iteration `index` from now on, with its settings."""
+        self.config = self.whole.at(index)
 
     def close(self) -> None:
         """End the engines and the trainers if they run."""

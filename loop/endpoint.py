@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, TypeGuard
 from urllib.parse import urlsplit
 
-from judges.dialogue import Chances, Choose, Question, Text, Write
+from judges.dialogue import Chances, Choose, Text, Write
 from loop.config_endpoint import Endpoint as Limits
 from loop.endpoint_replies import Failed, Kept, read_reply
 from loop.engine.protocol import Used
@@ -33,6 +33,7 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
 MOST_BYTES = 8 * 2**20
 TOKENS_A_MESSAGE = 16  # no chat template marks a turn with more
 
+Question = Write | Choose
 Asked = Sequence[tuple[Question, int]]
 
 

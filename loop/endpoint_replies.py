@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from judges.dialogue import Chances, Question, Text, Write
+from judges.dialogue import Chances, Choose, Text, Write
 from loop.engine.protocol import Used
 
 ABSENT = -700.0  # a label that is not among the likeliest tokens has no probability; e^-700 is still a number
@@ -50,7 +50,7 @@ class Kept:
         self._replies[asked] = reply
 
 
-def read_reply(question: Question, document: dict[str, Any], used: Used) -> Text | Chances:
+def read_reply(question: Write | Choose, document: dict[str, Any], used: Used) -> Text | Chances:
     """The reply. Raises Failed for what is none."""
     try:
         choice = document["choices"][0]

@@ -62,6 +62,7 @@ def carry_on(desk: Desk, run: Run, tell: Callable[[], None], steps: Steps = step
 def advance(desk: Desk, run: Run, past: tuple[Iteration, ...], steps: Steps) -> Run:
     """The run, one iteration further, made from whatever the disk already holds and nothing twice."""
     turn = Turn.after(past)
+    desk.turn_to(turn.index)
     receipts: dict[str, str] = {}
     for step in steps(turn.index):
         if not is_due(desk, turn, step.name):
@@ -104,6 +105,7 @@ def plan(desk: Desk, behind: Sequence[Iteration] = ()) -> list[PlannedStep]:
     planned: list[PlannedStep] = []
     past = tuple(behind)
     while (turn := Turn.after(past)).index <= desk.config.iterations and not (past and halt_reason(desk, past[-1])):
+        desk.turn_to(turn.index)
         for step in steps_of(turn.index):
             if not is_due(desk, turn, step.name):
                 continue

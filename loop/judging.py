@@ -1,15 +1,18 @@
 """Putting cases to the judge: a pure judge asks and reads, the engine answers, and every verdict is a `Judgment`."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from judges import dialogue
-from judges.dialogue import Chances, Item, Judge, Question, Round, Text, Verdict
+from judges.dialogue import Chances, Item, Judge, Likelihood, Question, Replied, Round, Text, Verdict
+from judges.verifier import Verifier
 from loop.desk import Desk
 from loop.endpoint_replies import Kept
-from loop.engine.protocol import Choose, Write
+from loop.engine.protocol import Choose, Score, Write
 from runs.canonical import seed_of
+from runs.errors import ConfigError
 from runs.records import Judgment, Message, Sampling, Target, Unscored
 
 VERSION = 1
@@ -19,7 +22,7 @@ MAX_ROUNDS = 16
 
 Asked = TypeVar("Asked")
 Answered = TypeVar("Answered")
-Answer = Callable[[Sequence[tuple[Question, int]]], list[Text | Chances]]
+Answer = Callable[[Sequence[tuple[Question, int]]], list[Replied]]
 """Whoever replies to questions, each with the seed that its reply is to be drawn with."""
 
 
@@ -45,7 +48,8 @@ def case(
     By nothing else: the same text has the same luck in every iteration, so that verdicts differ only where judges do.
     """
     spoken = [part for message in messages for part in (message.role, message.content)]
-    return Case(Item(messages, texts, tags, seed_of(seed, "judge", *spoken, *texts)), target, judged)
+    luck, of_prompt = seed_of(seed, "judge", *spoken, *texts), seed_of(seed, "judge's own answer", *spoken)
+    return Case(Item(messages, texts, tags, luck, of_prompt), target, judged)
 
 
 def judged_shards(
@@ -106,7 +110,7 @@ def verdicts(judge: Judge, items: Sequence[Item], answer: Answer) -> list[Verdic
         if not open_ones:
             return [judge.read(item, own) for item, own in zip(items, rounds, strict=True)]
         questions = [
-            (question, seed_of(items[n].seed, number, question.sample) if isinstance(question, dialogue.Write) else 0)
+            (question, _luck(items[n], number, question) if isinstance(question, dialogue.Write) else 0)
             for n in open_ones
             for question in asked[n]
         ]
@@ -116,6 +120,10 @@ def verdicts(judge: Judge, items: Sequence[Item], answer: Answer) -> list[Verdic
     raise RuntimeError(f"the judge {judge.method} still asks after {MAX_ROUNDS} rounds")
 
 
+def _luck(item: Item, number: int, question: dialogue.Write) -> int:
+    return seed_of(item.prompt_seed if question.of_prompt else item.seed, number, question.sample)
+
+
 def each_once(asked: Sequence[Asked], answer: Callable[[Sequence[Asked]], list[Answered]]) -> list[Answered]:
     """The answers to `asked` in their order, where each different one is asked once."""
     distinct = list(dict.fromkeys(asked))
@@ -123,21 +131,23 @@ def each_once(asked: Sequence[Asked], answer: Callable[[Sequence[Asked]], list[A
     return [answers[one] for one in asked]
 
 
-def answers(desk: Desk, policy: str, asked: Sequence[tuple[Question, int]]) -> list[Text | Chances]:
-    """The replies of `policy`, which is an endpoint or has an engine to answer for it."""
+def answers(desk: Desk, policy: str, asked: Sequence[tuple[Question, int]]) -> list[Replied]:
+    """The replies of `policy`, which is an endpoint or has an engine to answer for it.
+
+    Raises ConfigError where an endpoint would have to say how likely a given answer is.
+    """
     settings = desk.config.judge
     sampling = Sampling(settings.temperature, settings.top_p, settings.max_tokens)
     if desk.endpoint is not None and desk.by(policy) == "endpoint":
         kept = Kept(desk.unfinished) if desk.unfinished else None
-        return desk.endpoint.answers(asked, sampling, desk.limits, kept)
+        return list(desk.endpoint.answers(_sayable(asked), sampling, desk.limits, kept))
     return engine_answers(desk, policy, asked, sampling)
 
 
-def engine_answers(
-    desk: Desk, policy: str, asked: Sequence[tuple[Question, int]], sampling: Sampling
-) -> list[Text | Chances]:
-    """The replies of `policy` on its engine: one call for what is to be written, one for what is to be chosen."""
-    replies: dict[int, Text | Chances] = {}
+def engine_answers(desk: Desk, policy: str, asked: Sequence[tuple[Question, int]], sampling: Sampling) -> list[Replied]:
+    """The replies of `policy` on its engine: one call for what is to be written, one for what is to be chosen, and one
+    for what each policy that is asked for likelihoods is to read."""
+    replies: dict[int, Replied] = {}
     writes = [
         (n, Write(question.messages, policy, sampling, seed, question.opening))
         for n, (question, seed) in enumerate(asked)
@@ -155,7 +165,28 @@ def engine_answers(
     if choices:
         chosen = desk.engine(policy).run([request for _, request in choices])
         replies |= {n: Chances(one.logprobs) for (n, _), one in zip(choices, chosen, strict=True)}
+    given = [
+        (n, Score(question.messages, question.policy or policy, question.text))
+        for n, (question, _) in enumerate(asked)
+        if isinstance(question, dialogue.Likely)
+    ]
+    for reader in dict.fromkeys(request.policy for _, request in given):
+        of_it = [(n, request) for n, request in given if request.policy == reader]
+        scored = desk.engine(reader).run([request for _, request in of_it])
+        replies |= {
+            n: Likelihood(math.fsum(one.logprobs), len(one.logprobs)) for (n, _), one in zip(of_it, scored, strict=True)
+        }
     return [replies[n] for n in range(len(asked))]
+
+
+def _sayable(asked: Sequence[tuple[Question, int]]) -> list[tuple[dialogue.Write | dialogue.Choose, int]]:
+    """What an endpoint can be asked."""
+    sayable = []
+    for question, seed in asked:
+        if isinstance(question, dialogue.Likely):
+            raise ConfigError("no endpoint says how likely a given answer is; ask a model that has an engine here")
+        sayable.append((question, seed))
+    return sayable
 
 
 def questions_per_case(judge: Judge, cases: Sequence[Case]) -> int:
@@ -171,7 +202,7 @@ def _judgment(
         target=judged_case.target,
         judged=judged,
         adapter=policy,
-        by=desk.by(policy),
+        by="verifier" if judge.method == Verifier.method else desk.by(policy),
         method=judge.method,
         constitution=desk.constitution.digest,
         principles=verdict.principles,

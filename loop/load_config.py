@@ -11,12 +11,16 @@ from pydantic import ValidationError
 
 from constitutions.strict_yaml import StrictYamlError, read_strict_yaml
 from loop.config import Config
+from loop.config_phase import Phase
 from loop.config_section import Section
 from loop.userinfo import holds_userinfo
 from runs.errors import ConfigError, UsageError
 
-COMMAND_LINE_ONLY = frozenset({"judge.endpoint_url"})
-"""What no recipe and no file may set: it says where prompts and answers are sent."""
+COMMAND_LINE_ONLY = {
+    "judge.endpoint_url": "would send what is judged to wherever a file says",
+    "judge.match": "would let a file say which answers are right",
+}
+"""What no recipe and no file may set, and why."""
 RECIPES = Path(__file__).with_name("recipes")
 SMOKE = (
     "iterations=1",
@@ -58,11 +62,11 @@ def load_config(source: str, overrides: Sequence[str] = (), smoke: bool = False)
         tree = {}
     if not isinstance(tree, dict):
         raise ConfigError(f"{path}: holds {_kind(tree)}, not `key: value` lines; see `selfsame recipes show`")
-    for dotted, value in _leaves(tree):
+    for dotted, value in (*_leaves(tree), *_phase_leaves(tree)):
         if dotted in COMMAND_LINE_ONLY and value is not None:
             raise ConfigError(
-                f"{path}: {dotted}={value!r} would send what is judged to wherever a file says; a file cannot name it, "
-                f"only you can: selfsame run {source} {dotted}=..."
+                f"{path}: {dotted}={value!r} {COMMAND_LINE_ONLY[dotted]}; a file cannot name it, only you can: "
+                f"selfsame run {source} {dotted}=..."
             )
     if smoke:
         tree = with_overrides(tree, SMOKE, str(path)).model_dump(mode="json")
@@ -71,10 +75,11 @@ def load_config(source: str, overrides: Sequence[str] = (), smoke: bool = False)
 
 def with_overrides(tree: dict[str, Any], overrides: Sequence[str], place: str) -> Config:
     """The configuration that `tree` holds, with each override put in its leaf. `place` says where the tree is from."""
-    for dotted, value in _leaves(tree):
+    for dotted, value in (*_leaves(tree), *_phase_leaves(tree)):
         _check_key(dotted, value, place)
     merged = _copy(tree)
     given: dict[str, str] = {}
+    in_phases = {dotted for dotted, _ in _phase_leaves(tree)}
     for override in overrides:
         dotted, equals, text = override.partition("=")
         if not equals or not text:
@@ -82,10 +87,16 @@ def with_overrides(tree: dict[str, Any], overrides: Sequence[str], place: str) -
         _check_key(dotted, text, f"override {override!r}")
         if dotted in given:
             raise ConfigError(f"{dotted} is given twice: {given[dotted]!r} and {override!r}; keep one")
+        if dotted in in_phases:
+            raise ConfigError(
+                f"override {override!r}: the phases of {place} set {dotted} themselves; save "
+                "`selfsame recipes show NAME` as a file of your own and change it there"
+            )
         given[dotted] = override
         _put(merged, dotted, None if text == "null" else text)
     try:
-        return Config.model_validate(merged)
+        config = Config.model_validate(merged)
+        return config.model_copy(update={"phases": tuple(_typed(config, phase) for phase in config.phases)})
     except ValidationError as error:
         raise ConfigError("\n".join(_sentence(detail, given, place) for detail in error.errors())) from error
 
@@ -120,6 +131,21 @@ def _leaves(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
             yield from _leaves(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value
+
+
+def _typed(config: Config, phase: Phase) -> Phase:
+    """The phase with its settings as the schema reads them, so that no digest depends on how a file spells a number."""
+    read = config.at(phase.since).model_dump(mode="json")
+    settings = {dotted: read[dotted.partition(".")[0]][dotted.partition(".")[2]] for dotted in phase.settings}
+    return Phase(since=phase.since, settings=settings)
+
+
+def _phase_leaves(tree: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What the phases set; nothing of what is no phase, which the schema refuses."""
+    phases = tree.get("phases")
+    for phase in phases if isinstance(phases, list | tuple) else ():
+        settings = phase.get("settings") if isinstance(phase, dict) else None
+        yield from settings.items() if isinstance(settings, dict) else ()
 
 
 def _check_key(dotted: str, value: Any, place: str) -> None:
@@ -170,6 +196,8 @@ def _kind(value: Any) -> str:
 def _sentence(detail: Any, given: dict[str, str], place: str) -> str:
     dotted = ".".join(str(part) for part in detail["loc"])
     says = detail["msg"][0].lower() + detail["msg"][1:]
+    if not detail["loc"]:
+        return f"{place}: {says.removeprefix('value error, ')}"
     meaning = KEYS[dotted].description if dotted in KEYS else None
     where = f"override {given[dotted]!r}" if dotted in given else place
     return f"{where}: {dotted}={detail['input']!r}: {says}" + (f". {meaning}" if meaning else "")

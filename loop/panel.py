@@ -5,10 +5,12 @@ are the panel's. Where there is a panel, the panel's rows are the ones that coun
 """
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from judges.dialogue import Judge
+from judges.verifier import Verifier
 from judges.voting import EXACT, commonest
 from loop.config_judge import Rule
 from loop.desk import Desk
@@ -36,9 +38,12 @@ class Bench:
 def bench(desk: Desk, turn: Turn, answering: str) -> Bench:
     """Who judges the answers of the policy `answering`: this turn's policy, or the candidate that follows it.
 
-    Whoever is named in several ways sits once. Raises ConfigError for an adapter of another base model.
+    Whoever is named in several ways sits once. A verifier is nobody's model, and is called by what it does. Raises
+    ConfigError for an adapter of another base model.
     """
     settings = desk.config.judge
+    if settings.method == Verifier.method:
+        return Bench((digest({"verifier": settings.way()}),), None)
     members = tuple(dict.fromkeys(_policy(desk, turn, answering, name) for name in settings.sitting))
     return Bench(members, settings.panel_rule if settings.panel else None)
 
@@ -60,9 +65,14 @@ def _policy(desk: Desk, turn: Turn, answering: str, name: str) -> str:
     return policy
 
 
-def judged_by(desk: Desk, address: str, judge: Judge, who: Bench, cases: Sequence[Case]) -> tuple[str, ...]:
-    """The shards with the judgments of each different case: the panel's, if it is one, and those of all who sit."""
-    by_member = [judged_shards(desk, address, judge, member, cases) for member in who.members]
+def judged_by(
+    desk: Desk, address: str, judge: Judge, who: Bench, cases: Sequence[Case], way: Mapping[str, Any] | None = None
+) -> tuple[str, ...]:
+    """The shards with the judgments of each different case: the panel's, if it is one, and those of all who sit.
+
+    `way` tells `judge` from every other one; None where it is the one that the configuration asks for.
+    """
+    by_member = [judged_shards(desk, address, judge, member, cases, way) for member in who.members]
     of_members = tuple(shard for shards in by_member for shard in shards)
     if who.rule is None:
         return of_members

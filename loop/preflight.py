@@ -8,7 +8,7 @@ from constitutions.load import find_constitution
 from loop.anchors import anchor_pairs
 from loop.base import Base, find_base, judge_model, read_settings
 from loop.config import Config, Model
-from loop.preflight_judges import check_judges
+from loop.preflight_judges import check_constitution, check_judges
 from loop.self_instruct import control_tokens, demonstrations
 from loop.sources import prompt_source
 from runs.canonical import seed_of
@@ -21,11 +21,13 @@ from trainers.adopt import adopt
 
 def check(config: Config) -> None:
     """Returns if every input of `config` is there and can be used. Raises ConfigError with the first that cannot."""
-    check_settings(config)
-    check_judges(config)
-    check_constitution(config)
+    for variant in config.variants():
+        check_settings(variant)
+        check_judges(variant)
+        check_constitution(variant)
     check_model(config)
-    check_prompts(config)
+    for variant in config.variants():
+        check_prompts(variant)
     anchor_pairs(config.measure.anchors, config.measure.anchor_count)
     if config.engine.kind == "vllm":
         check_vllm(config.model.device)
@@ -58,7 +60,7 @@ def check_settings(config: Config) -> None:
         raise ConfigError(
             f"judge.temperature=0 writes the same reply {judge.replies} times; set judge.replies=1 or raise it above 0"
         )
-    if config.pair.labels == "soft" and judge.method in ("expected", "rubric"):
+    if config.pair.labels == "soft" and not judge.compares:
         raise ConfigError(
             f"pair.labels=soft wants probabilities, and judge.method={judge.method} gives scores; "
             "set pair.labels=hard, or judge.method=pairwise"
@@ -97,7 +99,7 @@ def check_prompts(config: Config) -> None:
 
 def check_judge(config: Config, store: Store) -> None:
     """Returns if all who are to judge are there. Raises UsageError for an address that does not exist in `store`."""
-    for name in config.judge.sitting:
+    for name in {name for variant in config.variants() for name in variant.judge.sitting}:
         if name not in NAMED_JUDGES:
             resolve(store, name)
 
@@ -113,16 +115,6 @@ def check_vllm(device: str) -> None:
             f"model.device={device} needs the package {wanted}, which is not installed here; run `{setup}`, "
             "then `selfsame doctor`"
         ) from error
-
-
-def check_constitution(config: Config) -> None:
-    """Returns if the constitution has the question that `judge.method` asks. Raises ConfigError."""
-    questions = find_constitution(config.constitution).questions
-    if config.judge.method not in questions:
-        raise ConfigError(
-            f"judge.method={config.judge.method}: constitution={config.constitution} has no such question, only "
-            f"{', '.join(sorted(questions))}; add it there or choose another method"
-        )
 
 
 def check_model(config: Config) -> None:

@@ -1,12 +1,20 @@
-"""What is refused at the door about who judges, and the one request that an endpoint is tried out with."""
+"""What is refused at the door about who judges and how, and the one request that an endpoint is tried out with."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from constitutions.load import find_constitution
+from judges.verifier import Verifier
 from loop.config import Config
+from loop.configured_judge import configured_judge
 from loop.endpoint import Endpoint
 from loop.limits import LimitWatch
+from loop.sources import prompt_source
+from runs.canonical import seed_of
 from runs.errors import ConfigError
+
+LOOKED_AT = 256
+"""Training prompts that are looked through for something to verify."""
 
 
 def check_judges(config: Config) -> None:
@@ -36,6 +44,19 @@ def check_judges(config: Config) -> None:
         )
     if named:
         _check_asking(config)
+    if judge.method == Verifier.method:
+        _check_verifying(config)
+
+
+def check_constitution(config: Config) -> None:
+    """Returns if the constitution has all that the way of judging needs of it. Raises ConfigError."""
+    constitution = find_constitution(config.constitution)
+    if lacking := sorted(config.judge.asks - constitution.questions.keys()):
+        raise ConfigError(
+            f"judge.method={config.judge.method} asks {', '.join(lacking)}: constitution={config.constitution} has no "
+            f"such question, only {', '.join(sorted(constitution.questions))}; add it there or judge in another way"
+        )
+    configured_judge(config.judge, constitution)
 
 
 def check_endpoint(config: Config) -> None:
@@ -70,4 +91,25 @@ def _check_asking(config: Config) -> None:
         raise ConfigError(
             f"limits.endpoint.usd={limits.usd:g} is never reached while both prices are 0; set "
             "limits.endpoint.usd_per_million_prompt_tokens and limits.endpoint.usd_per_million_reply_tokens"
+        )
+
+
+def _check_verifying(config: Config) -> None:
+    """Whether there is anything to verify, and nobody who is to have an opinion on it."""
+    if config.judge.panel or config.measure.anchors is not None:
+        raise ConfigError(
+            f"judge.method=verifier compares an answer with its prompt's reference and asks nobody: "
+            f"judge.panel={','.join(config.judge.panel) or '[]'} and measure.anchors={config.measure.anchors} have "
+            "nothing to say there; set measure.anchors=null and name no panel"
+        )
+    verifier = configured_judge(config.judge, find_constitution(config.constitution))
+    assert isinstance(verifier, Verifier)
+    drawn = prompt_source(config.prompts.source).train(
+        min(LOOKED_AT, config.prompts.count), 1, seed_of(config.seed, "prompts")
+    )
+    if not any(verifier.can_judge(prompt.tags) for prompt in drawn):
+        raise ConfigError(
+            f"judge.match={config.judge.match}: none of the first {len(drawn)} prompts of prompts.source="
+            f"{config.prompts.source} has a tag `{verifier.reference}` that can be matched so; add one to each line's "
+            "`tags`"
         )

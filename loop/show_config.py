@@ -34,6 +34,8 @@ def _section(section: Section, indent: str) -> list[str]:
 
 
 def _scalar(value: Any) -> str:
+    if isinstance(value, tuple) and any(isinstance(one, Section) for one in value):
+        return json.dumps([one.model_dump(mode="json") for one in value])
     if not isinstance(value, str):
         return json.dumps(value)
     if PLAIN.fullmatch(value) and value != "null":

@@ -1,6 +1,5 @@
 """`audit ...`: what a judge's verdicts depend on besides quality."""
 
-import json
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -45,28 +44,28 @@ def of(
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings, such as audit.items=400")
     ] = None,
+    implicit: Annotated[
+        bool, typer.Option("--implicit", help="Audit the reward that the policy's own training stands for instead")
+    ] = False,
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write audit.json, .md and .png there")] = None,
     as_json: Json = False,
 ) -> int:
     """Audit the judge of an iteration; the word `of` may be left out."""
-    from judges.audit.report import as_json as audit_document
-    from judges.audit.report import as_markdown
-    from loop.audit_figure import figure
     from loop.auditing import audit_of
     from loop.watching import watch
+    from runs.audit_report import as_markdown, audit_files
 
     with watch() as say:
-        found = audit_of(Store(home()), address, overrides or [], say)
-    page = f"# The judge of {address}\n\n{as_markdown(found)}"
+        found = audit_of(Store(home()), address, overrides or [], say, implicit)
+    title = f"The {'implicit reward' if implicit else 'judge'} of {address}"
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        (out / "audit.json").write_text(json.dumps(audit_document(found), indent=1) + "\n", encoding="utf-8")
-        (out / "audit.md").write_text(page, encoding="utf-8")
-        (out / "audit.png").write_bytes(figure(found, address))
+        for name, data in audit_files(found, title).items():
+            (out / name).write_bytes(data)
     if as_json:
-        print_document({"address": address, **audit_document(found)})
+        print_document({"address": address, "implicit": implicit, **found})
     else:
-        print_line(page)
+        print_line(f"# {title}\n\n{as_markdown(found)}")
     return 0
 
 
@@ -94,10 +93,10 @@ def labels(
     """
     from judges.audit.findings import Judged, audit
     from judges.audit.report import as_json as audit_document
-    from judges.audit.report import as_markdown
     from judges.length_controlled import Comparison, win_rate
     from judges.statistics import mean
     from loop.external.labels import read_labels
+    from runs.audit_report import as_markdown
 
     if (says_first is None) != (says_second is None):
         raise UsageError("--says-first and --says-second belong together: name both values")
@@ -125,7 +124,7 @@ def labels(
         )
     else:
         print_line(_summary(read, wins, length_first))
-        print_line(as_markdown(found))
+        print_line(as_markdown(audit_document(found)))
     return 0
 
 

@@ -1,7 +1,8 @@
-"""Trains the microworld's models: `python -m microworld.pretrain m0|m1|weak|noisy|large --out FOLDER`.
+"""Trains the microworld's models: `python -m microworld.pretrain NAME --out FOLDER`.
 
-`m0` learns to answer, from nothing. `m1` goes on from `m0` and learns to judge as well. The others are variants for
-the wind tunnel. Equal arguments on the same kind of machine give the same bytes.
+`m0` learns to answer, from nothing. `m1` goes on from `m0` and learns to judge as well. `weak`, `noisy` and `large` are
+variants for the wind tunnel; `size-S`, `size-M` and `size-L` differ in size alone. Equal arguments on the same kind of
+machine give the same bytes.
 """
 
 import argparse
@@ -45,6 +46,7 @@ class Recipe:
     """How one model comes to be: in `stages`, each on demonstrations in these shares for so many steps.
 
     `start` names the shipped model it goes on from, "" for nothing. The learning rate (AdamW's peak) falls over all.
+    Recipes of one `draw` learn from the same demonstrations in the same order; "" is a draw of its own.
     """
 
     shape: Shape
@@ -52,6 +54,7 @@ class Recipe:
     learning_rate: float
     start: str = ""
     label_noise: float = 0.02
+    draw: str = ""
 
     @property
     def steps(self) -> int:
@@ -64,12 +67,16 @@ class Recipe:
 
 
 SCHOOL = ((LESSONS, 400), (ANSWERS_ONLY, 1600))
+ALL_STAGES = (*SCHOOL, (ANSWERS_AND_VERDICTS, 7500))
 RECIPES: dict[str, Recipe] = {
     "m0": Recipe(Shape(), SCHOOL, 3e-3),
     "m1": Recipe(Shape(), ((ANSWERS_AND_VERDICTS, 7500),), 2e-3, start="m0"),
     "weak": Recipe(Shape(hidden=64, layers=2, intermediate=192), (*SCHOOL, (ANSWERS_AND_VERDICTS, 2000)), 3e-3),
     "noisy": Recipe(Shape(), ((ANSWERS_AND_VERDICTS, 7500),), 2e-3, start="m0", label_noise=0.25),
     "large": Recipe(Shape(hidden=512, layers=8, intermediate=1376), ((ANSWERS_AND_VERDICTS, 200),), 1e-3),
+    "size-S": Recipe(Shape(hidden=64, layers=3, intermediate=192), ALL_STAGES, 2e-3, draw="size"),
+    "size-M": Recipe(Shape(), ALL_STAGES, 2e-3, draw="size"),
+    "size-L": Recipe(Shape(hidden=192, layers=5, intermediate=576), ALL_STAGES, 2e-3, draw="size"),
 }
 
 
@@ -190,7 +197,7 @@ def _schedule(step: int, steps: int) -> float:
 def make(name: str, out: Path, start: Path | None, scale: float) -> str:
     """The model called `name`, trained and saved in `out` with its tokenizer; returns the folder's digest."""
     recipe = RECIPES[name].scaled(scale)
-    seed = seed_of("microworld", "pretrain", name)
+    seed = seed_of("microworld", "pretrain", recipe.draw or name)
     torch.manual_seed(seed)
     if recipe.start:
         folder = start or MODELS / recipe.start

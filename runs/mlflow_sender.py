@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from runs.audit_report import audit_files
 from runs.durable import make_folder
 from runs.errors import SelfsameError
 from runs.figures import PLOTTED, loss_curve, run_panel
@@ -126,7 +127,9 @@ def _send_iteration(
     below = {"mlflow.parentRunId": run_id}
     child_id = _put(client, experiment_id, page, page.points + page.curve, below)
     client.log_batch(run_id, metrics=_metrics(page.points))
-    pairs = sample_pairs(store, [store.output(digest) for digest in link.iteration.outputs.values()])
+    outputs = [store.output(digest) for digest in link.iteration.outputs.values()]
+    pairs = sample_pairs(store, outputs)
+    audits = [audit_files(own.values["audit"], f"The judge of {page.name}") for own in outputs if own.step == "audit"]
     _attach(
         client,
         child_id,
@@ -134,6 +137,7 @@ def _send_iteration(
             "loss.png": loss_curve(page.name, page.curve),
             "pairs.html": as_html(f"{page.name}: {len(pairs)} of its preference pairs", pairs) if pairs else None,
             "pairs.json": as_json(pairs) if pairs else None,
+            **{name: data for files in audits for name, data in files.items()},
         },
     )
     if pairs:

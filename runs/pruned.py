@@ -9,7 +9,7 @@ from pathlib import Path
 
 from runs.durable import make_folder, read_checked, write_checked
 from runs.errors import UsageError
-from runs.lineage import nearest, resolve
+from runs.lineage import iterations, nearest, resolve
 from runs.records import Run
 from runs.store import Store
 
@@ -32,12 +32,12 @@ def note_pruned(store: Store, weights: Iterable[str]) -> None:
 def policies_in_use(store: Store, run: Run) -> dict[str, str]:
     """The policies that the next iteration of `run` may need, each with an address of it.
 
-    They are that of iteration 0, the one promoted last, and the judges'. Raises UsageError where the configuration
-    names a judge by an address that names nothing.
+    They are that of iteration 0, the one promoted last, the judges', and all where the reference is their mean. Raises
+    UsageError where the configuration names a judge by an address that names nothing.
     """
-    past = nearest(store, run)
+    past = tuple(iterations(store, run)) if _averages(run) else nearest(store, run)
     judges = judges_of(run)
-    needed = (*past[:1], *past[-2 if "previous" in judges else -1 :])
+    needed = past if _averages(run) else (*past[:1], *past[-2 if "previous" in judges else -1 :])
     used = {iteration.policy: f"{run.name}@{iteration.index}" for iteration in needed}
     for address in judges:
         if address not in NAMED_JUDGES:
@@ -46,9 +46,17 @@ def policies_in_use(store: Store, run: Run) -> dict[str, str]:
 
 
 def judges_of(run: Run) -> tuple[str, ...]:
-    """Who judges in `run`, as its configuration names them."""
+    """Who judges in `run`, in whichever phase, as its configuration names them."""
     judge = run.config.get("judge", {})
-    return (str(judge.get("adapter", "self")), *map(str, judge.get("panel", ())))
+    in_phases = [phase["settings"].get("judge.adapter") for phase in run.config.get("phases", ())]
+    named = [judge.get("adapter", "self"), *judge.get("panel", ()), *filter(None, in_phases)]
+    return tuple(dict.fromkeys(map(str, named)))
+
+
+def _averages(run: Run) -> bool:
+    """Whether DPO's reference is, in whichever phase, a moving average of all policies."""
+    in_phases = [phase["settings"].get("train.reference") for phase in run.config.get("phases", ())]
+    return "ema" in (run.config.get("train", {}).get("reference"), *in_phases)
 
 
 def refuse_pruned(store: Store, run: Run) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SHARDED = ("prompts", "responses", "judgments", "pairs", "decisions")
-VIEWS = ("runs", "iterations", "steps", *SHARDED, "adapters", "measurements")
+VIEWS = ("runs", "iterations", "steps", *SHARDED, "adapters", "measurements", "audits")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,14 @@ def view(store: Store, name: str) -> "pa.Table":
 
     if name in SHARDED:
         return pa.concat_tables([empty_view(name), *_shards(store, name)])
-    rows = {"runs": _runs, "iterations": _iterations, "steps": _steps, "adapters": _adapters, "measurements": _numbers}
+    rows = {
+        "runs": _runs,
+        "iterations": _iterations,
+        "steps": _steps,
+        "adapters": _adapters,
+        "measurements": _numbers,
+        "audits": _audits,
+    }
     return pa.Table.from_pylist(list(rows[name](store)), schema=_schema(name))
 
 
@@ -176,6 +183,30 @@ def _numbers(store: Store) -> Iterable[dict[str, Any]]:
                 }
 
 
+def _audits(store: Store) -> Iterable[dict[str, Any]]:
+    """Each statistic of each audited judge, and the fault that it shows: one that the audit as a whole vouches for."""
+    for made in made_steps(store):
+        audit = store.output(made.output).values.get("audit")
+        if audit is None:
+            continue
+        faults = {finding["statistic"]: finding for finding in audit["findings"]}
+        for name, one in audit["statistics"].items():
+            fault = faults.get(name, {})
+            yield {
+                "run": made.run,
+                "iteration": made.iteration,
+                "step": made.step,
+                "digest": made.output,
+                "name": name,
+                "estimate": one["value"],
+                "low": one["low"],
+                "high": one["high"],
+                "n": one["n"],
+                "finding": fault.get("name"),
+                "p_value": fault.get("p_value"),
+            }
+
+
 def _schema(name: str) -> "pa.Schema":
     import pyarrow as pa
 
@@ -196,6 +227,13 @@ def _schema(name: str) -> "pa.Schema":
         ],
         "adapters": [pa.field(n, text) for n in _ADAPTER_TEXTS],
         "measurements": [*(pa.field(n, text) for n in _MEASUREMENT_TEXTS), pa.field("value", real)],
+        "audits": [
+            *(pa.field(n, text) for n in ("digest", "name")),
+            *(pa.field(n, real) for n in ("estimate", "low", "high")),
+            pa.field("n", whole),
+            pa.field("finding", text),
+            pa.field("p_value", real),
+        ],
     }
     without_step = name in ("runs", "iterations")
     return pa.schema([*(place[:2] if without_step else place), *own[name]])

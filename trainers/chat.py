@@ -81,6 +81,25 @@ def label_ids(tokenizer: Any, messages: Sequence[Message], opening: str, labels:
     return found
 
 
+def answer_ids(tokenizer: Any, messages: Sequence[Message], text: str) -> list[int]:
+    """The ids of `text` as the whole answer to `messages`, with the token that ends it.
+
+    Raises ValueError like `render`.
+    """
+    before, after = render(tokenizer, messages), render(tokenizer, messages, text)
+    # A tokenizer may join the answer's first characters to the template's last; a policy's first token is its own.
+    said = after[len(before) :] if after[: len(before)] == before else _plain(tokenizer, text)
+    return [*said, _end_id(tokenizer, tuple(message.role for message in messages))]
+
+
+@lru_cache(maxsize=256)
+def _end_id(tokenizer: Any, roles: tuple[str, ...]) -> int:
+    """The token with which the template ends an assistant's turn; the tokenizer's own end where it has none."""
+    after = _frame(tokenizer, (*roles, "assistant"), goes_on=False)[-1]
+    ends = [id_ for id_ in _encode(tokenizer, str(after)) if id_ in _controls(tokenizer).ids]
+    return int(ends[0] if ends else tokenizer.eos_token_id)
+
+
 @lru_cache(maxsize=1024)
 def _label_after(tokenizer: Any, tail: str, opening: str, label: str) -> int:
     if _controls(tokenizer).pattern.search(opening + label):
@@ -98,14 +117,17 @@ def _next_id(before: list[int], after: list[int], opening: str, label: str) -> i
 
 
 @lru_cache(maxsize=256)
-def _frame(tokenizer: Any, roles: tuple[str, ...]) -> tuple[str | Slot, ...]:
-    """What the template makes of such a conversation: its own texts and the slots of the contents, in order."""
+def _frame(tokenizer: Any, roles: tuple[str, ...], goes_on: bool = True) -> tuple[str | Slot, ...]:
+    """What the template makes of such a conversation: its own texts and the slots of the contents, in order.
+
+    Where it `goes_on`, the last text ends with the generation prompt.
+    """
     marked = [{"role": role, "content": f"\v\uf8ff{i}\uf8ff\v"} for i, role in enumerate(roles)]
     try:
         text = tokenizer.apply_chat_template(
             marked,
             tokenize=False,
-            add_generation_prompt=True,
+            add_generation_prompt=goes_on,
             enable_thinking=False,  # else the first token of an answer is not the answer's
             date_string="26 Jul 2024",  # Llama's template would else print today's date
         )

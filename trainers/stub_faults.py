@@ -9,6 +9,7 @@ The environment variable SELFSAME_STUB_FAULTS names a file, which tests alone wr
 better.
 """
 
+import hashlib
 import json
 import os
 import signal
@@ -105,8 +106,8 @@ def commit(fault: Fault) -> None:
 
 
 def segment_of(faults: Path) -> str:
-    """The name of the shared memory that an `orphan` leaves: one for each file of faults."""
-    return f"selfsame-{faults.parent.name}"
+    """The name of the shared memory that an `orphan` leaves: one for each file of faults, wherever else they lie."""
+    return f"selfsame-{hashlib.sha256(str(faults).encode()).hexdigest()[:16]}"
 
 
 def spoil(fault: Fault, out: Path) -> None:

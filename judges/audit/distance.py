@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from zlib import crc32
 
 import numpy as np
-
-from judges.audit.statistic import Floats
+from numpy.typing import NDArray
 
 BUCKETS = 4096
 N_GRAMS = (1, 2)
@@ -36,7 +35,7 @@ def nearest_others(texts: Sequence[str]) -> list[float]:
     return [float(distance) for distance in np.clip(1 - cosines_N_N.max(axis=1), 0, 1)]
 
 
-def _vectors(texts: Sequence[str]) -> Floats:
+def _vectors(texts: Sequence[str]) -> NDArray[np.float64]:
     counts_N_B = np.zeros((len(texts), BUCKETS))
     for row_B, text in zip(counts_N_B, texts, strict=True):
         words = WORD.findall(text.casefold())

@@ -1,12 +1,10 @@
-"""An audit as JSON, as Markdown, and as rows of metrics."""
+"""An audit as JSON, and as rows of metrics. `runs.audit_report` makes pages of the JSON."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from judges.audit.calibration import Bins
-from judges.audit.findings import Audit, Finding
-from judges.audit.statistic import Evidence, Statistic
-from judges.statistics import Estimate
+from judges.audit.findings import Audit
+from judges.audit.statistic import Statistic
 
 
 def as_json(audit: Audit) -> dict[str, Any]:
@@ -19,22 +17,6 @@ def as_json(audit: Audit) -> dict[str, Any]:
             for kind, groups in audit.groups.items()
         },
     }
-
-
-def from_json(document: dict[str, Any]) -> Audit:
-    """The audit that `as_json` wrote."""
-    statistics = {name: _statistic(name, plain) for name, plain in document["statistics"].items()}
-    return Audit(
-        tuple(statistics.values()),
-        tuple(Finding(f["name"], statistics[f["statistic"]], f["p_value"]) for f in document["findings"]),
-        {
-            kind: {
-                group: tuple(_statistic(name, plain) for name, plain in of_group.items())
-                for group, of_group in groups.items()
-            }
-            for kind, groups in document["groups"].items()
-        },
-    )
 
 
 def as_metrics(audit: Audit) -> dict[str, float]:
@@ -51,21 +33,6 @@ def as_metrics(audit: Audit) -> dict[str, float]:
     return metrics
 
 
-def as_markdown(audit: Audit) -> str:
-    """A page: the findings, then a table of all statistics, then one of each group."""
-    parts = ["## Findings", ""]
-    parts += [
-        f"- **{f.name}** ({f.statistic.name} {_value(f.statistic)}, n {f.statistic.n}, p {f.p_value:.1g})"
-        for f in audit.findings
-    ] or ["None."]
-    parts += ["", "## Statistics", "", *_table([(one.name, one) for one in audit.statistics])]
-    for kind, groups in audit.groups.items():
-        rows = [(f"{_cell(name)}: {one.name}", one) for name, statistics in groups.items() for one in statistics]
-        if rows:
-            parts += ["", f"## By {kind}", "", *_table(rows)]
-    return "\n".join(parts) + "\n"
-
-
 def reliability_rows(bins: Bins) -> list[dict[str, float]]:
     """What a reliability diagram draws: of each bin its confidence, its accuracy, that one's error, and its share."""
     columns = (bins.confidence_B, bins.accuracy_B, bins.variance_B**0.5, bins.weights_B)
@@ -78,34 +45,3 @@ def reliability_rows(bins: Bins) -> list[dict[str, float]]:
 def _plain(one: Statistic) -> dict[str, Any]:
     value: dict[str, Any] = {"n": one.n, **one.estimate._asdict()}
     return value if one.evidence is None else value | {"p_value": one.evidence.p_value, "finding": one.evidence.finding}
-
-
-def _statistic(name: str, plain: dict[str, Any]) -> Statistic:
-    evidence = Evidence(plain["p_value"], plain["finding"]) if "finding" in plain else None
-    return Statistic(name, plain["n"], Estimate(plain["value"], plain["low"], plain["high"]), evidence)
-
-
-def _table(rows: Sequence[tuple[str, Statistic]]) -> list[str]:
-    return [
-        "| statistic | n | value | 95 % interval |",
-        "|---|---:|---:|---|",
-        *(f"| {name} | {one.n} | {_number(one.estimate.value)} | {_interval(one)} |" for name, one in rows),
-    ]
-
-
-def _value(one: Statistic) -> str:
-    return f"{_number(one.estimate.value)}, {_interval(one)}" if _interval(one) else _number(one.estimate.value)
-
-
-def _interval(one: Statistic) -> str:
-    low, high = one.estimate.low, one.estimate.high
-    return "" if low is None and high is None else f"{_number(low)} to {_number(high)}"
-
-
-def _number(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.3f}"
-
-
-def _cell(name: str) -> str:
-    """A group's name comes from prompts: it must not end a cell or a line of the table."""
-    return " ".join(name.split()).replace("|", "\\|") or "no family"

@@ -53,11 +53,11 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Score:
-    """Read how likely a given answer is."""
+    """Read how likely a given answer is: token ids, or a text, which the engine reads as a whole answer and its end."""
 
     messages: tuple[Message, ...]
     policy: str
-    token_ids: tuple[int, ...]
+    answer: tuple[int, ...] | str
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,8 @@ def _reply(request: Write | Choose | Score) -> Written | Chosen | Scored:
             total = sum(weights) * 1.02  # a little is left for other words
             return Chosen(tuple(math.log(weight / total) for weight in weights))
         case Score():
-            return Scored(_logprobs(request.policy, request.token_ids))
+            ids = _ids(request.answer) if isinstance(request.answer, str) else request.answer
+            return Scored(_logprobs(request.policy, ids))
 
 
 def _write(request: Write) -> Written:
@@ -95,6 +96,12 @@ def _write(request: Write) -> Written:
     finished = len(whole) <= request.sampling.max_tokens
     ids = whole[: request.sampling.max_tokens]
     return Written(text, ids, _logprobs(request.policy, ids), "end" if finished else "length")
+
+
+def _ids(text: str) -> tuple[int, ...]:
+    """The words of an answer and its end; a word that the stub never says is taken for one that it says."""
+    known = (WORDS.index(word) if word in WORDS else seed_of(word) % len(WORDS) for word in text.split())
+    return (*(place + 1 for place in known), END)
 
 
 def _logprobs(policy: str, token_ids: Sequence[int]) -> tuple[float, ...]:

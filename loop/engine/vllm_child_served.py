@@ -12,7 +12,7 @@ from loop.engine.options import EngineOptions
 from loop.engine.protocol import Choose, Chosen, Score, Scored, Used, Write, Written
 from loop.engine.serving import Refused
 from runs.records import Message
-from trainers.chat import label_ids, render
+from trainers.chat import answer_ids, label_ids, render
 from trainers.spec import PROJECTIONS
 
 Task = tuple[list[int], SamplingParams, str]  # prompt, what to do with it, policy
@@ -147,25 +147,34 @@ class VllmServed:
         return chosen
 
     def score(self, requests: Sequence[Score]) -> list[Scored]:
+        answers = [self._answer_ids(request) for request in requests]
         outputs = self._generate(
             (
-                [*self._prompt(request.messages), *request.token_ids],
+                [*self._prompt(request.messages), *ids],
                 sampling_params(temperature=0.0, max_tokens=1, prompt_logprobs=0),
                 request.policy,
             )
-            for request in requests
+            for request, ids in zip(requests, answers, strict=True)
         )
         scored = []
-        for request, output in zip(requests, outputs, strict=True):
+        for ids, output in zip(answers, outputs, strict=True):
             assert output.prompt_logprobs is not None
-            answer = output.prompt_logprobs[len(output.prompt_logprobs) - len(request.token_ids) :]
-            pairs = zip(answer, request.token_ids, strict=True)
+            answer = output.prompt_logprobs[len(output.prompt_logprobs) - len(ids) :]
+            pairs = zip(answer, ids, strict=True)
             scored.append(Scored(tuple(at[id_].logprob for at, id_ in pairs if at is not None)))
         return scored
 
     def _prompt(self, messages: Sequence[Message], opening: str = "") -> list[int]:
         try:
             return render(self.tokenizer, messages, opening)
+        except ValueError as error:
+            raise Refused(str(error)) from error
+
+    def _answer_ids(self, request: Score) -> Sequence[int]:
+        if not isinstance(request.answer, str):
+            return request.answer
+        try:
+            return answer_ids(self.tokenizer, request.messages, request.answer)
         except ValueError as error:
             raise Refused(str(error)) from error
 

@@ -55,7 +55,9 @@ def _read(request: Request, spelt: dict[str, Any]) -> Reply:
         case Choose():
             return Chosen(_logprobs(spelt, len(request.labels)))
         case Score():
-            return Scored(_logprobs(spelt, len(request.token_ids)))
+            # How many tokens a text is, only the engine knows; an end is one.
+            tokens = max(1, len(spelt["logprobs"])) if isinstance(request.answer, str) else len(request.answer)
+            return Scored(_logprobs(spelt, tokens))
 
 
 def _are_ids(ids: tuple[Any, ...]) -> bool:

@@ -18,7 +18,10 @@ Pair = tuple[str, frozenset[str]]
 
 @dataclass(frozen=True)
 class Question:
-    """Two answers to a conversation. `id` tells nobody which is which; `why` they were chosen is never shown."""
+    """Two answers to a conversation. `id` tells nobody which is which.
+
+    `why` they were chosen, and who wrote them (`a_by`, `b_by`: digests of weights), is never shown.
+    """
 
     id: str
     prompt: str
@@ -27,6 +30,8 @@ class Question:
     a: str
     b: str
     why: Why
+    a_by: str = ""
+    b_by: str = ""
 
     @property
     def pair(self) -> Pair:
@@ -86,7 +91,8 @@ def blind(judged: Judged, chosen: Sequence[Chosen], by: By, source: str) -> Batc
         a, b = lot.sample(offer.texts, 2)
         prompt = judged.prompts[offer.prompt]
         name = f"q{digest([judged.digest, source, offer.prompt, a, b])[3:19]}"
-        questions.append(Question(name, offer.prompt, prompt.messages, prompt.tags, a, b, why))
+        a_by, b_by = (judged.authors.get((offer.prompt, text), "") for text in (a, b))
+        questions.append(Question(name, offer.prompt, prompt.messages, prompt.tags, a, b, why, a_by, b_by))
     lot.shuffle(questions)
     return Batch(judged.address, judged.digest, by, source, tuple(questions))
 

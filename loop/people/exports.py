@@ -16,6 +16,7 @@ def anchor_rows(pairs: Sequence[Labelled]) -> list[dict[str, Any]]:
             "label": verdict(pair.final.values()),
             "tags": dict(pair.question.tags),
             "source": pair.source,
+            **_authors(pair),
             **_origin(pair),
         }
         for pair in pairs
@@ -51,6 +52,11 @@ def training_rows(pairs: Sequence[Labelled]) -> list[dict[str, Any]]:
 
 def _messages(pair: Labelled) -> list[dict[str, str]]:
     return [{"role": message.role, "content": message.content} for message in pair.question.messages]
+
+
+def _authors(pair: Labelled) -> dict[str, str]:
+    a_by, b_by = pair.question.a_by, pair.question.b_by
+    return {"a_by": a_by, "b_by": b_by} if a_by and b_by else {}  # labels from before they were kept name none
 
 
 def _origin(pair: Labelled) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """An iteration's answers and what its judge said of them, looked up by what the answers say."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from loop.panel import decisive
 from runs.errors import UsageError
@@ -18,7 +18,8 @@ class Judged:
     """One iteration. The same text is one answer, however often it was sampled.
 
     `verdicts` are the judgments that count, `sat` those of all who judged: the members of a panel, or the one judge.
-    `trained_on` holds the margins of the pairs that were trained on, by chosen and rejected text.
+    `trained_on` holds the margins of the pairs that were trained on, by chosen and rejected text; `authors` says whose
+    weights wrote each answer.
     """
 
     address: str
@@ -27,6 +28,7 @@ class Judged:
     verdicts: dict[Said, Judgment]
     sat: dict[Said, list[Judgment]]
     trained_on: dict[Said, float]
+    authors: dict[Said, str] = field(default_factory=dict)
 
     @property
     def compares(self) -> bool:
@@ -73,4 +75,5 @@ def judged(store: Store, found: Found) -> Judged:
         verdicts=verdicts,
         sat={key: list(members.values()) for key, members in sat.items()},
         trained_on={said(pair.chosen, pair.rejected): pair.margin for pair in pairs},
+        authors={said(name): response.adapter for name, response in responses.items()},
     )

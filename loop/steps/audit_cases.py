@@ -7,11 +7,11 @@ of what was judged. Labelled pairs are the material: they have two answers, a pe
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from constitutions.load import Constitution
+from constitutions.load import Constitution, Scale
 from constitutions.principle import Principle, in_scope
 from judges.audit.distance import distances
 from judges.audit.probes import Insertions, Probe, probes
-from judges.audit.records import JudgedPair, JudgedTwice, Opposed, Repeated, Scores, Triad, chance_of_scores
+from judges.audit.records import JudgedPair, JudgedTwice, Opposed, Repeated, Scores, Side, Triad, chance_of_scores
 from judges.dialogue import Judge
 from judges.pairwise import Pairwise
 from judges.voting import Voting
@@ -49,24 +49,52 @@ class Turned(NamedTuple):
     opposite: Principle
 
 
-def pair_records(anchors: Sequence[AnchorPair], verdicts: Verdicts, known: Sequence[AnchorPair]) -> list[JudgedPair]:
-    """Each labelled pair as the judge judged it, and how far its prompt is from those of the `known` pairs, if any."""
+def pair_records(
+    anchors: Sequence[AnchorPair],
+    verdicts: Verdicts,
+    known: Sequence[AnchorPair],
+    weights: str | None,
+    likelihoods: Mapping[str, float],
+) -> list[JudgedPair]:
+    """Each labelled pair as the judge judged it, and how far its prompt is from those of the `known` pairs, if any.
+
+    With the answer that the judge's own `weights` wrote and, by side, how likely they find each answer.
+    """
     asked, familiar = ([_asked(anchor.messages) for anchor in of] for of in (anchors, known))
     far: list[float] | list[None] = distances(asked, familiar) if familiar else [None] * len(anchors)
     records = []
     for anchor, distance in zip(anchors, far, strict=True):
         ab, ba = _chances(sides(anchor), verdicts)
         family = anchor.tags.get("family", "")
-        records.append(JudgedPair(anchor.label, ab, ba, len(anchor.a), len(anchor.b), family=family, distance=distance))
+        likely_a, likely_b = (likelihoods.get(side) for side in sides(anchor))
+        records.append(
+            JudgedPair(
+                label=anchor.label,
+                ab=ab,
+                ba=ba,
+                length_a=len(anchor.a),
+                length_b=len(anchor.b),
+                own=_own(anchor, weights),
+                likelihood_a=likely_a,
+                likelihood_b=likely_b,
+                family=family,
+                distance=distance,
+            )
+        )
     return records
 
 
-def scores_of(constitution: Constitution, anchors: Sequence[AnchorPair], verdicts: Verdicts) -> Scores | None:
-    """The scores of single answers on their scale; None for a judge that compares."""
+def _own(anchor: AnchorPair, weights: str | None) -> Side | None:
+    """The side that these weights wrote, where another's answer is on the other one."""
+    mine = [by == weights for by in (anchor.a_by, anchor.b_by)]
+    return ("a" if mine[0] else "b") if sum(mine) == 1 else None
+
+
+def scores_of(scale: Scale | None, anchors: Sequence[AnchorPair], verdicts: Verdicts) -> Scores | None:
+    """The scores of single answers on their scale; None for a judge that compares or whose scores have no ends."""
     named = [side for anchor in anchors for side in sides(anchor)]
-    if any((side,) not in verdicts for side in named):
+    if scale is None or any((side,) not in verdicts for side in named):
         return None
-    scale = constitution.scale
     return Scores(scale.low, scale.high, [_score(verdicts[side,]) for side in named])
 
 

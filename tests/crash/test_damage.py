@@ -25,7 +25,6 @@ from tests.crash.whole_run import (
     FULL,
     NAME,
     PARTS,
-    InProcessTrainers,
     forked,
     go_on,
     golden,
@@ -34,6 +33,7 @@ from tests.crash.whole_run import (
     standing,
     what_is_wrong_at_the_end,
 )
+from tests.loop.in_process import InProcessTrainers
 from trainers.adopt import WEIGHTS, adopt
 from trainers.spec import DpoSpec, Lora
 

@@ -21,16 +21,14 @@ from loop.engine.protocol import Score
 from loop.engine.stub import StubEngine
 from loop.limits import Stop, never
 from loop.progress import Event
-from loop.workers.trainers import Trainers
 from microworld import splits
 from runs import points
-from runs.errors import SelfsameError, WorkerError
+from runs.errors import SelfsameError
 from runs.points import Hook, Label
 from runs.store import Store
 from runs.verify import verify
+from tests.loop.in_process import training_here
 from tests.loop.small import small_config
-from trainers import stub
-from trainers.spec import Spec
 
 NAME = "r1"
 CONFIG = small_config(
@@ -49,30 +47,10 @@ Item = TypeVar("Item")
 Picture = tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]]
 
 
-class InProcessTrainers(Trainers):
-    """Runs the stub trainer here: an interpreter for each start would cost more than all else together."""
-
-    def start(self) -> None:  # type: ignore[override]
-        """There is nothing to start."""
-
-    def run(self, module: str, spec: Spec, out: Path, timeout_s: float) -> dict[str, Any]:
-        """What the program leaves in `result.json`. Raises WorkerError if it fails."""
-        out.mkdir(parents=True, exist_ok=True)
-        path = out / "spec.json"
-        path.write_text(spec.model_dump_json(), encoding="utf-8")
-        try:
-            stub.main(path, out)
-        except Exception as error:
-            raise WorkerError(f"{module} ended with {error}") from error
-        result: dict[str, Any] = json.loads((out / "result.json").read_bytes())
-        return result
-
-
 @contextmanager
 def warm() -> Iterator[None]:
     """What every start looks up is looked up once, and the trainer runs in this process, until the block ends."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(drive, "Trainers", InProcessTrainers)
+    with training_here() as patch:
         patch.setattr(drive, "environment", cache(drive.environment))
         patch.setattr(drive, "find_constitution", cache(drive.find_constitution))
         patch.setattr(drive, "find_base", cache(drive.find_base))

@@ -25,7 +25,7 @@ JUDGE = CommitFirst(Expected(CONSTITUTION, min_mass=0.5))
 
 def test_the_judge_answers_before_it_sees_the_candidate() -> None:
     (asked,) = JUDGE.ask(ITEM, ())
-    assert asked == Write((Message("user", "2 + 2?"),))
+    assert asked == Write((Message("user", "2 + 2?"),), of_prompt=True)
 
 
 def test_then_it_is_asked_what_the_other_judge_asks_with_its_own_answer_before_it() -> None:

@@ -13,13 +13,24 @@ from small import chain, run_small
 from constitutions.fill import placeholders
 from constitutions.load import find_constitution
 from loop import drive
-from loop.config_judge import READ
 from loop.engine.protocol import Choose, Write
 from loop.engine.stub import StubEngine
 from runs.records import Judgment, Prompt, Response
 from runs.store import Store
 
 CANARY = "zebra-run"
+NOT_EVASIVE = {"judge__prefer_non_evasive": "true"}
+WAYS: dict[str, dict[str, object]] = {
+    "expected": {},
+    "rubric": {},
+    "propositions": {},
+    "pairwise": NOT_EVASIVE,
+    "pairwise_reasoned": NOT_EVASIVE,
+    "expected with rules": {"judge__rule_weight": 1},
+    "rubric, safety first": {"judge__safety_first": True},
+    "pairwise, an own answer first": {"judge__commit_first": True},
+}
+"""Every way to ask a judge: the method, and what else is set."""
 TINY: dict[str, object] = {
     "prompts__count": 8,
     "measure": {"prompts": 6, "anchor_count": 6},
@@ -60,6 +71,8 @@ def check_blind(store: Store, asked: list[str]) -> None:
     for pair in anchor_pairs("microworld", 20):
         allowed |= words(" ".join([*(message.content for message in pair.messages), pair.a, pair.b]))
     allowed |= words(" ".join(response.text for response in responses))
+    own_answers = [reply.text for judgment in judgments for reply in judgment.replies[:1]]
+    allowed |= words(" ".join(own_answers)) if "commit_first" in judgments[0].method else set()
     assert asked and responses and judgments
     whole = "\n".join(asked)
     assert words(whole) <= allowed | {"user", "assistant", "system"}
@@ -74,9 +87,9 @@ def check_blind(store: Store, asked: list[str]) -> None:
     assert not [secret for secret in secrets if secret in whole]
 
 
-@pytest.mark.parametrize("method", sorted(READ))
+@pytest.mark.parametrize("way", WAYS)
 def test_what_a_judge_is_asked_reveals_no_author_no_iteration_no_score_and_no_stakes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     asked: list[Any] = []
     run = StubEngine.run
@@ -86,8 +99,8 @@ def test_what_a_judge_is_asked_reveals_no_author_no_iteration_no_score_and_no_st
         return run(self, given)
 
     monkeypatch.setattr(StubEngine, "run", listening)
-    more = {"judge__prefer_non_evasive": "true"} if method.startswith("pairwise") else {}
-    store, outcome = run_small(tmp_path, CANARY, judge__method=method, judge__panel=["seed"], **TINY, **more)
+    method = way.partition(",")[0].partition(" ")[0]
+    store, outcome = run_small(tmp_path, CANARY, judge__method=method, judge__panel=["seed"], **TINY, **WAYS[way])
     assert outcome.kind == "done", outcome.reason
     prompts = {prompt.messages for prompt in everything(store, "prompts")}
     check_blind(store, questions(asked, prompts))

@@ -14,6 +14,7 @@ from loop.branching import proposed
 from loop.changes import Change
 from loop.cli import main
 from loop.config import OPERATIONAL, Config
+from loop.config_judge import READ, SWITCHES
 from loop.progress import Event
 from runs.canonical import digest_file
 from runs.errors import ConfigError, UsageError
@@ -37,6 +38,7 @@ AFTER_THE_SEED = {
     "audit": "decide",  # which weighs what there is; the parent has no audit
     "guards": "decide",
     "engine": "generate",
+    "phases": "train",
 }
 """The first step after iteration 0 that reads each section."""
 TOGETHER = {
@@ -83,6 +85,21 @@ def overrides(leaf: str, scratch: Path) -> list[str]:
     return [*shlex.split(str(Change(leaf, tree, other_value(leaf, tree, scratch)))), *given]
 
 
+def test_a_branch_that_trains_otherwise_recalls_what_comes_before_training(home: Store) -> None:
+    before = files(home)
+    branch(home, "r1@1", "r2", "train.beta=0.2")
+    said: list[Event] = []
+    assert drive.carry_on(home, "r2", said.append).kind == "done"
+    steps = {kind: [e.address for e in said if e.kind == kind and "@" in e.address] for kind in ("known", "begin")}
+    assert steps["known"] == [f"r2@2/{step}" for step in ("prompts", "generate", "judge", "pair")]
+    assert steps["begin"][0] == "r2@2/train"
+    assert chain(home, "r2")[:2] == chain(home)[:2] and chain(home, "r2")[2] != chain(home)[2]
+    after = files(home)
+    assert {path: after[path] for path in before} == before
+    assert verify(home) == []
+
+
+IDLE_JUDGE = small_config().judge.idle() - {"panel", "base"} - (SWITCHES & READ["expected"])
 CHANGEABLE = [leaf for leaf in SEMANTIC if leaf not in FIXED]
 
 
@@ -109,9 +126,7 @@ def test_a_changed_leaf_counts_from_its_own_step_and_touches_nothing(
     as_is = keys(drive.planned(home, name, drive.config_of(child), iterations(home, child)))
     ahead = [step for step in as_was if int(step.split("/")[0]) > at]
     differing = [step for step in ahead if as_is.get(step, "never reached") != as_was[step]]
-    if last in {"prompts": IDLE - {"self_made_frac"}, "judge": small_config().judge.idle() - {"panel", "base"}}.get(
-        section, ()
-    ):
+    if last in {"prompts": IDLE - {"self_made_frac"}, "judge": IDLE_JUDGE}.get(section, ()):
         assert not differing
     else:
         assert differing[0] == f"{at + 1}/{AFTER_THE_SEED[section]}"
@@ -124,20 +139,6 @@ def test_the_model_cannot_change_and_another_run_is_offered(home: Store, scratch
         proposed(home, "r1@1", "other", overrides(leaf, scratch))
     assert leaf in str(caught.value) and "selfsame run test --name other" in str(caught.value)
     assert files(home) == before
-
-
-def test_a_branch_that_trains_otherwise_recalls_what_comes_before_training(home: Store) -> None:
-    before = files(home)
-    branch(home, "r1@1", "r2", "train.beta=0.2")
-    said: list[Event] = []
-    assert drive.carry_on(home, "r2", said.append).kind == "done"
-    steps = {kind: [e.address for e in said if e.kind == kind and "@" in e.address] for kind in ("known", "begin")}
-    assert steps["known"] == [f"r2@2/{step}" for step in ("prompts", "generate", "judge", "pair")]
-    assert steps["begin"][0] == "r2@2/train"
-    assert chain(home, "r2")[:2] == chain(home)[:2] and chain(home, "r2")[2] != chain(home)[2]
-    after = files(home)
-    assert {path: after[path] for path in before} == before
-    assert verify(home) == []
 
 
 def test_a_branch_without_a_change_ends_where_its_parent_did(home: Store) -> None:

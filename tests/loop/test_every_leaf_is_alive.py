@@ -9,7 +9,7 @@ from small import run_small, small_config
 
 from loop import drive
 from loop.config import OPERATIONAL, Config
-from loop.config_judge import READ, WHO
+from loop.config_judge import MORE, READ, WHO
 from loop.iterate import PlannedStep
 from loop.pipeline import GOLD, steps_of
 from loop.steps.turn import Turn
@@ -29,6 +29,7 @@ FIRST_READER = {
     "audit": "0/audit",
     "guards": "0/decide",
     "engine": "0/measure",
+    "phases": "1/train",
 }
 """The first step that reads each section; design/001 says why `judge` and `engine` have several readers."""
 
@@ -70,6 +71,9 @@ def other_value(leaf: str, value: Any, scratch: Path) -> Any:
         "judge.revision": "0" * 40,
         "judge.endpoint_url": "https://elsewhere.example/v1",
         "judge.endpoint_model": "another",
+        "judge.safety_tags": ["family=sort"],
+        "judge.match": "number",
+        "judge.principle_ids": ["overall"],
         "judge.min_confidence": 0.8,
         "judge.max_certainty": 0.6,
         "pair.labels": "soft",
@@ -77,6 +81,7 @@ def other_value(leaf: str, value: Any, scratch: Path) -> Any:
         "train.schedule": "cosine",
         "measure.anchors": None,
         "engine.kind": "vllm",
+        "phases": [{"since": 1, "settings": {"train.epochs": 7}}],
         "limits.engine_while_training": "stop",
         "export.tracking_uri": "sqlite:///elsewhere.db",
     }
@@ -101,6 +106,10 @@ def read_by(leaf: str) -> dict[str, object]:
     if name in WHO["endpoint"]:
         url = "https://here.example/v1"
         return {"judge__adapter": "endpoint", "judge__endpoint_url": url, "judge__endpoint_model": "one"}
+    if name in MORE["safety_first"]:
+        return {"judge__safety_first": True}
+    if name == "match":
+        return {"judge__method": "verifier", "judge__match": "exact"}
     if name == "panel_rule":
         return {"judge__panel": ["seed"]}
     methods = [method for method, read in READ.items() if name in read]

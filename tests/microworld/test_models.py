@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ TOKENIZER = load_tokenizer(MODELS / "m1")
 
 @pytest.fixture(scope="module")
 def pairs() -> list[Pair]:
-    drawn = labelled_pairs(Annotator(), 260, 5, "held-out")
+    drawn = labelled_pairs(Annotator(), 130, 5, "held-out")
     return [Pair(p.messages, p.tags["family"], p.a, p.b) for p in drawn]
 
 
@@ -131,6 +132,13 @@ def test_training_again_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr("torch.compile", lambda function, **_: function)
     scale = 2 / RECIPES["m1"].steps
     assert make("m1", tmp_path / "a", None, scale) == make("m1", tmp_path / "b", None, scale)
+
+
+def test_models_that_differ_in_size_learn_from_the_same_demonstrations_at_the_same_rate() -> None:
+    sizes = [recipe for name, recipe in RECIPES.items() if name.startswith("size-")]
+    assert len({recipe.shape for recipe in sizes}) == len(sizes) == 3
+    assert [replace(recipe, shape=Shape()) for recipe in sizes] == [RECIPES["size-M"]] * 3
+    assert RECIPES["size-M"].draw
 
 
 def test_m1_tells_better_answers_from_worse_ones_and_m0_does_not(pairs: list[Pair]) -> None:

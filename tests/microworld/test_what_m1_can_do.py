@@ -1,4 +1,4 @@
-"""What the shipped m1 writes, and how its verdicts follow a principle, on 130 held-out prompts.
+"""What the shipped m1 writes, and how its verdicts follow a principle, on 78 held-out prompts.
 
 `docs/microworld.md` has the figures of 1,300.
 """
@@ -26,7 +26,7 @@ def constitution() -> Constitution:
 
 @pytest.fixture(scope="module")
 def pairs(m1: Reader) -> list[Pair]:
-    return draw_pairs(m1, 130)
+    return draw_pairs(m1, 78)
 
 
 def test_written_judgments_can_be_read_and_agree_with_the_truth(
@@ -60,7 +60,7 @@ def test_a_revision_is_better_than_the_draft(m1: Reader, constitution: Constitut
 
 
 def test_new_prompts_are_requests_of_many_families_and_no_copies(m1: Reader, constitution: Constitution) -> None:
-    wrote = new_prompts(m1, constitution, 130, 1)
+    wrote = new_prompts(m1, constitution, 78, 1)
     assert np.mean([one.family is not None for one in wrote]) > 0.5
     assert len({one.family for one in wrote}) > 8
     assert np.mean([one.copied for one in wrote]) < 0.1

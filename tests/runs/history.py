@@ -28,6 +28,18 @@ from runs.records import (
 from runs.store import Store
 
 BASE = digest({"base": "tiny"})
+AUDIT: dict[str, Any] = {
+    "findings": [{"name": "length bias: longer", "statistic": "length/coefficient", "p_value": 0.001}],
+    "statistics": {
+        "length/coefficient": {
+            **{"n": 20, "value": 0.5, "low": 0.25, "high": 0.75},
+            **{"p_value": 0.0001, "finding": "length bias: longer"},
+        },
+        "label/accuracy": {"n": 12, "value": 0.7, "low": 0.5, "high": 0.9, "p_value": 0.6, "finding": "near chance"},
+        "self/coefficient": {"n": 0, "value": None, "low": None, "high": None},
+    },
+    "groups": {},
+}
 CONFIG: dict[str, Any] = {"train": {"beta": 0.1}, "generate": {"samples": 2}}
 
 
@@ -89,6 +101,8 @@ def turn(store: Store, index: int, policy: str, salt: int = 0) -> tuple[dict[str
         outputs["seed"] = step(store, 0, "seed", {}, base=BASE, policy=BASE, metrics={})
     numbers = measurement(made, None if index == 0 else 0.25 * index)
     outputs["measure"] = step(store, index, "measure", {"measurements": [numbers]}, salt, metrics=numbers.numbers)
+    if index != 1:
+        outputs["audit"] = step(store, index, "audit", {}, salt, audit=AUDIT, metrics={})
     return outputs, made
 
 

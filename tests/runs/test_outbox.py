@@ -28,7 +28,7 @@ from runs.pair_table import as_html, sample_pairs
 from runs.records import Decision, Iteration, PreferencePair, Record, Run
 from runs.store import Store
 from tests.hostile.canaries import ENVIRONMENT, traces_below
-from tests.runs.history import BASE, adapter, judgment, keys, measurement, prompt, response
+from tests.runs.history import AUDIT, BASE, adapter, judgment, keys, measurement, prompt, response
 
 CONSTITUTION = digest("a constitution")
 BEGAN = 1_700_000_000.0
@@ -76,6 +76,8 @@ def close(store: Store, run: Run, index: int, verdict: str = "promote") -> Run:
     outputs["measure"] = step(
         store, index, "measure", {}, {"measurements": [measurement(policy, 0.5)]}, metrics=numbers
     )
+    if index == 1:
+        outputs["audit"] = step(store, index, "audit", {}, {}, audit=AUDIT, metrics={"audit/label/accuracy": 0.7})
     decision = Decision("halt" if verdict == "halt" else "promote", policy, "every guard passed", ())
     outputs["decide"] = step(
         store, index, "decide", {}, {"decisions": [decision]}, decision=asdict(decision), metrics={}
@@ -209,10 +211,11 @@ def test_pages_are_closed_with_the_times_of_the_work(sent: Sent) -> None:
 
 def test_plots_and_a_table_of_pairs_are_attached_and_open(sent: Sent) -> None:
     files = {path.name: path for path in (mlflow_folder(sent.store.home) / "artifacts").rglob("*") if path.is_file()}
-    assert set(files) == {"metrics.png", "loss.png", "pairs.html", "pairs.json"}
+    audits = {"audit.json", "audit.md", "audit.png"}
+    assert set(files) == {"metrics.png", "loss.png", "pairs.html", "pairs.json", *audits}
     from matplotlib.image import imread
 
-    for name in ("metrics.png", "loss.png"):
+    for name in ("metrics.png", "loss.png", "audit.png"):
         assert imread(files[name]).std() > 0.01, f"{name} is blank"
     table = json.loads(files["pairs.json"].read_bytes())
     row = dict(zip(table["columns"], table["data"][0], strict=True))

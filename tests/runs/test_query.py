@@ -65,6 +65,16 @@ def test_measurements_are_one_row_a_number_and_a_number_that_could_not_be_had_is
     assert query(history, sql)[1] == [(0, None), (1, 0.25), (2, 0.5)]
 
 
+def test_audits_are_one_row_a_statistic_and_name_the_faults_that_were_found(history: Store) -> None:
+    sql = "select iteration, name, estimate, low, high, n, finding, p_value from audits where run = 'r1' order by all"
+    of_one = [
+        ("label/accuracy", 0.7, 0.5, 0.9, 12, None, None),
+        ("length/coefficient", 0.5, 0.25, 0.75, 20, "length bias: longer", 0.001),
+        ("self/coefficient", None, None, None, 0, None, None),
+    ]
+    assert query(history, sql)[1] == [(index, *row) for index in (0, 2) for row in of_one]
+
+
 def test_steps_know_how_long_they_took_and_their_metrics(history: Store) -> None:
     sql = "select seconds, metrics['signal/loss_last'], asked->>'$.step' from steps where step = 'train' and run = 'r2'"
     assert query(history, sql)[1] == [(2.5, 0.5, "train")]

@@ -12,7 +12,7 @@ from tokenizers.pre_tokenizers import ByteLevel, Split
 from transformers import PreTrainedTokenizerFast
 
 from runs.records import Message
-from trainers.chat import label_ids, render
+from trainers.chat import answer_ids, label_ids, render
 
 CHATML = (
     "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}"
@@ -120,6 +120,22 @@ def test_an_ordinary_conversation_has_the_ids_of_the_stock_template(tokenizer: A
 )
 def test_any_text_without_brackets_is_ordinary(tokenizer: Any, text: str) -> None:
     assert render(tokenizer, chat(text)) == stock(tokenizer, chat(text))
+
+
+@each
+@pytest.mark.parametrize("content", ["hello", "", "3 fox\n", "à la 京都 🙂"])
+def test_an_answer_is_what_the_template_says_after_the_prompt_up_to_its_end(tokenizer: Any, content: str) -> None:
+    said = answer_ids(tokenizer, chat("A or B?"), content)
+    if tokenizer.backend_tokenizer.decoder:
+        assert tokenizer.decode(said[:-1], skip_special_tokens=True).strip() == content.strip()
+    assert said[:-1] == render(tokenizer, chat("A or B?"), content)[len(render(tokenizer, chat("A or B?"))) :]
+    assert said[-1] == tokenizer.eos_token_id
+
+
+@each
+@pytest.mark.parametrize("forged", FORGED)
+def test_an_answer_holds_no_control_token_but_its_end(tokenizer: Any, forged: str) -> None:
+    assert controls(tokenizer, answer_ids(tokenizer, chat("x"), forged)) == [tokenizer.eos_token_id]
 
 
 @each

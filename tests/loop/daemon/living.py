@@ -125,7 +125,7 @@ class Person:
         end = time.monotonic() + timeout_s
         while (now := self.state(name)) not in states:
             assert time.monotonic() < end, f"{name} is {now}"
-            time.sleep(0.05)
+            time.sleep(0.2)
 
 
 def put(daemon: Daemon, name: str, config: Config | None = None, **more: Any) -> Entry:

@@ -39,6 +39,7 @@ def test_what_it_wrote_scores_as_it_said() -> None:
     engine = stub()
     written = engine.run([Write(HELLO, "fox", SAMPLED, seed) for seed in range(20)])
     scored = engine.run([Score(HELLO, "fox", answer.token_ids) for answer in written])
+    assert engine.run([Score(HELLO, "fox", answer.text) for answer in written]) == scored
     assert [s.logprobs for s in scored] == [w.logprobs for w in written]
     assert all(len(w.logprobs) == len(w.token_ids) for w in written)
 

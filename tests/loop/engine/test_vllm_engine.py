@@ -43,8 +43,15 @@ def largest(ours: Any, theirs: Any) -> float:
 def test_given_answers_score_as_in_peft(world: World, engine: ChildEngine, policies: list[str]) -> None:
     requests = [Score(asked(n), policy, tuple(range(30, 36 + n))) for n, policy in enumerate(policies)]
     for request, scored in zip(requests, engine.run(requests), strict=True):
-        truth = world.score(request.policy, request.messages, request.token_ids)
+        truth = world.score(request.policy, request.messages, request.answer)
         assert largest(scored.logprobs, truth) < AGREES
+
+
+def test_a_text_scores_as_the_tokens_of_a_whole_answer(world: World, engine: ChildEngine) -> None:
+    ids = (*world.tokenizer.encode("hello fox"), world.tokenizer.eos_token_id)
+    whole, nothing = engine.run([Score(asked(1), "fox", "hello fox"), Score(asked(1), "fox", "")])
+    assert largest(whole.logprobs, world.score("fox", asked(1), ids)) < AGREES
+    assert largest(nothing.logprobs, world.score("fox", asked(1), ids[-1:])) < AGREES
 
 
 @pytest.mark.parametrize("policies", [ONE, MIXED], ids=["one adapter", "base and two adapters"])
@@ -205,18 +212,6 @@ def test_a_rank_above_the_engines_is_refused_and_the_engine_lives(
     assert engine.run([Score(HELLO, BASE, (30,))])
 
 
-def test_a_nan_in_an_adapter_ends_the_engine(world: World) -> None:
-    engine = world.start()
-    try:
-        with pytest.raises(WorkerError, match=r"nan") as raised:
-            engine.load("nan", world.folder / "nan", world.probe("cow"))
-        assert str(engine.log) in str(raised.value)
-        with pytest.raises(WorkerError):
-            engine.run([Score(HELLO, BASE, (30,))])
-    finally:
-        engine.close()
-
-
 def test_one_token_proves_the_engine_and_changes_no_answer(engine: ChildEngine) -> None:
     requests = [Score(asked(n), "fox", (30, 31)) for n in range(4)]
     before = engine.run(requests)
@@ -288,3 +283,12 @@ def test_a_child_that_still_starts_dies_with_its_parent_too(lonely_parent: Lonel
     started = [child, *descendants(child)]
     parent.kill()
     wait_until_gone(started, timeout_s=2)
+
+
+def test_a_nan_in_an_adapter_ends_the_engine(world: World, engine: ChildEngine) -> None:
+    # The last one: it ends the engine of all the others, as another would take as long to start as they all take.
+    with pytest.raises(WorkerError, match=r"nan") as raised:
+        engine.load("nan", world.folder / "nan", world.probe("cow"))
+    assert str(engine.log) in str(raised.value)
+    with pytest.raises(WorkerError):
+        engine.run([Score(HELLO, BASE, (30,))])

@@ -17,6 +17,7 @@ from loop.people.batch import Batch
 from loop.people.consensus import labelled
 from runs.canonical import digest_folder
 from runs.gc import collect, garbage
+from runs.lineage import find_run, iterations
 from runs.store import Store
 from runs.verify import verify
 from tests.loop.small import run_small
@@ -232,7 +233,8 @@ def test_labels_become_anchors_that_the_next_run_is_held_against(home: Path, typ
         str(anchors): 12,
         str(pairs): 8,
     }
-    assert len(anchor_pairs(str(anchors))) == 12
+    seed = iterations(Store(home), find_run(Store(home), "r1"))[0]
+    assert [(one.a_by, one.b_by) for one in anchor_pairs(str(anchors))] == [(seed.policy, seed.policy)] * 12
     assert all(json.loads(line)["source"] == "person:ann" for line in anchors.read_text().splitlines())
     assert {json.loads(line)["label_source"] for line in pairs.read_text().splitlines()} == {"person:ann"}
     store, _ = run_small(

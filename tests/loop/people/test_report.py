@@ -162,3 +162,10 @@ def test_an_anchor_is_one_row_a_pair_and_may_be_a_tie() -> None:
     rows = anchor_rows([pair_of("b", "b", "a"), pair_of("a", "b")])
     assert [row["label"] for row in rows] == ["b", "tie"]
     assert rows[1]["source"] == "person:person0,person1"
+
+
+def test_an_anchor_says_who_wrote_its_answers_where_that_is_known() -> None:
+    known = pair_of("a")
+    written = replace(known, question=replace(known.question, a_by="s1:fox", b_by="s1:hen"))
+    rows = anchor_rows([known, written])
+    assert "a_by" not in rows[0] and (rows[1]["a_by"], rows[1]["b_by"]) == ("s1:fox", "s1:hen")

@@ -1,0 +1,139 @@
+"""What each trick of a pairwise judge adds in the microworld: both orders, reasons, several principles, soft labels.
+
+    python -m benchmarks.judge_ablations            # trains what has no row yet, then writes the tables
+    python -m benchmarks.judge_ablations --page     # only the tables of docs/judges.md, from the rows
+
+The first three are read off the league's rows, on the same pairs. Labels show in what is trained on them: a run of two
+iterations each with hard and with soft labels, from the same seed, guards out of the way.
+"""
+
+import argparse
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from benchmarks.cells import rows, run_cells
+from benchmarks.league_judges import OVERALL, PAIRWISE
+from benchmarks.league_page import NOT_YET, Row, by_seed, of_judge, over, percent, table, write
+from benchmarks.phenomenon import ONE_CORE, UNGUARDED
+from judges.statistics import LEVEL, Estimate
+from loop import drive, iterate
+from loop.load_config import load_config
+from loop.summary import history
+from runs.store import Store
+
+SEEDS = (1, 2, 3, 4, 5)
+LABELS = ("hard", "soft")
+ITERATIONS = 2
+SIZES = ["prompts.count=256", "generate.samples=4", "gold.prompts=1040", "audit.items=0"]
+SERIES = {
+    "sampled": "gold/sampled_mean",
+    "greedy": "gold/greedy_mean",
+    "moved_nats": "policy/kl_to_seed_nats",
+    "anchors": "judge/anchor_accuracy",
+}
+COMPARED = (
+    ("both orders, against one", "both", "bare"),
+    ("both orders that must agree, against averaged ones", "consistent", "both"),
+    ("reasons first, against none", "reasoned", "both"),
+    ("three reasons, against one", "reasoned3", "reasoned"),
+    ("all principles with a vote each, against `overall`", "ensemble", "both"),
+    ("all principles with a vote each, against one drawn", "ensemble", "drawn"),
+    ("all principles in one question, against a vote each", "together", "ensemble"),
+)
+"""What is said of it, a way to judge, and the way that it is held against."""
+
+
+def measure(cell: dict[str, Any]) -> dict[str, Any]:
+    """The series of one run, iteration 0 first."""
+    judge = [PAIRWISE, OVERALL, f"pair.labels={cell['labels']}"]
+    run_of = [f"iterations={ITERATIONS}", f"seed={cell['seed']}", "export.mlflow=false"]
+    config = load_config("self-rewarding", [*run_of, *judge, *SIZES, *ONE_CORE, *UNGUARDED])
+    home = Path(".selfsame") / "benchmarks" / f"labels-{cell['labels']}-{cell['seed']}"
+    shutil.rmtree(home, ignore_errors=True)
+    store = Store(home)
+    run = drive.begin(store, "cell", "self-rewarding", config)
+    with store.lock(), drive.desk_of(store, "cell", config) as desk:
+        outcome = iterate.carry_on(desk, run, lambda: None)
+    closed = history(store, drive.existing(store, "cell"))
+    shutil.rmtree(home)
+    series = {name: [iteration.metrics.get(metric) for iteration in closed] for name, metric in SERIES.items()}
+    return {"outcome": outcome.kind, "reason": outcome.reason, **series}
+
+
+def judged(found: Sequence[Row]) -> list[str]:
+    """A line for each comparison of two ways to judge the same pairs."""
+    lines = []
+    for words, name, other in COMPARED:
+        own, baseline = of_judge(found, name), of_judge(found, other)
+        if own and baseline:
+            gain, ahead = over(own, baseline), by_seed(own, baseline)
+            above = sum(one > 0 for one in ahead)
+            lines.append([words, percent(gain, "+"), f"{above} of {len(ahead)}", _said(gain)])
+    return table(["compared", "more pairs right, points", "seeds above 0", "so"], lines) if lines else NOT_YET
+
+
+def trained(found: Sequence[Row]) -> list[str]:
+    """Gold after the last iteration with either kind of labels, and the paired difference."""
+    last = {
+        (row["cell"]["labels"], row["cell"]["seed"]): row["result"]
+        for row in found
+        if len(row["result"]["sampled"]) == ITERATIONS + 1
+    }
+    seeds = [seed for seed in SEEDS if all((labels, seed) in last for labels in LABELS)]
+    if len(seeds) < 2:
+        return NOT_YET
+    lines = []
+    for name, words in (("sampled", "sampled answers"), ("greedy", "greedy answers")):
+        before = np.array([last["hard", seed][name][0] for seed in seeds])
+        hard, soft = (np.array([last[labels, seed][name][-1] for seed in seeds]) for labels in LABELS)
+        gain = paired(soft - hard)
+        means = [f"{values.mean():.2f} ({values.min():.2f} to {values.max():.2f})" for values in (before, hard, soft)]
+        above = f"{int((soft > hard).sum())} of {len(seeds)}"
+        interval = f"{gain.value:+.2f} ({gain.low:+.2f} to {gain.high:+.2f})"
+        lines.append([words, *means, interval, above, _said(gain)])
+    return [
+        f"Gold, 0 to 5, after {ITERATIONS} iterations from {len(seeds)} seeds: means, in brackets the least and the "
+        "most; of the difference Student's interval of 95 % over seeds.",
+        "",
+        *table(["", "before", "hard labels", "soft labels", "soft less hard", "seeds above 0", "so"], lines),
+    ]
+
+
+def paired(differences_S: "np.ndarray[Any, np.dtype[np.float64]]") -> Estimate:
+    """The mean over seeds, with Student's interval."""
+    mean, n = float(differences_S.mean()), len(differences_S)
+    half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1) * differences_S.std(ddof=1) / n**0.5)
+    return Estimate(mean, mean - half, mean + half)
+
+
+def _said(gain: Estimate) -> str:
+    """What an interval lets one say."""
+    if gain.low is None or gain.high is None:
+        return "-"
+    return "helps" if gain.low > 0 else "hurts" if gain.high < 0 else "not shown"
+
+
+def tables() -> dict[str, list[str]]:
+    """The tables that the rows make, by mark."""
+    return {"ablations": judged(rows("league")), "labels": trained(rows("judge_ablations"))}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--fresh", action="store_true", help="measure again what has a row already")
+    parser.add_argument("--page", action="store_true", help="only write the tables of docs/judges.md, from the rows")
+    chosen = parser.parse_args()
+    cells = [{"labels": labels, "seed": seed} for seed in SEEDS for labels in LABELS]
+    if not chosen.page:
+        run_cells("judge_ablations", cells, measure, chosen.fresh)
+    for mark, lines in tables().items():
+        write(mark, lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""Phases: iterations whose settings differ from the recipe's others, as where a paper trains in two ways in turn."""
+
+import json
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+from loop.config_section import Count, Section
+
+PHASED = ("prompts", "generate", "judge", "pair", "train")
+"""The sections that a phase may change. What is measured stays the same, or no two iterations could be compared."""
+SEATED = ("judge.panel", "judge.base", "judge.revision", "judge.endpoint_url", "judge.endpoint_model")
+"""Leaves of theirs that no phase may change: who else can be asked is fixed when a run begins."""
+
+
+class Phase(Section):
+    since: Count
+    """The first iteration that it is for; it lasts until the next phase begins."""
+    settings: dict[str, Any]
+    """What differs from the settings outside of phases, by dotted name: `train.method: sft`."""
+
+
+def _spelt(given: Any) -> Any:
+    """A list as the command line spells it, in JSON; anything else as it is."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return json.loads(given)
+    except ValueError as error:
+        raise ValueError(f"no list of phases in JSON ({error})") from error
+
+
+Phases = Annotated[tuple[Phase, ...], BeforeValidator(_spelt)]
+
+
+def phased_leaf(dotted: str) -> bool:
+    """Whether a phase may change the leaf of this name."""
+    return dotted.partition(".")[0] in PHASED and dotted not in SEATED
+
+
+def with_settings(tree: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """A copy of the nested `tree` with each dotted leaf of `settings` in its place."""
+    copied = {name: dict(value) if isinstance(value, dict) else value for name, value in tree.items()}
+    for dotted, value in settings.items():
+        section, _, leaf = dotted.partition(".")
+        copied[section] = {**copied[section], leaf: value}
+    return copied

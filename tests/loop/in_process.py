@@ -1,0 +1,42 @@
+"""The stub trainer without a process of its own, for runs that are not about processes."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loop import drive
+from loop.workers.trainers import Trainers
+from runs.errors import WorkerError
+from trainers import stub
+from trainers.spec import Spec
+
+
+class InProcessTrainers(Trainers):
+    """Runs the stub trainer here: an interpreter for each start would cost more than all else together."""
+
+    def start(self) -> None:  # type: ignore[override]
+        """There is nothing to start."""
+
+    def run(self, module: str, spec: Spec, out: Path, timeout_s: float) -> dict[str, Any]:
+        """What the program leaves in `result.json`. Raises WorkerError if it fails."""
+        out.mkdir(parents=True, exist_ok=True)
+        path = out / "spec.json"
+        path.write_text(spec.model_dump_json(), encoding="utf-8")
+        try:
+            stub.main(path, out)
+        except Exception as error:
+            raise WorkerError(f"{module} ended with {error}") from error
+        result: dict[str, Any] = json.loads((out / "result.json").read_bytes())
+        return result
+
+
+@contextmanager
+def training_here() -> Iterator[pytest.MonkeyPatch]:
+    """Runs train in this process until the block ends; what else is patched is put back then too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drive, "Trainers", InProcessTrainers)
+        yield patch
