@@ -14,7 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,23 +43,27 @@ ORPHANS_AFTER_S = 1.0
 TRAINING_S = 1.0
 """How long after the trainer's first checkpoint the kill comes at the latest: the training still takes longer."""
 EARLIER = 0.8
-"""How much of its time a moment keeps that a run did not live to see."""
+"""How much of its time a moment keeps at which a run had nothing left to do."""
+DONE = "done"
 LONGEST_S = 3600.0
 """A busy machine takes a training of seconds through a quarter of an hour: two threads wait for each other."""
 
 
 def uninterrupted() -> dict[str, Any]:
-    """The seconds that the run takes, and the digests of all that it made."""
+    """The seconds that the run takes, those from its first receipt to each, and the digests of all that it made."""
     with tempfile.TemporaryDirectory(prefix="selfsame-soak-") as folder:
         began = time.monotonic()
         finish(Path(folder), RUN)
-        return {"wall_s": round(time.monotonic() - began, 1), "all": digests(Store(Path(folder)))}
+        wall_s, store = round(time.monotonic() - began, 1), Store(Path(folder))
+        written = sorted(receipts(store).values())
+        receipts_s = [round((at - written[0]) / 1e9, 2) for at in written]
+        return {"wall_s": wall_s, "receipts_s": receipts_s, "all": digests(store)}
 
 
 def measure(cell: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
     """What became of a run that was killed at the cell's moment; `bad` if that is not what ought to."""
     adopt_orphans()
-    home, killed_after_s = killed(cell, whole["wall_s"])
+    home, killed_after_s = killed(cell, whole["receipts_s"])
     store, killed_at = Store(home), time.time()
     time.sleep(ORPHANS_AFTER_S)
     orphans = [process.pid for process in psutil.Process().children(recursive=True) if process.status() != "zombie"]
@@ -83,32 +88,47 @@ def measure(cell: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def killed(cell: dict[str, Any], wall_s: float) -> tuple[Path, float]:
-    """The home of a run that was killed at the cell's moment, and after how many seconds that was.
+def killed(cell: dict[str, Any], receipts_s: Sequence[float]) -> tuple[Path, float]:
+    """The home of a run that was killed at the cell's moment with work left, and after how many seconds that was.
 
-    A run that ends before its moment, since it is faster than the one that took `wall_s`, is begun again, and its
-    moment comes earlier.
+    The moments "anywhere" lie in one seventh each of the time that the uninterrupted run was at work, whose receipts
+    came at `receipts_s`. A run that is faster than that one and done by its moment is begun again, and its moment comes
+    earlier.
     """
     rng = random.Random(json.dumps(cell))
-    share, later, iteration = rng.uniform(0.02, 0.95), rng.uniform(0, TRAINING_S), rng.choice((1, 2))
+    share, later_s, iteration = rng.uniform(0, 1), rng.uniform(0, TRAINING_S), rng.choice((1, 2))
     earlier = 1.0
     while True:
         home = Path(tempfile.mkdtemp(prefix="selfsame-soak-"))
-        began, run = time.monotonic(), start(home, RUN)
+        store, began, run = Store(home), time.monotonic(), start(home, RUN)
         if cell in KILLED:
-            came = comes(run, partial(has_passed, began + earlier * share * wall_s))
+            number, wait_s = moment(receipts_s, earlier * (cell["number"] + share) / len(KILLED))
+            came = comes(run, partial(has_receipts, store, number))
         else:
-            came = comes(run, partial(trains, Store(home), iteration))
-            time.sleep(earlier * later)
-        if came and run.poll() is None:
+            wait_s = earlier * later_s
+            came = comes(run, partial(trains, store, iteration))
+        if came:
+            time.sleep(wait_s)
+        if run.poll() is None:
             seconds = time.monotonic() - began
             os.killpg(run.pid, signal.SIGKILL)
             run.wait()
-            return home, seconds
-        if run.wait():
+            if place(store) != DONE:
+                return home, seconds
+        elif run.returncode:
             raise SystemExit(f"the run ended with {run.returncode} before it could be killed")
         shutil.rmtree(home)
         earlier *= EARLIER
+
+
+def moment(receipts_s: Sequence[float], share: float) -> tuple[int, float]:
+    """After how many receipts, and how many seconds after the last of them, that share (0 to 1) of the work was over.
+
+    The first receipt is the seed's, which is there before the engine has started: work is from the second to the last.
+    """
+    at_s = receipts_s[1] + share * (receipts_s[-1] - receipts_s[1])
+    number = bisect_right(receipts_s, at_s)
+    return number, at_s - receipts_s[number - 1]
 
 
 def start(home: Path, words: tuple[str, ...]) -> subprocess.Popen[bytes]:
@@ -144,9 +164,9 @@ def comes(run: subprocess.Popen[bytes], moment: Callable[[], bool]) -> bool:
     return True
 
 
-def has_passed(moment: float) -> bool:
-    """Whether it is later than `moment` of the monotonic clock, in seconds."""
-    return time.monotonic() >= moment
+def has_receipts(store: Store, number: int) -> bool:
+    """Whether the run has written so many receipts."""
+    return len(list(store.files("receipts"))) >= number
 
 
 def trains(store: Store, iteration: int) -> bool:
@@ -174,9 +194,9 @@ def steps_before(store: Store, killed_at: float) -> int:
 
 
 def place(store: Store) -> str:
-    """The step that the run was at."""
+    """The step that the run was at; DONE if it had only its end left, as to wait for MLflow."""
     run = store.run(NAME)
-    return str(next_step(run, last_index(store, run), False)) if run else "not begun"
+    return next_step(run, last_index(store, run), False) or DONE if run else "not begun"
 
 
 def receipts(store: Store) -> dict[str, int]:
