@@ -5,7 +5,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,18 @@ def rows(suite: str) -> list[dict[str, Any]]:
     """The finished cells of a suite, oldest first."""
     path = RESULTS / f"{suite}.jsonl"
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+
+def newest(suite: str) -> list[dict[str, Any]]:
+    """The last row of each cell of a suite."""
+    return list({str(row["cell"]): row for row in rows(suite)}.values())
+
+
+def refuse_bad(suite: str, cells: Sequence[dict[str, Any]]) -> None:
+    """Raises SystemExit, with what is bad about it, if the last row of one of these cells says that something is."""
+    bad = {str(row["cell"]): row["result"].get("bad") for row in newest(suite) if row["cell"] in cells}
+    if wrong := [f"{cell}: {what}" for cell, what in bad.items() if what]:
+        raise SystemExit("\n".join(["bad:", *wrong]))
 
 
 def run_cells(

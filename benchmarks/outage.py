@@ -9,7 +9,8 @@ address, the run is resumed, and every point of the store is looked for in the s
 none there twice.
 
 The cell `killed` is the other half: a run that is fed to a database in its home is killed and resumed again and again,
-and the database is held against the store in the same way. Timings mean something only where nothing else computes.
+and the database is held against the store in the same way. A run that is held up longer, or a point that is missing,
+doubled or not in the store, is a failure. Timings mean something only where nothing else computes.
 """
 
 import argparse
@@ -22,13 +23,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from benchmarks.cells import run_cells
+from benchmarks.cells import refuse_bad, run_cells
 from benchmarks.tracking_servers import free_port, out, real_server
 from loop import drive
 from loop.export import Exporter
@@ -45,9 +46,21 @@ BY_LOT = ("guards.min_anchor_accuracy=0", "guards.min_position_consistency=0")
 
 
 def measure(cell: dict[str, Any]) -> dict[str, Any]:
-    """The seconds of each run, the medians compared, and what the database holds in the end."""
-    if cell["outage"] == "killed":
-        return killed(cell)
+    """The seconds of each run, the medians compared, what the database holds in the end, and what of it is `bad`."""
+    result = killed(cell) if cell["outage"] == "killed" else outlived(cell)
+    return result | {"bad": what_is_bad(result)}
+
+
+def what_is_bad(result: Mapping[str, Any]) -> list[str]:
+    """Which of the measurements are not what they ought to be."""
+    bad = [what for what in ("iterations_owed_after", "missing", "strangers", "doubled") if result[what]]
+    bad += ["points"] * (result["points"] == 0)
+    bad += ["within"] * (not result.get("within", True))
+    return bad + ["kills"] * (result.get("kills", KILLS) < KILLS)
+
+
+def outlived(cell: dict[str, Any]) -> dict[str, Any]:
+    """What an outage cost a run, and what the database holds once the server is back."""
     port = free_port()
     uri = f"http://127.0.0.1:{port}"
     seconds: dict[str, list[float]] = {"without": [], "outage": [], "held_up": []}
@@ -169,6 +182,7 @@ def main() -> None:
         {"outage": outage, "iterations": chosen.iterations, "repeats": chosen.repeats} for outage in chosen.outages
     ]
     run_cells("outage", cells, measure, chosen.fresh)
+    refuse_bad("outage", cells)
 
 
 if __name__ == "__main__":

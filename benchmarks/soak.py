@@ -1,6 +1,7 @@
 """What takes too long for every commit: `python -m benchmarks.soak` appends a row for each cell that has none yet.
 
 It can be stopped and started again anywhere: what is finished is a row, and not done again (`--fresh` does all anew).
+It fails if a row says that something is bad.
 
     --only kills     a run on the real engine and trainer, killed ten times and taken on (`benchmarks.real_kills`)
     --only years     ten thousand iterations on the stubs (`benchmarks.simulated_years`)
@@ -8,11 +9,10 @@ It can be stopped and started again anywhere: what is finished is a row, and not
 """
 
 import argparse
-from collections.abc import Iterable
 from typing import Any
 
 from benchmarks import real_kills, simulated_years
-from benchmarks.cells import commit, rows, run_cells
+from benchmarks.cells import commit, newest, refuse_bad, run_cells
 
 LONG = ("all", "seen", "receipts_s")
 """What of a result the table does not show."""
@@ -25,15 +25,10 @@ def measure(cell: dict[str, Any]) -> dict[str, Any]:
         return simulated_years.measure(cell)
     if cell == real_kills.WHOLE:
         return real_kills.uninterrupted()
-    whole = [row["result"] for row in newest() if row["cell"] == real_kills.WHOLE and row["commit"] == commit()]
+    whole = [row["result"] for row in newest("soak") if row["cell"] == real_kills.WHOLE and row["commit"] == commit()]
     if not whole:
         raise SystemExit(f"the run that nobody kills has no row at {commit()}: start again with --fresh")
     return real_kills.measure(cell, whole[0])
-
-
-def newest() -> Iterable[dict[str, Any]]:
-    """The last row of each cell."""
-    return {str(row["cell"]): row for row in rows("soak")}.values()
 
 
 def main() -> None:
@@ -46,12 +41,10 @@ def main() -> None:
         for name, cells in PARTS.items():
             if asked.only in (None, name):
                 run_cells("soak", cells, measure, asked.fresh)
-    for row in newest():
+    for row in newest("soak"):
         cell, told = row["cell"], {name: value for name, value in row["result"].items() if name not in LONG}
         print(f"{' '.join(str(value) for value in cell.values())}: {told} ({row['seconds']} s, {row['commit']})")
-    wrong = [row["cell"] for row in newest() if row["result"].get("bad")]
-    if wrong:
-        raise SystemExit(f"bad: {wrong}")
+    refuse_bad("soak", [cell for cells in PARTS.values() for cell in cells])
 
 
 if __name__ == "__main__":

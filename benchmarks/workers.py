@@ -5,7 +5,7 @@
 
 Each trial is a whole run of one iteration on the stub engine in a process of its own, with one fault
 (`trainers.stub_faults`). Recovered means: all its digests are those of a run without a fault, and 1 s after its end no
-process of the run is left, nor any shared memory.
+process of the run is left, nor any shared memory. It fails unless all trials of every fault end well in each respect.
 """
 
 import argparse
@@ -19,16 +19,18 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cells import rows, run_cells
+from benchmarks.cells import newest, refuse_bad, run_cells
 from loop import drive
 from loop.config import Config
 from loop.load_config import load_config
 from loop.progress import Event
+from loop.workers.capped_log import LIMIT_BYTES
 from runs.lineage import iterations
 from runs.store import Store
 from trainers.stub_faults import VARIABLE, Fault, segment_of, write_faults
 
 TRIALS = 20
+RESPECTS = ("named", "recovered", "left_nothing")
 AT_ONCE = 4
 TINY = [
     *("iterations=1", "engine.kind=stub", "export.mlflow=false", "prompts.count=8", "generate.samples=3"),
@@ -67,13 +69,20 @@ def measure(cell: dict[str, Any]) -> dict[str, Any]:
     fault, words = FAULTS[cell["fault"]]
     with ProcessPoolExecutor(AT_ONCE, mp_context=get_context("spawn")) as pool:
         trials = list(pool.map(trial, [fault] * cell["trials"]))
-    return {
+    counts = {
         "named": sum(one["said"] == [] if not words else any(words in line for line in one["said"]) for one in trials),
         "recovered": sum(tuple(one["digests"]) == wanted() for one in trials),
         "left_nothing": sum(one["left"] == 0 for one in trials),
-        "largest_log_mib": round(max(one["log_bytes"] for one in trials) / 2**20, 1),
-        "of": len(trials),
     }
+    largest_log = max(one["log_bytes"] for one in trials)
+    result = {**counts, "largest_log_mib": round(largest_log / 2**20, 1), "of": len(trials)}
+    return result | {"bad": what_is_bad(result)}
+
+
+def what_is_bad(result: dict[str, Any]) -> list[str]:
+    """In which respects not all trials of one fault ended well."""
+    bad = [respect for respect in RESPECTS if result[respect] < result["of"]]
+    return bad + ["largest_log_mib"] * (result["largest_log_mib"] > LIMIT_BYTES / 2**20)
 
 
 @cache
@@ -130,10 +139,10 @@ def processes_that_see(text: str) -> list[int]:
 
 def table() -> str:
     """The newest row of each fault."""
-    newest = {row["cell"]["fault"]: row["result"] for row in rows("workers")}
+    last = {row["cell"]["fault"]: row["result"] for row in newest("workers")}
     lines = ["| fault | named | recovered | left nothing behind |", "|---|---|---|---|"]
-    for fault, got in newest.items():
-        counts = (f"{got[respect]} of {got['of']}" for respect in ("named", "recovered", "left_nothing"))
+    for fault, got in last.items():
+        counts = (f"{got[respect]} of {got['of']}" for respect in RESPECTS)
         lines.append(f"| {fault} | {' | '.join(counts)} |")
     return "\n".join(lines)
 
@@ -144,7 +153,8 @@ if __name__ == "__main__":
     parser.add_argument("--fresh", action="store_true", help="measure every fault, whether or not it has a row")
     parser.add_argument("--table", action="store_true", help="measure nothing")
     asked = parser.parse_args()
+    cells = [{"fault": fault, "trials": asked.trials} for fault in FAULTS]
     if not asked.table:
-        cells = [{"fault": fault, "trials": asked.trials} for fault in FAULTS]
         run_cells("workers", cells, measure, asked.fresh)
     print(table())
+    refuse_bad("workers", cells)
