@@ -79,8 +79,14 @@ def refuse_semantic_change(store: Store, name: str, config: Config) -> None:
     """Returns if `config` differs from the run's in nothing that decides its results. Raises ConfigError."""
     run = existing(store, name)
     if changes := semantic_changes(config_of(run), config):
-        shared = iterations(store, run)[: first_own(run)]
-        step = first_affected(planned(store, name, config_of(run), shared), planned(store, name, config, shared))
+        first = first_own(run)
+        shared = iterations(store, run)[:first]
+        # A branch that has nothing left to do is planned one iteration further: there has to be a step to name.
+        further = {"iterations": max(config.iterations, first)}
+        before, after = (
+            planned(store, name, settings.model_copy(update=further), shared) for settings in (config_of(run), config)
+        )
+        step = first_affected(before, after)
         raise ConfigError(
             f"{changes[0].leaf}={changes[0].new} (it is {changes[0].old}) would change what {name} already did, from "
             f"{step} on; a run keeps its semantic settings. Take it on under another name: "

@@ -165,6 +165,17 @@ def test_a_refused_change_names_the_branch_that_takes_it_on_and_that_command_wor
     assert child.branched_from == "r1@2"
 
 
+def test_a_change_is_refused_on_a_branch_that_has_no_iteration_left_to_do(
+    home: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SELFSAME_HOME", str(home.home))
+    branch(home, "r1@2", "nothing-left")
+    assert main(["resume", "nothing-left", "train.beta=0.7"]) == 78
+    said = capsys.readouterr().err
+    for fact in ("train.beta=0.7", "from 3/prompts on", "selfsame branch nothing-left@2 "):
+        assert fact in said
+
+
 def test_a_dry_run_says_what_would_be_redone_and_how_long_it_took_and_writes_nothing(
     home: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
