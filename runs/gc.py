@@ -60,18 +60,26 @@ class Garbage:
         }
 
 
-def garbage(store: Store, retention: Retention | None = None) -> Garbage:
+def garbage(store: Store, retention: Retention | None = None, before_ns: int | None = None) -> Garbage:
     """What is to go now; nothing is removed. Raises CorruptError where damage hides what is still needed.
 
-    What somebody has written since he took the lock stays, whatever it is: its receipt or ref may be yet to come.
+    What somebody has written since he took the lock stays, whatever it is: its receipt or ref may be yet to come. An
+    owner who has nothing under way names another moment, in ns since 1970, and what is older than that goes.
     """
     refs = store.refs()
     _check_chains(store, refs)
     next_index = {run.name: store.iteration(run.iteration).index + 1 if run.iteration else 0 for run in store.runs()}
     lock_taken_ns = (store.home / "lock").stat().st_mtime_ns if store.owner() is not None else None
 
+    def older(path: Path, than_ns: int | None) -> bool:
+        return than_ns is None or path.stat().st_mtime_ns < than_ns
+
     def old(path: Path) -> bool:
-        return lock_taken_ns is None or path.stat().st_mtime_ns < lock_taken_ns
+        return older(path, before_ns or lock_taken_ns)
+
+    def left_behind(path: Path) -> bool:
+        # The process that feeds MLflow is no part of the owner's work, and may be in the middle of a file.
+        return older(path, lock_taken_ns)
 
     got: dict[Path, str] = {}
     staying = []
@@ -95,7 +103,7 @@ def garbage(store: Store, retention: Retention | None = None) -> Garbage:
         copies=tuple(copies),
         receipts=tuple(receipts),
         objects=tuple(objects),
-        leftovers=tuple(filter(old, leftovers)),
+        leftovers=tuple(filter(left_behind, leftovers)),
         marks=tuple(filter(old, marks)),
         weights=tuple(weights),
     )

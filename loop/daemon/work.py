@@ -7,6 +7,7 @@ change the queue in their turn, and ring the bell.
 import logging
 import os
 import secrets
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -108,7 +109,7 @@ class Daemon:
 
         with self.queue.turn:
             try:
-                found = garbage(self.store)
+                found = garbage(self.store, before_ns=time.time_ns())
                 count = sum(files for files, _ in found.sizes().values())
                 collect(self.store, found)
             except CorruptError as error:

@@ -128,6 +128,22 @@ def test_what_was_written_since_the_lock_was_taken_stays(copy: Store) -> None:
         assert not copy.has(fresh) and not leftover.exists()
 
 
+def test_what_its_owner_wrote_goes_before_the_moment_that_he_names_but_for_another_writers_half_a_file(
+    copy: Store,
+) -> None:
+    """The process that feeds MLflow writes beside the owner, under a lock of its own."""
+    age(copy)
+    with copy.lock():
+        os.utime(copy.home / "lock", (2000, 2000))
+        kept, gone = copy.put(b"written since"), copy.put(b"written before")
+        half = copy.home / "objects" / ".tmp-fresh"
+        half.write_bytes(b"half")
+        for path, age_s in ((copy.object_path(gone), 2500), (half, 2500), (copy.object_path(kept), 3500)):
+            os.utime(path, (age_s, age_s))
+        collect(copy, garbage(copy, before_ns=3000 * 10**9))
+        assert (copy.has(gone), copy.has(kept), half.exists()) == (False, True, True)
+
+
 def test_a_receipt_that_stays_keeps_what_it_names(copy: Store) -> None:
     """Work that is done while a daemon holds the lock finds objects that are older than the lock."""
     asked = {"step": digest("step"), "noun": "prompts", "shard": 0}

@@ -2,7 +2,6 @@
 
 import errno
 import json
-import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -199,9 +198,17 @@ def test_garbage_is_collected_between_two_runs_and_nothing_that_is_named_goes(da
     before = sorted(path.name for path in daemon.store.files("objects"))
     stray = daemon.store.home / "objects" / ("0" * 64)
     stray.write_bytes(b"nobody's")
-    os.utime(stray, (0, 0))
     daemon._collect()
     assert sorted(path.name for path in daemon.store.files("objects")) == before
+
+
+def test_what_a_deleted_run_left_is_collected_by_the_daemon_that_wrote_it(daemon: Daemon) -> None:
+    put(daemon, "r1", tiny_config())
+    daemon.turn()
+    assert daemon.store.files("objects") and daemon.store.files("receipts")
+    wishes.delete(daemon.store, daemon.queue, "r1", None)
+    daemon._collect()
+    assert daemon.store.files("objects") == daemon.store.files("receipts") == []
 
 
 def test_what_the_daemon_says_of_itself_holds_no_word_of_a_model(daemon: Daemon) -> None:
