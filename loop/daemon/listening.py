@@ -74,12 +74,13 @@ def listening(home: Path, instance: str, make_app: "Callable[[], ASGIApp]") -> I
 def socket_path(home: Path) -> Path:
     """Where the socket is to be, in a folder (0700) that is ours: in the home, or elsewhere if that path is too long.
 
-    Raises OSError if somebody else has made that folder, or let others in.
+    `control/` is there afterwards in both cases, for the address. Raises OSError if somebody else has made the folder
+    elsewhere, or let others in.
     """
     path = home / "control" / "daemon.sock"
+    make_folder(path.parent)
+    path.parent.chmod(0o700)
     if len(os.fsencode(path)) <= LONGEST_PATH:
-        make_folder(path.parent)
-        path.parent.chmod(0o700)
         return path
     name = hashlib.sha256(f"{os.getuid()} {home}".encode()).hexdigest()[:16]
     folder = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir(), f"selfsame-{name}")

@@ -23,7 +23,7 @@ from loop.daemon.work import Daemon
 from runs.canonical import digest_folder
 from runs.durable import read_checked, write_checked
 from runs.errors import UsageError
-from tests.loop.daemon.living import put, tiny_config
+from tests.loop.daemon.living import NOON, owned, put, tiny_config
 
 GETS = [one.path for one in ENDPOINTS if one.method == "GET"]
 POSTS = [one.path.replace("{name}", "r1") for one in ENDPOINTS if one.method == "POST"]
@@ -248,6 +248,17 @@ def test_a_home_whose_path_is_too_long_has_its_socket_elsewhere(
         path.parent.chmod(0o755)
         with pytest.raises(PermissionError, match=str(path.parent)):
             socket_path(deep)
+
+
+def test_a_daemon_whose_homes_path_is_too_long_is_found_and_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with TemporaryDirectory() as short, owned(tmp_path / ("d" * 60) / ("e" * 60)) as store:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", short)
+        daemon = Daemon(store, lambda: NOON)
+        with listening(store.home, daemon.instance, lambda: application(daemon)):
+            answer = ask(store, "GET", "/v1/daemon")
+        assert answer is not None and answer["daemon"]["home"] == str(store.home)
 
 
 @pytest.mark.parametrize("fault", ["cannot be bound", "raises", "exits"])
