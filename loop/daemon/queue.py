@@ -5,7 +5,7 @@ next is a function of this file and the time, so a bell that is lost, late or do
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -95,9 +95,13 @@ class Queue(Frozen):
         return self if entry is None or entry.ended is not None else self.changed(number, ended=ending)
 
 
-def due(queue: Queue, now: datetime) -> Entry | None:
-    """What to take next: of all that may begin by `now` the highest priority, then the first submitted."""
-    ready = [entry for entry in queue.entries if (time := entry.may_begin()) is not None and time <= now]
+def due(queue: Queue, now: datetime, passed_over: Collection[int | None] = ()) -> Entry | None:
+    """What to take next: of all that may begin by `now` the highest priority, then the first submitted.
+
+    Entries whose number is in `passed_over` are not taken now.
+    """
+    waiting = [entry for entry in queue.entries if entry.number not in passed_over]
+    ready = [entry for entry in waiting if (time := entry.may_begin()) is not None and time <= now]
     return min(ready, key=lambda entry: (-entry.priority, entry.number), default=None)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from loop.daemon.bell import Bell, Every, Progress
+from loop.daemon.hindrances import ALL, RETRY_S, Hindrances
 from loop.daemon.outbox import Outbox
 from loop.daemon.queue import Ending, Entry, How, QueueFile, answered, due, set_right
 from loop.progress import Event
@@ -24,8 +25,6 @@ PATIENCE_S = 60.0
 """Longest sleep without a bell."""
 COLLECT_S = 86_400
 """How often what no name reaches any more is removed, between two runs."""
-DISK_S = 20
-"""How often work that the disk stopped is tried again: within a minute of the room being back."""
 
 log = logging.getLogger(__name__)
 
@@ -55,15 +54,18 @@ class Daemon:
         self.instance = secrets.token_hex(16)
         self.started = clock()
         self.at_work: AtWork | None = None
-        self.hindered = ""
-        """Why nothing is taken although something may be due: what the disk said."""
         self.stopping = ""
         """Who asked the daemon to stop; "" if nobody did."""
         self._patience_s = patience_s
         self._outbox = Outbox(store)
-        self._retry = Every(DISK_S)
+        self._hindrances = Hindrances()
         self._collection = Every(COLLECT_S)
         self._collection.passed()  # not at every start: the store has to be read for it
+
+    @property
+    def hindered(self) -> str:
+        """Why something is not taken although it may be due: what the disk said."""
+        return self._hindrances.said()
 
     def stop(self, who: str) -> None:
         """End after the shard in flight. Safe in a signal handler."""
@@ -75,33 +77,40 @@ class Daemon:
         try:
             while not self.stopping:
                 if not self.turn():
-                    self.bell.wait(self._patience_s)
+                    self.bell.wait(min(self._patience_s, RETRY_S) if self.hindered else self._patience_s)
         finally:
             self._outbox.close()
 
     def turn(self) -> bool:
-        """Take one entry as far as it goes now; False if there is nothing to take."""
+        """Take one entry as far as it goes now; False if there is nothing to take.
+
+        One that the disk stops is passed over until its next try: the trouble may be its own, and not the next one's.
+        """
         self.progress.moved()
         self._outbox.flush(None)
-        if self.hindered and not self._retry.passed():
+        passed_over = self._hindrances.passed_over()
+        if ALL in passed_over:
             return False
+        if self._collection.passed():
+            self._collect()
+        now, number = self.clock(), ALL
         try:
-            if self._collection.passed():
-                self._collect()
-            now = self.clock()
-            entry = due(self.queue.change(lambda queue: set_right(queue, now)), now)
-            if entry is not None:
-                self._carry(entry, now)
+            queue = self.queue.change(lambda queue: set_right(queue, now))
+            self._hindrances.forget(ALL)
+            self._hindrances.forget_ended(queue)
+            entry = due(queue, now, passed_over)
+            if entry is None:
+                return False
+            number = entry.number
+            self._carry(entry, now)
         except (DiskError, OSError) as error:
             if not _is_the_disk(error):
                 raise
-            self._retry.passed()
-            if not self.hindered:
-                log.warning("disk: %s; tried again every %d s", error, DISK_S)
-            self.hindered = str(error)
-            return False
-        self.hindered = ""
-        return entry is not None
+            if self._hindrances.add(number, str(error)):
+                log.warning("disk: %s; tried again every %d s", error, RETRY_S)
+            return number is not ALL
+        self._hindrances.forget(number)
+        return True
 
     def _collect(self) -> None:
         """Remove what no run and no tag reaches. Nobody gives or takes a name meanwhile, and no step is under way."""
@@ -112,8 +121,8 @@ class Daemon:
                 found = garbage(self.store, before_ns=time.time_ns())
                 count = sum(files for files, _ in found.sizes().values())
                 collect(self.store, found)
-            except CorruptError as error:
-                log.warning("nothing was collected: %s", error)
+            except (CorruptError, DiskError, OSError) as error:
+                log.warning("not everything was collected: %s", error)
                 return
         log.info("collected %d files that nothing reaches", count)
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from loop import drive
-from loop.daemon import wishes, work
-from loop.daemon.bell import Bell, Every
+from loop.daemon import wishes
+from loop.daemon.bell import Bell
+from loop.daemon.hindrances import RETRY_S, Hindrances
 from loop.daemon.standing import sentence, standing
 from loop.daemon.work import Daemon
 from loop.progress import Event
@@ -85,35 +86,85 @@ def test_a_halt_is_no_failure_and_stays_one_however_often_it_is_submitted(daemon
     assert chain(daemon.store) == halted_at
 
 
-def test_a_full_disk_hinders_until_there_is_room_and_then_the_run_goes_on_by_itself(
+class Clock:
+    """A clock that passes while somebody waits for a bell which never rings."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def wait(self, patience_s: float) -> None:
+        self.now_s += patience_s
+
+
+def test_a_run_that_the_disk_stops_is_passed_over_and_goes_on_by_itself_once_there_is_room(
     daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(daemon, "_retry", Every(0))
-    put(daemon, "r1", tiny_config(limits__min_free_disk_gib=1e9))
-    assert not daemon.turn()
+    clock = Clock()
+    monkeypatch.setattr(daemon, "_hindrances", Hindrances(clock))
+    put(daemon, "r1", tiny_config(limits__min_free_disk_gib=1e9), priority=1)
+    put(daemon, "next", tiny_config(seed=1))
+    assert daemon.turn()
     assert "min_free_disk_gib" in daemon.hindered and "hindered" in sentence(daemon)
-    assert how(daemon, "r1") == (None, None)
+    assert daemon.turn()
+    assert [how(daemon, name) for name in ("r1", "next")] == [(None, None), ("done", 0)]
     assert not daemon.turn()
+    clock.wait(RETRY_S)
+    assert daemon.turn() and not daemon.turn()
     drive.change(daemon.store, "r1", tiny_config(limits__min_free_disk_gib=0))  # as good as room
+    assert not daemon.turn()
+    clock.wait(RETRY_S)
     assert daemon.turn()
     assert (daemon.hindered, how(daemon, "r1")) == ("", ("done", 0))
 
 
-@pytest.mark.parametrize("code", ["ENOSPC", "EROFS", "EIO"])
-def test_a_disk_that_fails_under_the_queue_stops_nothing_for_good(
-    daemon: Daemon, monkeypatch: pytest.MonkeyPatch, code: str
-) -> None:
-    monkeypatch.setattr(daemon, "_retry", Every(0))
-    put(daemon, "r1", tiny_config())
-    monkeypatch.setattr(points, "hook", points.fail_at(1, getattr(errno, code)))
+def test_a_run_that_the_disk_stopped_and_somebody_cancelled_hinders_no_more(daemon: Daemon) -> None:
+    put(daemon, "r1", tiny_config(limits__min_free_disk_gib=1e9))
+    assert daemon.turn() and daemon.hindered
+    wishes.cancel(daemon.queue, "r1", NOON)
     assert not daemon.turn()
-    assert daemon.hindered
+    assert daemon.hindered == ""
+
+
+@pytest.mark.parametrize("code", ["ENOSPC", "EROFS", "EIO"])
+@pytest.mark.parametrize("fails", ["the queue", "the run"])
+def test_a_disk_that_fails_stops_nothing_for_good(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch, code: str, fails: str
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(daemon, "_hindrances", Hindrances(clock))
+    number = put(daemon, "r1", tiny_config(), schedule=HOURLY if fails == "the queue" else None).number
+    if fails == "the queue":
+        # An answer in the future is set right, which is written before anything is taken.
+        daemon.queue.change(lambda queue: queue.changed(number, rung=NOON + timedelta(hours=1), until=1))
+    monkeypatch.setattr(points, "hook", points.fail_at(1, getattr(errno, code)))
+    assert daemon.turn() == (fails == "the run")
+    assert daemon.hindered and not daemon.turn()
+    clock.wait(RETRY_S)
     assert daemon.turn()
-    assert how(daemon, "r1") == ("done", 0)
+    assert (daemon.hindered, how(daemon, "r1")) == ("", ("done", 0))
 
 
-def test_work_that_the_disk_stopped_is_tried_again_within_a_minute() -> None:
-    assert work.DISK_S + work.PATIENCE_S / 2 <= 60
+def test_work_that_the_disk_stopped_is_tried_again_within_a_minute_though_no_bell_rings(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(daemon, "_hindrances", Hindrances(clock))
+    put(daemon, "r1", tiny_config(limits__min_free_disk_gib=1e9))
+    looks = []
+
+    def wait(patience_s: float) -> None:
+        looks.append(clock.now_s)
+        drive.change(daemon.store, "r1", tiny_config(limits__min_free_disk_gib=0))  # room, since the first look
+        clock.wait(patience_s)
+        if how(daemon, "r1") == ("done", 0):
+            daemon.stop("the test")
+
+    monkeypatch.setattr(daemon.bell, "wait", wait)
+    daemon.work()
+    assert len(looks) > 1 and looks[-1] <= 60
 
 
 def test_a_run_on_a_schedule_makes_one_iteration_a_bell_until_it_has_all(daemon: Daemon) -> None:
