@@ -9,7 +9,7 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -66,9 +66,9 @@ class Desks(ExitStack):
 def desk_with(prefix_caching: bool, overrides: Sequence[str] = ()) -> Iterator[Desk]:
     """The working place of a run whose engine caches what prompts begin with, or does not."""
 
-    def start(store: Store, config: Config, base: Base) -> ChildEngine:
+    def start(store: Store, config: Config, base: Base, on_moved: Callable[[], None]) -> ChildEngine:
         options = replace(engine_options(config, base), prefix_caching=prefix_caching)
-        return ChildEngine("loop.engine.vllm_child", options, base.digest, store.logs)
+        return ChildEngine("loop.engine.vllm_child", options, base.digest, store.logs, on_moved=on_moved)
 
     with (
         tempfile.TemporaryDirectory(prefix="selfsame-bench-") as folder,

@@ -94,7 +94,12 @@ class Desk:
         judge = self.config.judge
         if "endpoint" not in judge.sitting or judge.endpoint_url is None or judge.endpoint_model is None:
             return None
-        return Endpoint(judge.endpoint_url, judge.endpoint_model, self.config.limits.endpoint)
+        return Endpoint(
+            judge.endpoint_url,
+            judge.endpoint_model,
+            self.config.limits.endpoint,
+            on_reply=lambda: self.say(Event("moved", self.run)),
+        )
 
     def train(self, program: str, spec: Spec, out: Path) -> dict[str, Any]:
         """Run a training program, the engine out of its way as the limits ask. See `Trainers.run`."""

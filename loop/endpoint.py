@@ -8,7 +8,7 @@ import asyncio
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, TypeGuard
 from urllib.parse import urlsplit
@@ -45,12 +45,16 @@ def endpoint_digest(url: str, model: str) -> str:
 class Endpoint:
     """One model of one endpoint. `used` counts what all its requests cost, those without a reply at their most."""
 
-    def __init__(self, url: str, model: str, limits: Limits) -> None:
-        """Raises ConfigError where the key may not be sent there."""
+    def __init__(self, url: str, model: str, limits: Limits, on_reply: Callable[[], None] = lambda: None) -> None:
+        """`on_reply` is called for each reply that can be read.
+
+        Raises ConfigError where the key may not be sent there.
+        """
         self.digest = endpoint_digest(url, model)
         self.used = Used()
         self._url, self._model, self._limits = url.rstrip("/"), model, limits
         self._headers = _headers(url)
+        self._on_reply = on_reply
         self._reserved_usd = 0.0
         self._next_turn_s = 0.0
 
@@ -84,6 +88,7 @@ class Endpoint:
                         return
                     if kept:
                         kept.add(name, found[name])
+                    self._on_reply()
 
             # A proxy of the environment's is for the world, not for this machine.
             async with httpx.AsyncClient(headers=self._headers, timeout=None, trust_env=not at_home) as client:

@@ -1,4 +1,4 @@
-"""What long work tells whoever watches: one event a step begun, a shard done, a step done."""
+"""What long work tells whoever watches: one event a step begun, a shard done, a step done, a worker's sign."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,9 +7,13 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Event:
-    """`address` is `run@index/step`; `done` of `total` counts shards (0 of 0 where a step has none)."""
+    """`address` is `run@index/step`; `done` of `total` counts shards (0 of 0 where a step has none).
 
-    kind: Literal["begin", "shard", "end", "known", "note"]
+    `moved` means that within the shard under way an engine took a step or an endpoint replied; its address is that of
+    the run.
+    """
+
+    kind: Literal["begin", "shard", "end", "known", "note", "moved"]
     address: str
     done: int = 0
     total: int = 0

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from loop.base import Base
@@ -13,10 +14,11 @@ from runs.store import Store
 from trainers.stub_faults import VARIABLE
 
 
-def start_engine(store: Store, config: Config, base: Base) -> Engine:
+def start_engine(store: Store, config: Config, base: Base, on_moved: Callable[[], None] = lambda: None) -> Engine:
     """The engine of `base`, which is starting.
 
-    The stub serves in our own process, unless a test wants it to do wrong: then in a child, as vLLM does.
+    The stub serves in our own process, unless a test wants it to do wrong: then in a child, as vLLM does. `on_moved` is
+    called for each sign of progress that a child sends.
     """
     if config.engine.kind == "stub" and VARIABLE not in os.environ:
         from loop.engine.stub import StubEngine
@@ -26,7 +28,8 @@ def start_engine(store: Store, config: Config, base: Base) -> Engine:
 
     module = {"vllm": "loop.engine.vllm_child", "stub": "loop.engine.stub_child"}[config.engine.kind]
     options = engine_options(config, base)
-    return ChildEngine(module, options, base.digest, store.logs, allowance(config.limits), config.limits.call_timeout_s)
+    limits = config.limits
+    return ChildEngine(module, options, base.digest, store.logs, allowance(limits), limits.call_timeout_s, on_moved)
 
 
 def allowance(limits: Limits) -> Allowance:

@@ -230,6 +230,8 @@ class Daemon:
     def _hear(self, event: Event) -> None:
         """Take note of what the run says of itself."""
         self.progress.moved()
+        if event.kind == "moved":
+            return
         if event.kind == "note":
             log.info("%s", event.text)
             return

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -36,8 +36,12 @@ class ChildEngine:
         logs: Path,
         allowance: Allowance = USUAL,
         call_timeout_s: float = CALL_S,
+        on_moved: Callable[[], None] = lambda: None,
     ) -> None:
-        """`module` is the program to run; `base` the digest that the model without an adapter is known by."""
+        """`module` is the program to run; `base` the digest that the model without an adapter is known by.
+
+        `on_moved` is called for each sign of progress within a call, which may take hours.
+        """
         self.base = base
         self.used = Used()
         self._options = options
@@ -54,7 +58,7 @@ class ChildEngine:
             "VLLM_NO_USAGE_STATS": "1",
             "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # why: loop/workers/environment.py
         }
-        self._child = Child("the engine", module, (), environment, self.log, allowance)
+        self._child = Child("the engine", module, (), environment, self.log, allowance, on_moved)
         self.pid = self._child.pid
         self._child.ask({"options": {**asdict(options), "base": str(options.base.resolve())}, "base": base})
 

@@ -66,11 +66,16 @@ class Child:
         environment: Mapping[str, str],
         log: Path,
         allowance: Allowance,
+        on_moved: Callable[[], None] = lambda: None,
     ) -> None:
-        """Start `python -P -m module FD *arguments`, where FD is its end of the line (`trainers.parent`)."""
+        """Start `python -P -m module FD *arguments`, where FD is its end of the line (`trainers.parent`).
+
+        `on_moved` is called for each sign of progress that it sends while it is waited for.
+        """
         self.called = called
         self.log = CappedLog(log)
         self._allowance = allowance
+        self._on_moved = on_moved
         self._outgoing = b""
         self._incoming = bytearray()
         self._searched = 0  # of `_incoming`: no line ends before
@@ -126,6 +131,7 @@ class Child:
                         return message
                     self._moved += 1
                     self._how_far = str(message["moved"])
+                    self._on_moved()
                 if has_ended:
                     raise self.failure(self.end(), work.doing)
                 sign = work.sign()

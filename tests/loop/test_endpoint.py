@@ -68,6 +68,15 @@ def test_a_written_reply_has_its_sampling_and_its_seed_and_says_whether_it_was_c
     assert {(body["temperature"], body["top_p"], body["max_tokens"]) for body in seen.bodies} == {(0.7, 0.9, 32)}
 
 
+def test_each_reply_is_a_sign_of_progress_and_a_try_that_failed_is_none() -> None:
+    replies: list[int] = []
+    settings = Limits(requests_per_s=1000, timeout_s=5)
+    with fake_endpoint(once({"error": "oh"}, 500)) as seen:
+        endpoint = Endpoint(seen.url, "m", settings, on_reply=lambda: replies.append(len(seen.bodies)))
+        endpoint.answers([(question, 0) for question in numbered(3)], SAMPLING, LimitWatch(AllLimits(), Path()))
+    assert len(seen.bodies) == 4 and len(replies) == 3
+
+
 def test_half_a_character_is_sent_as_a_question_mark() -> None:
     with fake_endpoint(sensible) as seen:
         ask(seen.url, Write((Message("user", "a\ud800b"),)))

@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,16 +33,25 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     monkeypatch.setenv(VARIABLE, str(tmp_path / "faults.json"))
     engines = []
 
-    def started(*faults: Fault, allowance: Allowance = PATIENT, call_s: float = 60.0) -> ChildEngine:
+    def started(*faults: Fault, allowance: Allowance = PATIENT, call_s: float = 60.0, **more: Any) -> ChildEngine:
         write_faults(tmp_path / "faults.json", list(faults))
         options = EngineOptions(tmp_path, "cpu", "float32", 256, 16, 1, 8, 0, 1 << 20, max_adapters=2)
-        engine = ChildEngine("loop.engine.stub_child", options, BASE, tmp_path / "logs", allowance, call_s)
+        engine = ChildEngine("loop.engine.stub_child", options, BASE, tmp_path / "logs", allowance, call_s, **more)
         engines.append(engine)
         return engine
 
     yield started
     for engine in engines:
         engine.close()
+
+
+def test_each_sign_of_progress_within_a_call_is_passed_on(start: Start) -> None:
+    signs: list[str] = []
+    engine = start(on_moved=lambda: signs.append("moved"))
+    engine.alive()
+    assert not signs
+    engine.run(WRITES)
+    assert signs
 
 
 def test_the_stub_in_a_child_answers_as_the_stub_does(start: Start, tmp_path: Path) -> None:

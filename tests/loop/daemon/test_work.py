@@ -9,7 +9,7 @@ import pytest
 
 from loop import drive
 from loop.daemon import wishes
-from loop.daemon.bell import Bell
+from loop.daemon.bell import Bell, Progress
 from loop.daemon.hindrances import RETRY_S, Hindrances
 from loop.daemon.standing import sentence, standing
 from loop.daemon.work import Daemon
@@ -260,6 +260,28 @@ def test_what_a_deleted_run_left_is_collected_by_the_daemon_that_wrote_it(daemon
     wishes.delete(daemon.store, daemon.queue, "r1", None)
     daemon._collect()
     assert daemon.store.files("objects") == daemon.store.files("receipts") == []
+
+
+def test_an_engine_at_work_within_a_shard_counts_as_moving(
+    daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "faults").write_text("[]")
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "faults"))  # in a process of its own, as a real one is
+    clock, hear = Clock(), daemon._hear
+    daemon.progress = Progress(clock)
+    silences, places = [], []
+
+    def hear_late(event: Event) -> None:
+        clock.wait(100)
+        hear(event)
+        silences.append(daemon.progress.silent_s())
+        if event.kind == "moved" and daemon.at_work:
+            places.append(daemon.at_work.address)
+
+    monkeypatch.setattr(daemon, "_hear", hear_late)
+    put(daemon, "r1", tiny_config())
+    assert daemon.turn()
+    assert set(silences) == {0} and places and all(place.startswith("r1@0/") for place in places)
 
 
 def test_what_the_daemon_says_of_itself_holds_no_word_of_a_model(daemon: Daemon) -> None:
