@@ -116,10 +116,13 @@ def answered(queue: Queue, entry: Entry, now: datetime, closed: int) -> Queue:
 
 
 def set_right(queue: Queue, now: datetime) -> Queue:
-    """With no bell answered in the future: a clock that was set back would keep a schedule silent for as long."""
+    """With nothing submitted and no bell answered in the future: a clock that was set back would keep a run waiting, or
+    a schedule silent, for as long."""
     for entry in queue.entries:
-        if entry.rung is not None and entry.rung > now and entry.ended is None:
-            queue = queue.changed(entry.number, rung=now)
+        times = {"submitted": entry.submitted, "rung": entry.rung}
+        ahead = {what: now for what, time in times.items() if time is not None and time > now}
+        if ahead and entry.ended is None:
+            queue = queue.changed(entry.number, **ahead)
     return queue
 
 

@@ -93,6 +93,18 @@ def test_a_clock_that_is_set_back_silences_no_schedule() -> None:
     assert turns(waiting, back, closed=2)[1] == 2
 
 
+@pytest.mark.parametrize("schedule", [None, HOURLY], ids=["at once", "hourly"])
+def test_what_was_submitted_while_the_clock_was_ahead_is_due_when_it_is_set_right(schedule: Schedule | None) -> None:
+    waiting, before = queue(entry(schedule=schedule)), NOON - 24 * HOUR
+    assert due(waiting, before) is None
+    assert due(set_right(waiting, before), before) is not None
+
+
+def test_a_run_with_a_time_waits_for_it_though_the_clock_was_ahead() -> None:
+    waiting, before = queue(entry(schedule=Schedule(at=NOON + HOUR))), NOON - 24 * HOUR
+    assert set_right(waiting, before).entries[0].may_begin() == NOON + HOUR
+
+
 def test_a_bell_is_answered_once_though_the_daemon_is_killed_before_the_iteration_is_there() -> None:
     waiting = queue(entry(schedule=HOURLY))
     waiting = answered(waiting, waiting.entries[0], NOON, closed=3)
