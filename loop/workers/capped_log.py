@@ -78,9 +78,11 @@ class CappedLog:
 
     def close(self) -> None:
         """Take what is left, and close."""
-        self.drain()
-        self._file.close()
-        os.close(self._reading)
+        try:
+            self.drain()
+        finally:  # a full disk takes neither what is left nor what a file holds back
+            os.close(self._reading)
+            self._file.close()
 
     def _cut(self) -> None:
         self._file.flush()

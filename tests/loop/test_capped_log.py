@@ -60,3 +60,13 @@ def test_draining_a_closed_log_does_nothing(tmp_path: Path) -> None:
     log.close()
     log.drain()
     assert log.last_lines().startswith("It said: nothing")
+
+
+def test_a_log_on_a_full_disk_is_closed_all_the_same() -> None:
+    before = set(os.listdir("/proc/self/fd"))
+    log = CappedLog(Path("/dev/full"))
+    os.write(log.writing, b"what the disk does not take\n")
+    log.hand_over()
+    with pytest.raises(OSError, match="No space"):
+        log.close()
+    assert set(os.listdir("/proc/self/fd")) == before
