@@ -145,7 +145,10 @@ def stop(as_json: Json = False) -> int:
     answer = ask(store, "POST", "/v1/stop", {})
     if answer is None:
         if pid is not None:
-            raise BusyError(f"process {pid} works in {store.home} and is no daemon; Ctrl-C where it runs stops it")
+            raise BusyError(
+                f"process {pid} works in {store.home} and does not listen: it is no daemon, or one whose socket "
+                f"failed. `kill {pid}` stops it after the shard in flight"
+            )
     else:
         if answer["at_work"]:
             print_aside(f"waiting for the shard in flight of {answer['at_work']['address']}; Ctrl-C leaves it to end")

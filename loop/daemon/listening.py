@@ -61,10 +61,10 @@ def listening(home: Path, instance: str, make_app: "Callable[[], ASGIApp]") -> I
         log.warning("api is not served, the loop goes on without: %s", error)
         yield
         return
-    server = _Server(listener, make_app)
+    server = _Server(listener, make_app, whereabouts_path(home))
     try:
-        server.start()
         with _left_in_control(home, Whereabouts(os.getpid(), instance, str(path))):
+            server.start()
             yield
     finally:
         server.end()
@@ -107,11 +107,12 @@ def bind(path: Path, uid: int) -> OwnersSocket:
 
 
 class _Server:
-    """uvicorn in a thread of its own."""
+    """uvicorn in a thread of its own. If it ends by itself, the address in the file `left_at` is taken away."""
 
-    def __init__(self, listener: OwnersSocket, make_app: "Callable[[], ASGIApp]") -> None:
+    def __init__(self, listener: OwnersSocket, make_app: "Callable[[], ASGIApp]", left_at: Path) -> None:
         self._listener = listener
         self._make_app = make_app
+        self._left_at = left_at
         self._ended = threading.Event()
         self._uvicorn: Any = None
         self._thread = threading.Thread(target=self._serve, name="api", daemon=True)
@@ -153,6 +154,11 @@ class _Server:
                 log.warning("api ended, the loop goes on without")
         except BaseException as error:  # also SystemExit, which uvicorn raises where it cannot start
             log.warning("api failed, the loop goes on without: %r", error)
+        finally:
+            if not self._ended.is_set():
+                # Or whoever asks would wait for an answer as long as he has patience.
+                self._left_at.unlink(missing_ok=True)
+                self._listener.close()
 
 
 @contextmanager

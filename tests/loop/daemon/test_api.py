@@ -9,6 +9,8 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,13 +19,13 @@ from typing import Any
 import pytest
 
 from loop.daemon.api import ENDPOINTS, MOST_BYTES, application, openapi
-from loop.daemon.client import HOST, INSTANCE, ask, find_daemon
+from loop.daemon.client import HOST, INSTANCE, ask, find_daemon, whereabouts_path
 from loop.daemon.listening import bind, listening, socket_path
 from loop.daemon.work import Daemon
 from runs.canonical import digest_folder
 from runs.durable import read_checked, write_checked
 from runs.errors import UsageError
-from tests.loop.daemon.living import NOON, owned, put, tiny_config
+from tests.loop.daemon.living import NOON, Person, owned, put, tiny_config
 
 GETS = [one.path for one in ENDPOINTS if one.method == "GET"]
 POSTS = [one.path.replace("{name}", "r1") for one in ENDPOINTS if one.method == "POST"]
@@ -263,7 +265,7 @@ def test_a_daemon_whose_homes_path_is_too_long_is_found_and_asked(
 
 @pytest.mark.parametrize("fault", ["cannot be bound", "raises", "exits"])
 def test_a_socket_that_fails_is_one_warning_and_the_loop_goes_on(
-    daemon: Daemon, caplog: pytest.LogCaptureFixture, fault: str
+    daemon: Daemon, person: Person, caplog: pytest.LogCaptureFixture, fault: str
 ) -> None:
     def make_app() -> Any:
         raise {"raises": ValueError("no app"), "exits": SystemExit(3)}[fault]
@@ -273,8 +275,35 @@ def test_a_socket_that_fails_is_one_warning_and_the_loop_goes_on(
     put(daemon, "r1", tiny_config())
     with listening(daemon.store.home, daemon.instance, make_app):
         assert daemon.turn()
+        for thread in threading.enumerate():
+            if thread.name == "api":
+                thread.join(60)
+        assert not whereabouts_path(daemon.store.home).exists()
+        assert ask(daemon.store, "GET", "/v1/daemon") is None
+        code, answer = person.types("daemon", "stop")
+        assert code == 75 and f"kill {os.getpid()}" in answer["error"]
     assert [entry.ended.how for entry in daemon.queue.read().entries if entry.ended] == ["done"]
     assert [record.levelname for record in caplog.records if "api" in record.message] == ["WARNING"]
+
+
+def test_who_asks_while_the_socket_fails_is_told_that_there_is_none(daemon: Daemon) -> None:
+    """His connection is taken by the kernel before anything serves it."""
+    asked = threading.Event()
+
+    def make_app() -> Any:
+        asked.wait(60)
+        raise ValueError("no app")
+
+    answers: list[Any] = ["none yet"]
+    person = threading.Thread(target=lambda: answers.append(ask(daemon.store, "GET", "/v1/daemon")))
+    with listening(daemon.store.home, daemon.instance, make_app):
+        person.start()
+        path = str(socket_path(daemon.store.home))
+        while person.is_alive() and Path("/proc/net/unix").read_text().count(path) < 2:  # ours, and his
+            time.sleep(0.01)
+        asked.set()
+        person.join()
+    assert answers[1:] == [None]
 
 
 def test_a_route_that_raises_is_one_answer_and_one_warning(
