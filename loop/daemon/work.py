@@ -7,12 +7,12 @@ change the queue in their turn, and ring the bell.
 import logging
 import os
 import secrets
-import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from loop.clock import utc_now
 from loop.daemon.bell import Bell, Every, Progress
 from loop.daemon.hindrances import ALL, RETRY_S, Hindrances
 from loop.daemon.outbox import Outbox
@@ -118,7 +118,7 @@ class Daemon:
 
         with self.queue.turn:
             try:
-                found = garbage(self.store, before_ns=time.time_ns())
+                found = garbage(self.store, before_ns=int(utc_now().timestamp() * 1e9))
                 count = sum(files for files, _ in found.sizes().values())
                 collect(self.store, found)
             except (CorruptError, DiskError, OSError) as error:
