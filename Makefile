@@ -16,6 +16,9 @@ FIND_LINKS := $(or $(PIP_FIND_LINKS),$(shell python3 -m pip config get global.fi
 export UV_FIND_LINKS := $(subst $(empty) $(empty),$(comma),$(strip $(FIND_LINKS)))
 TORCH := $(if $(filter cpu,$(EXTRA)),$(if $(UV_FIND_LINKS),,--torch-backend cpu))
 
+# Every run starts several interpreters: where none may keep what it compiles, each takes seconds to compile it all again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup demo test check crash soak bench pins
 
 setup: $(READY)

@@ -60,7 +60,7 @@ def test_a_run_queued_before_there_is_a_daemon_is_done_by_one_that_is_asked_paus
         person.waits_until("r1", "done")
         assert person.types("status")[1]["daemon"]["daemon"]["pid"] == daemon.process.pid
         assert person.types("daemon", "stop") == (0, {"stopped": True})
-        assert daemon.process.wait(10) == 0
+        assert daemon.process.wait(60) == 0
     assert tip(person.home, "r1") == golden
     assert person.types("daemon", "stop") == (0, {"stopped": False})
     assert verify(Store(person.home), None) == []
