@@ -41,7 +41,7 @@ def _run(program: Program, spec: Path, out: Path, parent: Parent) -> int:
         parent.hang_up()
         _be_the_program(program, spec, out)
     ended = os.pidfd_open(child)
-    while ended not in select.select([parent.fileno(), ended], [], [])[0]:
+    while parent.has_next() or ended not in select.select([parent.fileno(), ended], [], [])[0]:
         if parent.next() is None:
             raise SystemExit(1)  # the kernel ends the child with us
         os.kill(child, signal.SIGTERM)

@@ -5,6 +5,7 @@ import os
 import time
 from typing import Any
 
+AT_ONCE_BYTES = 2**20
 SIGN_S = 0.1
 """Signs of progress go out at most this often; whatever takes longer than this always sends one at its end."""
 
@@ -15,18 +16,30 @@ class Parent:
     def __init__(self, fd: int) -> None:
         """`fd` is a connected socket, open for both ways; no program that this one starts gets it."""
         os.set_inheritable(fd, False)
-        self._asked = os.fdopen(fd, "rb")
+        self._fd = fd
+        self._come = bytearray()
         self._answers = os.fdopen(os.dup(fd), "wb")
         self._signed = 0.0
 
     def fileno(self) -> int:
         """The descriptor on which the parent's end can be waited for."""
-        return self._asked.fileno()
+        return self._fd
 
     def next(self) -> dict[str, Any] | None:
         """What is asked next; None once the parent has closed the line."""
-        line = self._asked.readline()
-        return json.loads(line) if line.endswith(b"\n") else None
+        came: bytes | bytearray = self._come
+        while b"\n" not in came:
+            came = os.read(self._fd, AT_ONCE_BYTES)
+            if not came:
+                return None
+            self._come += came
+        line, _, self._come = self._come.partition(b"\n")
+        asked: dict[str, Any] = json.loads(line)
+        return asked
+
+    def has_next(self) -> bool:
+        """Whether what is asked next has come already, with what was asked before: `fileno` does not tell of it."""
+        return b"\n" in self._come
 
     def say(self, message: dict[str, Any]) -> None:
         """Send one message. Raises ValueError for a number that JSON does not have (NaN)."""
@@ -46,5 +59,5 @@ class Parent:
 
     def hang_up(self) -> None:
         """Close this end, in a fork that has nothing to say."""
-        self._asked.close()
+        os.close(self._fd)
         self._answers.close()

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from loop.workers.trainers import Trainers
 from runs.errors import DivergedError, OutOfMemoryError, StalledError, WorkerError
 from tests.loop.processes import descendants, is_running, wait_for, wait_until_gone
 from tests.loop.programs import Order
+from trainers.spec import STOPPED
 
 MODULE = "tests.loop.programs"
 ROOT = Path(__file__).resolve().parents[2]
@@ -217,6 +219,23 @@ def test_a_program_that_is_asked_to_stop_ends_by_itself(tmp_path: Path) -> None:
     stop = Stop(tmp_path / "out" / "listens")
     with Trainers(tmp_path / "log", 1, (MODULE,), stop=stop) as workers, pytest.raises(LimitReached, match="enough"):
         order(workers, "listen", tmp_path / "out")
+
+
+def test_a_word_to_stop_that_comes_at_once_with_the_program_is_heard(tmp_path: Path) -> None:
+    (tmp_path / "spec.json").write_text(Order(do="listen").model_dump_json())
+    request = {"module": MODULE, "spec": str(tmp_path / "spec.json"), "out": str(tmp_path)}
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.settimeout(60)
+        ours.sendall(f'{json.dumps(request)}\n{{"stop": true}}\n'.encode())
+        command = [sys.executable, "-P", "-m", "trainers.host", str(theirs.fileno()), MODULE]
+        with subprocess.Popen(command, cwd=ROOT, env=os.environ, pass_fds=[theirs.fileno()]) as host:
+            try:
+                answers = ours.makefile()
+                assert json.loads(answers.readline()) == {"ready": [MODULE]}
+                assert json.loads(answers.readline())["exit"] in (STOPPED, -signal.SIGTERM)
+            finally:
+                host.kill()
 
 
 def test_a_program_that_does_not_stop_when_asked_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
