@@ -93,11 +93,12 @@ def submit(
 @app.command()
 def status(as_json: Json = False) -> int:
     """Say what the daemon does, what waits in the queue, and what MLflow is owed."""
-    from loop.daemon.client import ask
+    from loop.daemon.client import ask_how_it_stands
+    from loop.daemon.standing import standing_without
     from loop.daemon.telling import in_lines
 
     store = Store(home())
-    answer = ask(store, "GET", "/v1/daemon") or _without_a_daemon(store)
+    answer = ask_how_it_stands(store) or standing_without(store, None)
     if as_json:
         print_document(answer)
         return 0
@@ -179,17 +180,6 @@ def _say_where(answer: tuple[dict[str, Any], int | None], as_json: bool) -> int:
     else:
         print_line(f"{entry['run']}: {entry['state']}.")
     return 0
-
-
-def _without_a_daemon(store: Store) -> dict[str, Any]:
-    """What `daemon status` shows where there is none: the queue as it waits."""
-    from loop.clock import utc_now
-    from loop.daemon.outbox import owed_by_run
-    from loop.daemon.queue import QueueFile
-    from loop.daemon.standing import shown_queue
-
-    queue = shown_queue(QueueFile(store.home).read(), utc_now(), None)
-    return {"daemon": None, "at_work": None, "queue": queue, "outbox": owed_by_run(store)}
 
 
 def _ticket_to_begin(store: Store, recipe: str, overrides: list[str]) -> "Ticket":

@@ -17,14 +17,14 @@ OF_THE_SEED = ("seed", "measure", "audit", "decide", "gold")
 
 def status(as_json: Json = False) -> int:
     """Say what each run is at, and whether somebody is at work here."""
-    from loop.daemon.client import ask
+    from loop.daemon.client import ask_how_it_stands
     from loop.daemon.telling import in_lines
     from runs.lineage import decision_of
     from runs.mlflow_mark import lag
 
     store = Store(home())
     owner = store.owner()
-    daemon = ask(store, "GET", "/v1/daemon") if owner else None
+    daemon = ask_how_it_stands(store) if owner else None
     rows: list[dict[str, Any]] = []
     for run in store.runs():
         # The last iteration alone: a run of thousands is not read for it.

@@ -17,7 +17,7 @@ from typing import Any
 from runs.canonical import TAG, canonical_json
 from runs.durable import TEMPORARY
 from runs.errors import UsageError
-from runs.lineage import ADDRESS, iterations, links
+from runs.lineage import ADDRESS, back_from, iterations
 from runs.mlflow_mark import mark_path
 from runs.pruned import note_pruned, policies_in_use, pruned
 from runs.records import Run
@@ -132,9 +132,16 @@ def _remove(store: Store, files: tuple[Path, ...]) -> None:
 
 def _check_chains(store: Store, refs: list[Run]) -> None:
     """Raises CorruptError where an iteration or an output cannot be read: what it named would look like garbage."""
+    checked: set[str] = set()
     for ref in refs:
-        for outputs in (*(link.outputs for link in links(store, ref)), ref.under_way):
-            for output in outputs.values():
+        for output in ref.under_way.values():
+            store.output(output)
+        for link in back_from(store, ref):
+            # Branches share it with all that is behind it.
+            if link.closing.digest in checked:
+                break
+            checked.add(link.closing.digest)
+            for output in link.outputs.values():
                 store.output(output)
 
 

@@ -62,9 +62,11 @@ def ask(store: Store, method: str, path: str, body: dict[str, Any] | None = None
     except (OSError, http.client.HTTPException, ValueError) as error:
         if find_daemon(store) is None:
             return None  # it has just ended
+        is_late = body is not None and isinstance(error, TimeoutError)
+        late = "; what it was asked for may still be done" if is_late else ""
         raise BusyError(
-            f"the daemon (process {found.pid}) holds {store.home} and does not answer at {found.socket} ({error!r}); "
-            f"it goes on all the same. `kill {found.pid}` stops it after the shard in flight"
+            f"the daemon (process {found.pid}) holds {store.home} and does not answer at {found.socket} ({error!r})"
+            f"{late}; it goes on all the same. `kill {found.pid}` stops it after the shard in flight"
         ) from error
     finally:
         connection.close()
@@ -73,6 +75,16 @@ def ask(store: Store, method: str, path: str, body: dict[str, Any] | None = None
     if reply.status >= 400:
         raise ERRORS.get(answer["exit_code"], SelfsameError)(answer["error"])
     return dict(answer)
+
+
+def ask_how_it_stands(store: Store) -> dict[str, Any] | None:
+    """What the daemon says of itself; None if there is none. Of one that does not answer, what the home says."""
+    try:
+        return ask(store, "GET", "/v1/daemon")
+    except BusyError as error:
+        from loop.daemon.standing import standing_without
+
+        return standing_without(store, {"pid": store.owner(), "unanswered": str(error)})
 
 
 class _UnixConnection(http.client.HTTPConnection):

@@ -136,7 +136,9 @@ class QueueFile:
         self._queue: Queue | None = None
 
     def read(self) -> Queue:
-        """The queue as it stands. Raises CorruptError for a damaged file."""
+        """The queue as it stands; whoever changes it is not waited for. Raises CorruptError for a damaged file."""
+        if (queue := self._queue) is not None:
+            return queue
         with self.turn:
             if self._queue is None:
                 self._queue = self._load()

@@ -5,8 +5,10 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from loop.clock import utc_now
 from loop.daemon.outbox import owed_by_run
-from loop.daemon.queue import Entry, Queue
+from loop.daemon.queue import Entry, Queue, QueueFile
+from runs.store import Store
 
 if TYPE_CHECKING:
     from loop.daemon.work import Daemon
@@ -38,6 +40,12 @@ def standing(daemon: "Daemon") -> dict[str, Any]:
         "queue": shown_queue(daemon.queue.read(), now, None if at_work is None else at_work.number),
         "outbox": owed_by_run(daemon.store),
     }
+
+
+def standing_without(store: Store, daemon: dict[str, Any] | None) -> dict[str, Any]:
+    """What `daemon status` shows where no daemon answers: `daemon`, and the queue as it waits."""
+    queue = shown_queue(QueueFile(store.home).read(), utc_now(), None)
+    return {"daemon": daemon, "at_work": None, "queue": queue, "outbox": owed_by_run(store)}
 
 
 def shown_queue(queue: Queue, now: datetime, at_work: int | None) -> list[dict[str, Any]]:

@@ -8,6 +8,8 @@ def in_lines(answer: dict[str, Any]) -> list[str]:
     daemon, at_work = answer["daemon"], answer["at_work"]
     if daemon is None:
         lines = ["No daemon runs here. `selfsame daemon run` starts one."]
+    elif "unanswered" in daemon:
+        lines = [daemon["unanswered"]]
     else:
         lines = [f"The daemon is process {daemon['pid']}, since {daemon['started'][:19]} (UTC)."]
         if at_work is not None:

@@ -113,17 +113,24 @@ class Daemon:
         return True
 
     def _collect(self) -> None:
-        """Remove what no run and no tag reaches. Nobody gives or takes a name meanwhile, and no step is under way."""
+        """Remove what no run and no tag reaches. No step is under way.
+
+        It is looked for beside whoever asks, which may take long; where a name was given or taken meanwhile, again.
+        """
         from runs.gc import collect, garbage
 
-        with self.queue.turn:
-            try:
+        try:
+            while True:
+                names = self.store.refs()
                 found = garbage(self.store, before_ns=int(utc_now().timestamp() * 1e9))
-                count = sum(files for files, _ in found.sizes().values())
-                collect(self.store, found)
-            except (CorruptError, DiskError, OSError) as error:
-                log.warning("not everything was collected: %s", error)
-                return
+                with self.queue.turn:
+                    if self.store.refs() == names:
+                        count = sum(files for files, _ in found.sizes().values())
+                        collect(self.store, found)
+                        break
+        except (CorruptError, DiskError, OSError) as error:
+            log.warning("not everything was collected: %s", error)
+            return
         log.info("collected %d files that nothing reaches", count)
 
     def _carry(self, entry: Entry, now: datetime) -> None:

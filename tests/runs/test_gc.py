@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -202,6 +203,24 @@ def test_a_branch_keeps_the_weights_that_it_goes_on_from(long: Store) -> None:
     gc(long, Retention(older_than=1))
     held = [long.has(long.adapter(iteration.policy).weights) for iteration in chain[1:]]
     assert held == [True, True, False, True, True]
+
+
+def test_what_branches_share_is_read_no_oftener_for_each_of_them(long: Store) -> None:
+    class Counting(Store):
+        def get(self, name: str) -> bytes:
+            read[name] += 1
+            return super().get(name)
+
+    shared = [output for one in iterations(long, long.runs()[0])[2:4] for output in one.outputs.values()]
+    read: Counter[str] = Counter()
+    garbage(Counting(long.home))
+    once = [read[output] for output in shared]
+    with long.lock():
+        for number in range(2, 6):
+            long.move(fork(long, resolve(long, "r1@5"), f"r{number}"))
+    read.clear()
+    garbage(Counting(long.home))
+    assert min(once) >= 1 and [read[output] for output in shared] == once
 
 
 def test_damage_is_named_and_nothing_goes(copy: Store) -> None:

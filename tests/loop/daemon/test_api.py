@@ -12,19 +12,21 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
+from loop.daemon import client
 from loop.daemon.api import ENDPOINTS, MOST_BYTES, application, openapi
 from loop.daemon.client import HOST, INSTANCE, ask, find_daemon, whereabouts_path
 from loop.daemon.listening import bind, listening, socket_path
 from loop.daemon.work import Daemon
 from runs.canonical import digest_folder
 from runs.durable import read_checked, write_checked
-from runs.errors import UsageError
+from runs.errors import BusyError, UsageError
 from tests.loop.daemon.living import NOON, Person, owned, put, tiny_config
 
 GETS = [one.path for one in ENDPOINTS if one.method == "GET"]
@@ -304,6 +306,34 @@ def test_who_asks_while_the_socket_fails_is_told_that_there_is_none(daemon: Daem
         asked.set()
         person.join()
     assert answers[1:] == [None]
+
+
+def test_who_has_waited_long_enough_is_told_that_it_may_still_be_done(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = api.daemon.store
+    monkeypatch.setattr(client, "PATIENCE_S", 0.5)
+    with api.daemon.queue.turn, pytest.raises(BusyError, match="may still be done"):
+        ask(store, "POST", "/v1/queue/r1/pause", {})
+    while not api.daemon.queue.read().entries[0].paused:
+        time.sleep(0.01)
+
+
+def test_the_queue_is_shown_though_the_daemon_does_not_answer(
+    daemon: Daemon, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "PATIENCE_S", 0.1)
+    put(daemon, "r1", tiny_config())
+    path = socket_path(daemon.store.home)
+    where = client.Whereabouts(os.getpid(), daemon.instance, str(path))
+    write_checked(whereabouts_path(daemon.store.home), asdict(where))
+    silent = bind(path, os.getuid())
+    for verb, words in (("daemon", ("daemon", "status")), ("status", ("status",))):
+        code, answer = person.types(*words)
+        seen = answer if verb == "daemon" else answer["daemon"]
+        assert code == 0 and [entry["run"] for entry in seen["queue"]] == ["r1"]
+        assert seen["daemon"]["pid"] == os.getpid() and "does not answer" in seen["daemon"]["unanswered"]
+    silent.close()
 
 
 def test_a_route_that_raises_is_one_answer_and_one_warning(

@@ -1,6 +1,7 @@
 """What is due is a function of the queue and the time, so bells that are lost, late or doubled change nothing."""
 
 import random
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -158,6 +159,16 @@ def test_durations_are_read_in_seconds() -> None:
 def test_the_queue_is_on_the_disk_as_soon_as_it_is_changed(tmp_path: Path) -> None:
     changed = QueueFile(tmp_path).change(lambda before: before.added(entry(schedule=HOURLY)))
     assert QueueFile(tmp_path).read() == changed
+
+
+def test_the_queue_is_read_while_somebody_changes_it(tmp_path: Path) -> None:
+    file, seen = QueueFile(tmp_path), []
+    before = file.read()
+    reader = threading.Thread(target=lambda: seen.append(file.read()))
+    with file.turn:
+        reader.start()
+        reader.join(10)
+        assert seen == [before]
 
 
 def test_a_damaged_queue_is_named_and_never_taken_for_an_empty_one(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import errno
 import json
+import threading
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,8 +16,12 @@ from loop.daemon.hindrances import RETRY_S, Hindrances
 from loop.daemon.standing import sentence, standing
 from loop.daemon.work import Daemon
 from loop.progress import Event
-from runs import points
+from runs import gc, points
 from runs.errors import UsageError
+from runs.lineage import resolve
+from runs.naming import fork
+from runs.store import Store
+from runs.verify import verify
 from tests.loop.daemon.living import HOURLY, NOON, how, put, tiny_config
 from tests.loop.small import chain, small_config
 from trainers.stub_faults import VARIABLE
@@ -260,6 +266,30 @@ def test_what_a_deleted_run_left_is_collected_by_the_daemon_that_wrote_it(daemon
     wishes.delete(daemon.store, daemon.queue, "r1", None)
     daemon._collect()
     assert daemon.store.files("objects") == daemon.store.files("receipts") == []
+
+
+def test_a_name_that_is_given_while_garbage_is_looked_for_keeps_what_it_names(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(daemon, "r1", tiny_config())
+    daemon.turn()
+    run = fork(daemon.store, resolve(daemon.store, "r1@0"), "r2")
+    wish = wishes.Branch(ticket=wishes.lay_down(daemon.store.home, asdict(run)))
+    wishes.delete(daemon.store, daemon.queue, "r1", None)
+    person = threading.Thread(target=wishes.branch, args=(daemon.store, daemon.queue, wish))
+
+    def interrupted(store: Store, before_ns: int) -> gc.Garbage:
+        found = garbage(store, before_ns=before_ns)
+        if not person.ident:
+            person.start()
+            person.join(10)
+        return found
+
+    garbage = gc.garbage
+    monkeypatch.setattr(gc, "garbage", interrupted)
+    daemon._collect()
+    assert verify(daemon.store) == [] and daemon.store.has(run.iteration)
+    assert [ref.name for ref in daemon.store.refs()] == ["r2"]
 
 
 def test_an_engine_at_work_within_a_shard_counts_as_moving(
