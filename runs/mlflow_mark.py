@@ -5,19 +5,23 @@ from pathlib import Path
 
 from runs.durable import make_folder, read_checked, write_checked
 from runs.errors import CorruptError
-from runs.lineage import Link, back_from, first_own
+from runs.lineage import Link, first_own, links
 from runs.records import Run
 from runs.store import Store
 
 
 @dataclass(frozen=True)
 class Mark:
-    """Everything up to `iteration` was sent to `uri`; the ids are MLflow's own, of the page of the run."""
+    """Everything up to `iteration` was sent to `uri`; the ids are MLflow's own, of the page of the run.
+
+    `begun` is the run's, which tells it from one of its name before a `delete`.
+    """
 
     uri: str
     iteration: str
     experiment_id: str
     run_id: str
+    begun: float = 0.0  # marks of older versions have none, and are as good as lost
 
 
 def default_uri(home: Path) -> str:
@@ -37,18 +41,7 @@ def mlflow_folder(home: Path) -> Path:
 
 def owed(store: Store, run: Run, uri: str) -> list[Link]:
     """The run's own iterations that were not sent to `uri` yet, oldest first."""
-    mark = read_mark(store.home, run.name)
-    sent = mark.iteration if mark is not None and mark.uri == uri else None
-    if run.iteration == sent:
-        return []
-    found = []
-    for link in back_from(store, run):
-        if link.iteration.index < first_own(run):
-            break
-        found.append(link)
-        if link.iteration.parent == sent:
-            break
-    return found[::-1]
+    return links(store, run, since=_sent(store, run, uri) + 1)
 
 
 def lag(store: Store, run: Run) -> int | None:
@@ -57,10 +50,15 @@ def lag(store: Store, run: Run) -> int | None:
     if not export.get("mlflow"):
         return None
     # Counted from the two ends of what is owed: a chain of thousands is not read for it.
-    sent, mark = first_own(run) - 1, read_mark(store.home, run.name)
-    if mark is not None and mark.uri == wanted_uri(store.home, run) and store.has(mark.iteration):
-        sent = max(sent, store.iteration(mark.iteration).index)
-    return store.iteration(run.iteration).index - sent if run.iteration else 0
+    return store.iteration(run.iteration).index - _sent(store, run, wanted_uri(store.home, run)) if run.iteration else 0
+
+
+def _sent(store: Store, run: Run, uri: str) -> int:
+    """The number up to which the run's iterations were sent to `uri`, or are another run's to send."""
+    others, mark = first_own(run) - 1, read_mark(store.home, run.name)
+    if mark is None or (mark.uri, mark.begun) != (uri, run.begun) or not store.has(mark.iteration):
+        return others
+    return max(others, store.iteration(mark.iteration).index)
 
 
 def read_mark(home: Path, run: str) -> Mark | None:

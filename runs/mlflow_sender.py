@@ -111,7 +111,7 @@ def send_owed(store: Store, name: str, uri: str, client: "MlflowClient") -> None
         for link in links:
             signal.alarm(STALL_S)
             _send_iteration(client, experiment_id, run_id, store, run, link)
-            write_mark(store.home, name, Mark(uri, link.closing.iteration, experiment_id, run_id))
+            write_mark(store.home, name, Mark(uri, link.closing.iteration, experiment_id, run_id, run.begun))
 
 
 def is_plotted(run: Run, index: int) -> bool:

@@ -100,7 +100,7 @@ def status(store: Store) -> None:
 def send(store: Store) -> None:
     run = drive.existing(store, "r1")
     uri, last = default_uri(store.home), next(back_from(store, run))
-    write_mark(store.home, "r1", Mark(uri, last.iteration.parent, "1", "2"))
+    write_mark(store.home, "r1", Mark(uri, last.iteration.parent, "1", "2", run.begun))
     (link,) = owed(store, run, uri)
     assert run_page(store, run).tags["selfsame.iteration"] == str(link.iteration.index)
     assert iteration_page(store, run, link).points

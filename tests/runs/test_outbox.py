@@ -21,7 +21,7 @@ from runs.lineage import closed, links, resolve
 from runs.mlflow_mark import Mark, default_uri, forget, lag, mark_path, mlflow_folder, owed, read_mark, write_mark
 from runs.mlflow_sender import is_plotted
 from runs.mlflow_ui import run_address, server_command
-from runs.naming import fork
+from runs.naming import delete, fork
 from runs.outbox import inherited_points, iteration_page, run_page, series
 from runs.output import Output
 from runs.pair_table import as_html, sample_pairs
@@ -282,18 +282,36 @@ def test_what_mlflow_lacks_of_a_run_is_counted_from_both_ends(tmp_path: Path) ->
         assert lag(store, replace(run, operational={"export": {"mlflow": False}})) is None
         assert lag(store, replace(run, iteration="")) == 0
         assert lag(store, run) == 2
-        write_mark(store.home, "r1", Mark(default_uri(store.home), store.iteration(run.iteration).parent, "1", "abc"))
+        sent = store.iteration(run.iteration).parent
+        write_mark(store.home, "r1", Mark(default_uri(store.home), sent, "1", "abc", run.begun))
         assert lag(store, run) == len(owed(store, run, default_uri(store.home))) == 1
         store.move(run)
         branch = close(store, fork(store, resolve(store, "r1@1"), "r2"), 2)
         assert lag(store, branch) == len(owed(store, branch, default_uri(store.home))) == 1
 
 
+def test_a_run_that_is_begun_again_under_a_deleted_name_owes_all_of_itself(tmp_path: Path) -> None:
+    store = Store(tmp_path / "home")
+    uri = default_uri(store.home)
+    wants = {"export": {"mlflow": True, "tracking_uri": None}}
+    with store.lock():
+        old = replace(close(store, close(store, begun(store), 1), 2), operational=wants)
+        write_mark(store.home, "r1", Mark(uri, old.iteration, "1", "abc", old.begun))
+        assert lag(store, old) == len(owed(store, old, uri)) == 0
+        store.move(old)
+        delete(store, "r1")
+        new = replace(begun(store), operational=wants, begun=old.begun + 60)
+        assert lag(store, new) == len(owed(store, new, uri)) == 1
+        new = close(store, close(store, new, 1), 2)
+        assert new.iteration == old.iteration
+        assert lag(store, new) == len(owed(store, new, uri)) == 3
+
+
 def test_only_what_is_new_is_owed_and_a_lost_damaged_or_foreign_mark_owes_all(tmp_path: Path) -> None:
     store = Store(tmp_path / "home")
     with store.lock():
         run = begun(store)
-        write_mark(store.home, "r1", Mark("sqlite:////x.db", run.iteration, "1", "abc"))
+        write_mark(store.home, "r1", Mark("sqlite:////x.db", run.iteration, "1", "abc", run.begun))
         assert owed(store, run, "sqlite:////x.db") == []
         run = close(store, run, 1)
         assert [link.iteration.index for link in owed(store, run, "sqlite:////x.db")] == [1]
