@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from loop.workers.capped_log import CappedLog
-from loop.workers.failures import OUT_OF_MEMORY, ending, kernel_kills, ran_out_of_memory
+from loop.workers.failures import OUT_OF_MEMORY, ending, kernel_kills, met_the_disk, ran_out_of_memory
 from loop.workers.patience import Patience
-from runs.errors import OutOfMemoryError, StalledError, WorkerError
+from runs.errors import DiskError, OutOfMemoryError, SelfsameError, StalledError, WorkerError
 
 LOOK_S = 0.25
 WEIGH_S = 1.0
@@ -119,7 +119,8 @@ class Child:
         """The next message of the worker's that is no sign of progress.
 
         Raises StalledError if it stands still, OutOfMemoryError if it holds more memory than it may or died for want
-        of it, and WorkerError if it ends, takes too long, or sends what is no JSON object.
+        of it, DiskError if it ended and its last line names a full disk, and WorkerError if it ends otherwise, takes
+        too long, or sends what is no JSON object.
         """
         patience = Patience(time.monotonic(), work.stall_s, work.timeout_s)
         has_ended = False
@@ -151,16 +152,22 @@ class Child:
             self.end()
             raise
 
-    def failure(self, exit_code: int, doing: str) -> WorkerError:
-        """What to raise when it, or a program that it ran, ended with this exit code while `doing`."""
+    def failure(self, exit_code: int, doing: str) -> SelfsameError:
+        """What to raise when it, or a program that it ran, ended with this exit code while `doing`.
+
+        A DiskError where its last line says so, else a WorkerError: a fresh worker would make no room.
+        """
         self.log.drain()
+        if met_the_disk(self.log.last()):
+            return DiskError(f"{self.called} {ending(exit_code)} while {doing}. {self.log.last_lines()}")
         out_of_memory = ran_out_of_memory(exit_code, self.log.last(), self._kills_before)
         kind, why = (OutOfMemoryError, ", out of memory,") if out_of_memory else (WorkerError, "")
         return kind(f"{self.called} {ending(exit_code)}{why} while {doing}. {self.log.last_lines()}")
 
-    def gave_up(self, reason: str, doing: str) -> WorkerError:
+    def gave_up(self, reason: str, doing: str) -> SelfsameError:
         """What to raise when it said itself that it failed, and why."""
-        kind = OutOfMemoryError if any(words in reason for words in OUT_OF_MEMORY) else WorkerError
+        out_of_memory = any(words in reason for words in OUT_OF_MEMORY)
+        kind = DiskError if met_the_disk(reason) else OutOfMemoryError if out_of_memory else WorkerError
         return kind(f"{self.called} failed while {doing}: {reason}. {self.log.last_lines()}")
 
     def end(self) -> int:

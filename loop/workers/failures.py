@@ -1,5 +1,7 @@
 """Naming how a worker ended, and telling whether it was for want of memory."""
 
+import errno
+import os
 import signal
 from pathlib import Path
 
@@ -14,6 +16,8 @@ OUT_OF_MEMORY = (
     "Cannot allocate memory",
     "std::bad_alloc",
 )
+
+NO_ROOM = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EROFS))
 
 
 def ending(exit_code: int) -> str:
@@ -40,3 +44,8 @@ def ran_out_of_memory(exit_code: int, said: str, kills_before: int) -> bool:
     if exit_code == -signal.SIGKILL:
         return kernel_kills() > kills_before
     return exit_code != 0 and any(words in said for words in OUT_OF_MEMORY)
+
+
+def met_the_disk(said: str) -> bool:
+    """Whether the last line that a worker said names a disk that is full or read-only."""
+    return any(words in (said.strip().splitlines() or [""])[-1] for words in NO_ROOM)

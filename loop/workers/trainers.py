@@ -56,9 +56,10 @@ class Trainers:
         """Run `module` on `spec` into the folder `out`; returns what it left in `result.json`.
 
         An `out` that is there already is one to go on from. Raises StalledError if the program stands still,
-        OutOfMemoryError for want of memory, DivergedError if the training left the finite numbers, WorkerError if it
-        fails otherwise, leaves no result or takes longer than `timeout_s`, and LimitReached if `stop` said so
-        meanwhile and the program ended for it. Whatever happens, no program is left running.
+        OutOfMemoryError for want of memory, DiskError for want of room on the disk, DivergedError if the training left
+        the finite numbers, WorkerError if it fails otherwise, leaves no result or takes longer than `timeout_s`, and
+        LimitReached if `stop` said so meanwhile and the program ended for it. Whatever happens, no program is left
+        running.
         """
         out.mkdir(parents=True, exist_ok=True)
         (out / "result.json").unlink(missing_ok=True)

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from loop import drive
+from loop.workers.failures import met_the_disk
 from loop.workers.trainers import Trainers
-from runs.errors import WorkerError
+from runs.errors import DiskError, WorkerError
 from trainers import stub
 from trainers.spec import Spec
 
@@ -22,14 +23,15 @@ class InProcessTrainers(Trainers):
         """There is nothing to start."""
 
     def run(self, module: str, spec: Spec, out: Path, timeout_s: float) -> dict[str, Any]:
-        """What the program leaves in `result.json`. Raises WorkerError if it fails."""
+        """What the program leaves in `result.json`. Raises DiskError or WorkerError if it fails."""
         out.mkdir(parents=True, exist_ok=True)
         path = out / "spec.json"
         path.write_text(spec.model_dump_json(), encoding="utf-8")
         try:
             stub.main(path, out)
         except Exception as error:
-            raise WorkerError(f"{module} ended with {error}") from error
+            kind = DiskError if met_the_disk(str(error)) else WorkerError
+            raise kind(f"{module} ended with {error}") from error
         result: dict[str, Any] = json.loads((out / "result.json").read_bytes())
         return result
 

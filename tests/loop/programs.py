@@ -1,5 +1,6 @@
 """A training program that misbehaves on request, for the tests of `loop.workers.trainers`."""
 
+import errno
 import json
 import os
 import signal
@@ -48,6 +49,8 @@ def main(spec_path: Path, out: Path) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         case "raise":
             raise ValueError("row 7 of pairs.parquet has an empty answer")
+        case "find no room":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "checkpoint-1/model.safetensors")
         case "leave":
             sys.exit(9)
         case "diverge":

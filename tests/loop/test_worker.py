@@ -15,7 +15,7 @@ from loop.limits import LimitReached
 from loop.workers.capped_log import LIMIT_BYTES
 from loop.workers.child import Allowance
 from loop.workers.trainers import Trainers
-from runs.errors import DivergedError, OutOfMemoryError, StalledError, WorkerError
+from runs.errors import DiskError, DivergedError, OutOfMemoryError, StalledError, WorkerError
 from tests.loop.processes import descendants, is_running, wait_for, wait_until_gone
 from tests.loop.programs import Order
 from trainers.spec import STOPPED
@@ -62,6 +62,12 @@ def test_a_failed_program_is_named_and_the_next_one_runs(do: str, workers: Train
     assert type(raised.value) is kind
     assert workers.ran_out_of_memory == (kind is OutOfMemoryError)
     assert order(workers, "work", tmp_path / "next")
+
+
+def test_a_program_that_finds_no_room_on_the_disk_is_no_failed_worker(workers: Trainers, tmp_path: Path) -> None:
+    with pytest.raises(DiskError, match=f"(?s)No space left on device.*{workers.log}"):
+        order(workers, "find no room", tmp_path / "full")
+    assert order(workers, "work", tmp_path / "next")["pid"]
 
 
 def test_a_message_shows_only_what_this_program_said(workers: Trainers, tmp_path: Path) -> None:
