@@ -3,12 +3,12 @@
 import contextlib
 import os
 import subprocess
-import sys
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import urlsplit
 
 from loop.config import Export
 from loop.progress import Event, Say
+from loop.start_sender import sender_command, start_sender
 from runs.errors import SelfsameError
 from runs.lineage import find_run
 from runs.mlflow_mark import default_uri, forget, owed, wanted_uri
@@ -29,9 +29,8 @@ def rebuild(store: Store) -> list[str]:
     failed = []
     for run in store.runs():
         forget(store.home, run.name)
-        if subprocess.run(
-            _command(store, run.name, wanted_uri(store.home, run)), stdin=subprocess.DEVNULL, check=False
-        ).returncode:
+        command = sender_command(store, run.name, wanted_uri(store.home, run))
+        if subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode:
             failed.append(run.name)
     return failed
 
@@ -99,14 +98,8 @@ class Exporter:
             return 0  # a damaged store is for the loop to report, not for the window
 
     def _start(self) -> None:
-        command = _command(self._store, self._run, self._uri)
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
         try:
-            with self._log.open("wb") as log:
-                # In a session of its own: Ctrl-C is for the loop.
-                self._sender = subprocess.Popen(
-                    command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment, start_new_session=True
-                )
+            self._sender = start_sender(self._store, self._run, self._uri, subprocess.PIPE)
         except OSError as error:
             self._sender = None
             self._note(f"MLflow is not fed: its sender did not start ({error})")
@@ -132,7 +125,3 @@ def _answers(uri: str) -> bool:
         return False
     finally:
         connection.close()
-
-
-def _command(store: Store, run: str, uri: str) -> list[str]:
-    return [sys.executable, "-P", "-m", "runs.mlflow_sender", str(store.home), run, uri]

@@ -1,12 +1,11 @@
 """Sending to MLflow what runs still owe it while they are not at work: a process beside the loop, never waited for."""
 
 import logging
-import os
 import subprocess
-import sys
 from contextlib import suppress
 
 from loop.daemon.bell import Every
+from loop.start_sender import start_sender
 from runs.errors import CorruptError, SelfsameError
 from runs.mlflow_mark import lag, wanted_uri
 from runs.store import Store
@@ -57,17 +56,8 @@ class Outbox:
         run = self._store.run(name)
         if run is None:
             return
-        command = [sys.executable, "-P", "-m", "runs.mlflow_sender", str(self._store.home), name]
         try:
-            with (self._store.logs / f"mlflow-{name}.log").open("wb") as file:
-                self._sender = subprocess.Popen(
-                    [*command, wanted_uri(self._store.home, run)],
-                    stdin=subprocess.DEVNULL,  # at its end the sender ends: it sends once
-                    stdout=file,
-                    stderr=file,
-                    env=os.environ | {"OMP_NUM_THREADS": "1"},
-                    start_new_session=True,
-                )
+            self._sender = start_sender(self._store, name, wanted_uri(self._store.home, run), subprocess.DEVNULL)
         except OSError as error:
             log.warning("run=%s MLflow is not fed: its sender did not start (%s)", name, error)
 
