@@ -6,7 +6,11 @@
     adapters/<hex>/            an adapter's two files under the names that engines want; may be deleted at any time
     logs/  scratch/            what children say and leave; nothing is read back from there after a crash, but for
     scratch/<hex of key>/      what unfinished work may go on from; gone once its receipt is there
-    control/  mlflow/          how much MLflow was sent, and its files: `runs.mlflow_sender`'s, under its own lock
+    control/mlflow-<name>.json how much of a run MLflow was sent: `runs.mlflow_sender`'s, under a lock of its own
+    control/pruned.json        weights that were thrown away on purpose
+    control/                   the daemon's: queue.json, daemon.json and daemon.sock while it lives; tickets/ are laid
+                               down by whoever asks it for work
+    mlflow/                    MLflow's own database and files; can be rebuilt from all else
     lock                       held for life by the one process that writes all else
 
 Nothing here says that something is running: running means that the lock is held.
