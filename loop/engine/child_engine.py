@@ -16,6 +16,8 @@ from runs.errors import WorkerError
 
 START_S = 900.0
 """Importing vLLM, reading the weights and compiling: one piece of work, of which nothing is seen meanwhile."""
+LOGS_KEPT = 50
+"""An engine's log is small, and there is one for each start."""
 CALL_S = 6 * 3600.0
 ONE_TOKEN_S = 60.0
 """How long an idle engine may take for a token or a probe: one whose core is dead never answers."""
@@ -49,10 +51,7 @@ class ChildEngine:
         self._call_timeout_s = call_timeout_s
         self._loaded: list[str] = []  # the one used last is last
         self._ready = self._asleep = self._closed = False
-        logs.mkdir(parents=True, exist_ok=True)
-        prefix = time.strftime("engine-%Y%m%d-%H%M%S-")
-        with tempfile.NamedTemporaryFile(prefix=prefix, suffix=".log", dir=logs, delete=False) as log:
-            self.log = Path(log.name)
+        self.log = new_log(logs)
         environment = worker_environment(options.threads) | {
             "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
             "VLLM_NO_USAGE_STATS": "1",
@@ -163,6 +162,16 @@ class ChildEngine:
             raise WorkerError(f"the engine refused while {work.doing}: {outcome['refused']}")
         self.close()
         raise self._child.gave_up(str(outcome.get("failed", "it does not say why")), work.doing)
+
+
+def new_log(logs: Path) -> Path:
+    """An empty file for what an engine prints, named by the time; of those of before it the newest stay."""
+    logs.mkdir(parents=True, exist_ok=True)
+    for old in sorted(logs.glob("engine-*.log"))[: -LOGS_KEPT + 1]:
+        old.unlink(missing_ok=True)
+    prefix = time.strftime("engine-%Y%m%d-%H%M%S-", time.gmtime())
+    with tempfile.NamedTemporaryFile(prefix=prefix, suffix=".log", dir=logs, delete=False) as log:
+        return Path(log.name)
 
 
 def _largest_difference(ours: Sequence[float], theirs: Sequence[float]) -> float:
