@@ -149,6 +149,8 @@ def _experiment(client: "MlflowClient", home: Path, uri: str) -> str:
     """The id of the experiment that holds all pages. A server keeps files where it likes, a database none."""
     found = client.get_experiment_by_name(EXPERIMENT)
     if found is not None:
+        if found.lifecycle_stage == "deleted":  # its name cannot be given again, and all that it held is still there
+            client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
     files = mlflow_folder(home) / "artifacts"
     served = urlsplit(uri).scheme in ("http", "https")

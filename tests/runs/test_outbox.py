@@ -19,7 +19,7 @@ from loop.progress import Event
 from runs.canonical import digest
 from runs.lineage import closed, links, resolve
 from runs.mlflow_mark import Mark, default_uri, forget, lag, mark_path, mlflow_folder, owed, read_mark, write_mark
-from runs.mlflow_sender import is_plotted
+from runs.mlflow_sender import EXPERIMENT, is_plotted, send_owed
 from runs.mlflow_ui import run_address, server_command
 from runs.naming import delete, fork
 from runs.outbox import inherited_points, iteration_page, run_page, series
@@ -273,6 +273,25 @@ def test_a_run_that_wants_no_mlflow_gets_none(tmp_path: Path) -> None:
         exporter.poke()
         exporter.finish()
     assert said == [] and not mlflow_folder(store.home).exists() and not list(store.logs.iterdir())
+
+
+def test_an_experiment_that_somebody_deleted_comes_back_with_its_pages(tmp_path: Path) -> None:
+    from mlflow import MlflowClient
+
+    store = Store(tmp_path / "home")
+    uri = default_uri(store.home)
+    with store.lock():
+        mlflow_folder(store.home).mkdir(mode=0o700)
+        begun(store)
+        send_owed(store, "r1", uri, MlflowClient(uri))
+        before = database(store)
+        client = MlflowClient(uri)
+        client.delete_experiment(client.get_experiment_by_name(EXPERIMENT).experiment_id)
+        forget(store.home, "r1")
+        send_owed(store, "r1", uri, client)
+    assert client.get_experiment_by_name(EXPERIMENT).lifecycle_stage == "active"
+    assert database(store) == before
+    assert len(client.search_runs([client.get_experiment_by_name(EXPERIMENT).experiment_id])) == 2
 
 
 def test_what_mlflow_lacks_of_a_run_is_counted_from_both_ends(tmp_path: Path) -> None:
