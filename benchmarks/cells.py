@@ -13,9 +13,9 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def commit() -> str:
-    """The commit that is measured, marked where the tree differs from it; in nothing but results is no difference."""
+    """The commit that is measured, marked where the tree differs from it; in nothing but results and pages is none."""
     name = _git("describe", "--always", "--abbrev=12", "--exclude=*")
-    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":!/benchmarks/results")
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":!/benchmarks/results", ":!/docs")
     return f"{name}-dirty" if name and changed else name or "no commit"
 
 
