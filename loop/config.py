@@ -12,6 +12,7 @@ from loop.config_endpoint import Endpoint
 from loop.config_judge import Judge
 from loop.config_phase import PHASED, SEATED, Phases, phased_leaf, with_settings
 from loop.config_section import Count, Fraction, Positive, Section
+from loop.config_train import Train
 
 OPERATIONAL = ("iterations", "gold", "limits", "export")
 
@@ -76,35 +77,6 @@ class Pair(Section):
     """Least difference between the best and the worst score (points; log-odds of comparisons). Ties never pair."""
     labels: Literal["hard", "soft"] = "hard"
     """`hard`: the chosen answer is better for certain; `soft`: as probably as a judge that compares says."""
-
-
-class Train(Section):
-    reference: Literal["previous", "seed", "base"] = "previous"
-    """DPO's reference: the policy promoted last, the policy of iteration 0, or the model without an adapter."""
-    learning_rate: Positive = 5e-4
-    """AdamW's peak learning rate. LoRA wants more than full fine-tuning does; 1e-3 breaks the microworld's model."""
-    beta: Positive = 0.3
-    """Strength of DPO's pull towards the reference; small values let the policy move far."""
-    epochs: Count = 2
-    """Passes over the pairs of the iteration."""
-    batch_size: Count = 16
-    """Pairs a gradient step."""
-    micro_batch_size: Count = 8
-    """Pairs computed at once; `batch_size` must be a multiple of it. Lower it where memory runs out."""
-    warmup_frac: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """Share of the steps over which the learning rate rises from 0."""
-    schedule: Literal["constant", "linear", "cosine"] = "linear"
-    """How the learning rate goes on after the rise."""
-    max_grad_norm: Positive = 1.0
-    """Gradients longer than this are scaled down to it."""
-    max_length_tokens: Annotated[int, Field(ge=2)] = 512
-    """Longest prompt with answer, in tokens. A longer pair is counted and left out, never cut."""
-    lora_rank: Annotated[int, Field(ge=1, le=512)] = 16
-    """Rank of a new adapter. An adapter that training goes on from keeps its own."""
-    lora_alpha: Positive = 32
-    """Scale of a new adapter; its product is multiplied by alpha / rank."""
-    threads: Count = 2
-    """CPU threads of the trainer."""
 
 
 class Measure(Section):
@@ -270,6 +242,7 @@ class Config(Section):
             **dict.fromkeys(OPERATIONAL, True),
             "prompts": set.intersection(*(one.prompts.idle() for one in variants)),
             "judge": set.intersection(*(one.judge.idle() for one in variants)),
+            "train": set.intersection(*(one.train.idle() for one in variants)),
         }
         if not self.phases:
             idle["phases"] = True

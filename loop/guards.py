@@ -61,12 +61,10 @@ def all_finite(metrics: Metrics) -> list[Finding]:
     ]
 
 
-def before_training(guards: Guards, metrics: Metrics) -> list[Finding]:
-    """Is there enough to train on? Asked once the pairs stand and before anything is trained."""
-    return [
-        at_most("max_unscored_frac", metrics, "judge/train_unscored_frac", guards.max_unscored_frac),
-        at_least("min_pairs", metrics, "signal/pairs", guards.min_pairs),
-    ]
+def before_training(guards: Guards, metrics: Metrics, on_pairs: bool = True) -> list[Finding]:
+    """Is there enough to train on? Asked once the pairs stand and before anything is trained, on them or otherwise."""
+    enough = [at_least("min_pairs", metrics, "signal/pairs", guards.min_pairs)] if on_pairs else []
+    return [at_most("max_unscored_frac", metrics, "judge/train_unscored_frac", guards.max_unscored_frac), *enough]
 
 
 def after_measuring(guards: Guards, metrics: Metrics) -> list[Finding]:

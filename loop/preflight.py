@@ -9,6 +9,7 @@ from loop.anchors import anchor_pairs
 from loop.base import Base, find_base, judge_model, read_settings
 from loop.config import Config, Model
 from loop.preflight_judges import check_constitution, check_judges
+from loop.preflight_train import check_training
 from loop.self_instruct import control_tokens, demonstrations
 from loop.sources import prompt_source
 from runs.canonical import seed_of
@@ -23,6 +24,7 @@ def check(config: Config) -> None:
     """Returns if every input of `config` is there and can be used. Raises ConfigError with the first that cannot."""
     for variant in config.variants():
         check_settings(variant)
+        check_training(variant)
         check_judges(variant)
         check_constitution(variant)
     check_model(config)
@@ -35,12 +37,7 @@ def check(config: Config) -> None:
 
 def check_settings(config: Config) -> None:
     """Returns if the settings agree with each other. Raises ConfigError."""
-    train, generate, judge = config.train, config.generate, config.judge
-    if train.batch_size % train.micro_batch_size:
-        raise ConfigError(
-            f"train.batch_size={train.batch_size} is no multiple of train.micro_batch_size={train.micro_batch_size}; "
-            "change one of the two"
-        )
+    generate, judge = config.generate, config.judge
     if config.gold.enabled and config.prompts.source != "microworld":
         raise ConfigError(
             f"gold.enabled=true needs prompts of the microworld, and prompts.source={config.prompts.source}; "

@@ -3,21 +3,39 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from loop.config import Config
 from loop.desk import Desk
+from runs.errors import ConfigError
 from runs.records import Adapter
 from trainers.adopt import Adopted, adopt
-from trainers.spec import DpoSpec, ModelSpec, ProbeSpec
+from trainers.average import average
+from trainers.spec import ModelSpec, ProbeSpec, TrainingSpec
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training program left: the adapter's digest, None where no row fitted; its account, and its curve."""
+
+    adapter: str | None
+    result: dict[str, Any]
+    curve: list[dict[str, Any]]
 
 
 def programs(config: Config) -> tuple[str, ...]:
-    """The programs that train and probe; with the stub engine, the one that only pretends to."""
-    return ("trainers.stub",) if config.engine.kind == "stub" else ("trainers.dpo", "trainers.probe")
+    """The programs that train and probe in a run; with the stub engine, the one that only pretends to."""
+    if config.engine.kind == "stub":
+        return ("trainers.stub",)
+    return (*sorted({_program(variant) for variant in config.variants()}), "trainers.probe")
+
+
+def _program(config: Config) -> str:
+    return "trainers.stub" if config.engine.kind == "stub" else f"trainers.{config.train.method}"
 
 
 @contextmanager
@@ -42,17 +60,40 @@ def model_spec(desk: Desk, start: Path | None, reference: Path | None) -> ModelS
     )
 
 
-def train_dpo(
-    desk: Desk, spec: DpoSpec, out: Path, parent: str, reference: str, pairs: str
-) -> tuple[str, dict[str, Any], list[dict[str, Any]]]:
-    """Train, check and store one adapter: its digest, the program's own account, and its curve, one row a step.
+def train_adapter(desk: Desk, spec: TrainingSpec, out: Path, parent: str, reference: str, pairs: str) -> Trained:
+    """Train, check and store one adapter, whose curve has one row a step.
 
     Raises DivergedError if the training left the finite numbers, and WorkerError if the program failed.
     """
-    result = desk.train(programs(desk.config)[0], spec, out)
+    result = desk.train(_program(desk.config), spec, out)
+    if not result["rows_used"]:
+        return Trained(None, result, [])
     adapter = _keep(desk, out, parent, reference, pairs, adopt(out, desk.base.folder, spec.lora))
     curve = [json.loads(line) for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()]
-    return adapter, result, curve
+    return Trained(adapter, result, curve)
+
+
+def keep_average(desk: Desk, policies: Sequence[str], weights: Sequence[float]) -> str:
+    """Store the weighted mean of policies: the digest of an adapter that is a reference and answers nobody.
+
+    Raises ConfigError for policies that have no such mean.
+    """
+    with scratch(desk, "average") as folder:
+        try:
+            average([desk.folder(policy) for policy in policies], weights, folder)
+        except ValueError as error:
+            raise ConfigError(f"train.reference=ema: {error}; set train.reference=seed or previous") from error
+        adopted = adopt(folder, desk.base.folder, None)
+        made = Adapter(
+            base=desk.base.digest,
+            parent=policies[-1],
+            reference="",
+            pairs="",
+            weights=desk.store.put_file(adopted.weights),
+            config=desk.store.put(adopted.config),
+            probe="",  # no engine ever loads it
+        )
+        return desk.store.put_record(made)
 
 
 def import_adapter(desk: Desk, folder: Path) -> str:

@@ -36,11 +36,17 @@ WORKER_PROGRAMS = {
     "microworld/verdicts.py",
     "microworld/vocabulary.py",
     "microworld/writings.py",
+    "trainers/answer_trainer.py",
     "trainers/dpo.py",
+    "trainers/held_out.py",
+    "trainers/losses.py",
     "trainers/pair_trainer.py",
     "trainers/policy.py",
     "trainers/probe.py",
     "trainers/progress.py",
+    "trainers/sft.py",
+    "trainers/token_trainer.py",
+    "trainers/training.py",
     "trainers/training_state.py",
 }
 TRUTH = {"microworld.gold", "microworld.principles", "microworld.annotator"}

@@ -129,6 +129,16 @@ def read_header(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
+def read_weights(path: Path) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
+    """The tensors of an adapter by name. Raises ValueError for what is no such file."""
+    found = {}
+    tensors = read_header(path)
+    for name, dtype, bits in _bits(path, tensors):
+        wide = bits if dtype == "F32" else bits.astype(np.uint32) << 16
+        found[name] = wide.astype(np.uint32).view(np.float32).reshape(tensors[name].shape)
+    return found
+
+
 def expected_shapes(base: Path, targets: list[str], rank: int) -> dict[str, tuple[int, ...]]:
     """The name and shape of each tensor that a LoRA of `rank` on `targets` has, from the base model's own weights."""
     files = sorted(base.glob("*.safetensors"))

@@ -19,29 +19,29 @@ from runs.canonical import digest, digest_bytes, digest_file
 from runs.durable import make_folder, read_checked, write_checked, write_file
 from runs.errors import CorruptError
 from trainers.adopt import WEIGHTS
-from trainers.spec import DpoSpec
+from trainers.spec import TrainingSpec
 
 REFERENCE = "reference.json"
 CHECKPOINT = "checkpoint.json"
 LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate")
-FORMAT = 1
+FORMAT = 2
 """Counted up whenever a checkpoint of before can no longer be gone on from."""
 
 
-def asked_of(spec: DpoSpec) -> str:
+def asked_of(spec: TrainingSpec) -> str:
     """The digest of all that decides what a training does: a checkpoint serves the training of its own digest alone.
 
     The base model enters by its folder's name: to hash billions of weights can take longer than a checkpoint saves.
     """
     settings = spec.model_dump(
-        mode="json", exclude={"pairs": True, "checkpoint_every_s": True, "model": {"start", "reference"}}
+        mode="json", exclude={"rows": True, "checkpoint_every_s": True, "model": {"start", "reference"}}
     )
     return digest(
         {
             "format": FORMAT,
             "libraries": {name: version(name) for name in LIBRARIES},
             "settings": settings,
-            "pairs": digest_file(spec.pairs),
+            "rows": digest_file(spec.rows),
             "start": _weights(spec.model.start),
             "reference": _weights(spec.model.reference),
         }
@@ -100,6 +100,6 @@ class Kept:
             print(f"{self.out / name} is not as it was written: the training does without it")
             return None
         if kept is not None and kept["asked"] != self.asked:
-            print(f"{self.out / name} is of another training (other settings, pairs, adapters or versions): ignored")
+            print(f"{self.out / name} is of another training (other settings, rows, adapters or versions): ignored")
             return None
         return kept

@@ -1,4 +1,5 @@
-"""What a training does after each step: it writes a row to `log.jsonl`, beats, and keeps a checkpoint if one is due."""
+"""What a training does after each step: it looks at the held-out rows if it is time, writes a row to `log.jsonl`,
+beats, and keeps a checkpoint if one is due."""
 
 import json
 import math
@@ -12,6 +13,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from runs.canonical import canonical_json
 from trainers.beat import Beat
 from trainers.checkpoint import Kept
+from trainers.held_out import HeldOutRows
 from trainers.pace import Pace
 from trainers.spec import DIVERGED
 from trainers.training_state import state_files
@@ -29,6 +31,8 @@ class Progress(TrainerCallback):
     def __init__(self, kept: Kept, checkpoint: Path | None, beat: Beat, pace: Pace) -> None:
         """`log.jsonl` holds from now on what it held at the checkpoint, or nothing."""
         self.kept, self.beat, self.pace = kept, beat, pace
+        self.held_out: HeldOutRows | None = None
+        """To be set before the first step: the trainer that it looks with is made with this callback."""
         self.path = kept.out / LOG
         if checkpoint:
             shutil.copyfile(checkpoint / LOG, self.path)
@@ -53,6 +57,10 @@ class Progress(TrainerCallback):
         if logs is None or "loss" not in logs:  # the summary at the end
             return
         numbers = {"step": state.global_step} | {name: float(value) for name, value in logs.items()}
+        if self.held_out and self.held_out.is_due(state.global_step, state.max_steps):
+            found = self.held_out.look(state.global_step)
+            numbers |= {f"held_out/{name}": value for name, value in found.items()}
+            control.should_training_stop |= self.held_out.is_over
         row = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
         self.rows.append(row)
         with self.path.open("ab") as file:
@@ -63,5 +71,6 @@ class Progress(TrainerCallback):
         self.beat()
         if self.pace.is_due():
             files = state_files(held["model"], held["optimizer"], held["lr_scheduler"], state)
-            self.kept.write_checkpoint(state.global_step, files | {LOG: self.path.read_bytes()})
+            files |= {LOG: self.path.read_bytes()} | (self.held_out.files() if self.held_out else {})
+            self.kept.write_checkpoint(state.global_step, files)
             self.pace.kept()

@@ -2,7 +2,8 @@
 
 A program runs alone in its own process, `python -P -m trainers.dpo SPEC.json OUT`. It leaves in OUT the two files of
 an adapter, `log.jsonl` (one row a logged step), `probe.json` (what a fixed answer scores) and, last of all,
-`result.json`. Nothing there is believed before `trainers.adopt` has checked it.
+`result.json`. Nothing there is believed before `trainers.adopt` has checked it. Where no row fits there is nothing to
+train: it leaves `result.json` alone.
 
 While it runs it changes `beat` (its pid and a number) each time that something got done, and it keeps in OUT what it
 needs to go on from there after a death: the same program with the same spec and OUT ends with the same bytes, whenever
@@ -47,17 +48,21 @@ class ModelSpec(Spec):
     threads: int = Field(ge=1)
 
 
-class DpoSpec(Spec):
-    """One round of DPO. `pairs` is a Parquet file with one row a pair:
+class HeldOut(Spec):
+    """When the rows that are never trained on are looked at. The weights that are best on them are what is left."""
 
-    `prompt` (list of {role, content}), `chosen_ids`, `rejected_ids` (token ids as sampled, end token included),
-    `label_probability`, `weight`.
-    """
+    every_steps: int | None = Field(ge=1)
+    """So many gradient steps apart, and after the last; None is after each epoch."""
+    patience: int | None = Field(ge=1)
+    """End the training after so many looks in a row that found nothing better; None goes on to the last step."""
+
+
+class TrainingSpec(Spec):
+    """One training of an adapter on the rows of a Parquet file, whose column `held_out` (bool) keeps a row out."""
 
     model: ModelSpec
-    pairs: Path
+    rows: Path
     lora: Lora
-    beta: float = Field(gt=0)
     learning_rate: float = Field(gt=0)
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=1)
@@ -66,18 +71,54 @@ class DpoSpec(Spec):
     schedule: Literal["constant", "linear", "cosine"]
     max_grad_norm: float = Field(gt=0)
     max_length_tokens: int = Field(ge=2)
+    held_out: HeldOut
     seed: int
     checkpoint_every_s: float = Field(ge=0)
     """Keep what there is after so much work, in seconds: what a death can cost. It changes no result."""
 
     @model_validator(mode="after")
-    def batches_divide(self) -> "DpoSpec":
+    def batches_divide(self) -> "TrainingSpec":
         """A batch is a whole number of micro-batches."""
         if self.batch_size % self.micro_batch_size:
             raise ValueError(
                 f"batch_size {self.batch_size} is not a multiple of micro_batch_size {self.micro_batch_size}"
             )
         return self
+
+
+class PairLoss(Spec):
+    """What a pair costs; `trainers.losses` has the formulas."""
+
+    kind: Literal["sigmoid", "ipo", "hinge", "robust"]
+    beta: float = Field(gt=0)
+    flip_rate: float = Field(ge=0, lt=0.5)
+    """How often a label is the wrong way round, as far as `robust` is told."""
+    length_normalised: bool
+    """Whether an answer's log-ratio is its mean over the tokens and not its sum."""
+    length_desensitisation: float = Field(ge=0, le=1)
+    """What a token counts for that stands beyond the end of the shorter answer; 1 is as much as any."""
+    nll_weight: float = Field(ge=0)
+    """How much of the better answer's negative log-likelihood, in nats a token, is added."""
+    wpo: bool
+    """Whether a pair weighs as much as the policy itself would say its two answers."""
+
+
+class DpoSpec(TrainingSpec):
+    """One round of DPO. A row is a pair:
+
+    `prompt` (list of {role, content}), `chosen_ids`, `rejected_ids` (token ids as sampled, end token included),
+    `label_probability`, `weight`, `held_out`.
+    """
+
+    loss: PairLoss
+
+
+class SftSpec(TrainingSpec):
+    """Supervised fine-tuning. A row is a demonstration:
+
+    `prompt` (list of {role, content}), `weight`, `held_out` and the answer: either `answer_ids` (token ids as sampled,
+    end token included) or `answer` (a text, which is encoded as the whole answer); the other is null.
+    """
 
 
 class ProbeSpec(Spec):

@@ -1,6 +1,7 @@
 """A trainer without a model: `python -P -m trainers.stub SPEC.json OUT` leaves an adapter made from the spec's bytes.
 
-It stands in for `trainers.dpo` where the stub engine stands in for vLLM: for tests of everything around training.
+It stands in for `trainers.dpo` and `trainers.sft` where the stub engine stands in for vLLM: for tests of everything
+around training.
 """
 
 import json
@@ -14,47 +15,60 @@ from safetensors.numpy import save_file
 
 from runs.canonical import canonical_json, digest, seed_of
 from trainers.adopt import expected_shapes
-from trainers.spec import DpoSpec
+from trainers.spec import DpoSpec, SftSpec, TrainingSpec
 from trainers.stub_faults import commit, fault_at, spoil
 
 PROJECTIONS = ["q_proj", "v_proj"]
+LOOK = {
+    "loss": 0.69,
+    "rewards/accuracies": 0.5,
+    "rewards/margins": 0.1,
+    "logps/chosen": -1.0,
+    "logps/rejected": -2.0,
+    "logps/answer": -1.0,
+}
+"""What every step is said to have shown."""
 
 
-def train(spec: DpoSpec, out: Path) -> None:
-    """Leave in `out` what `trainers.dpo` would leave: an adapter made of pairs and settings."""
-    pairs = pq.ParquetFile(spec.pairs).read().to_pylist()  # `read_table` would import pyarrow.dataset in every fork
-    beside = {"model", "pairs", "micro_batch_size", "checkpoint_every_s"}
+def train(spec: TrainingSpec, out: Path) -> None:
+    """Leave in `out` what the real program would leave: an adapter made of rows and settings."""
+    rows = pq.ParquetFile(spec.rows).read().to_pylist()  # `read_table` would import pyarrow.dataset in every fork
+    trained = [row for row in rows if not row["held_out"]]
+    counts = {
+        "rows_in": len(rows),
+        "rows_used": len(trained),
+        "rows_too_long": 0,
+        "rows_held_out": len(rows) - len(trained),
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    if not trained:
+        (out / "result.json").write_bytes(canonical_json(counts))
+        return
+    beside = {"model", "rows", "micro_batch_size", "checkpoint_every_s"}
     settings = spec.model_dump(mode="json", exclude=beside)
     start = digest(str(spec.model.start.name)) if spec.model.start else ""
-    rng = np.random.default_rng(seed_of(digest(settings), digest(pairs), start))
+    rng = np.random.default_rng(seed_of(digest(settings), digest(rows), start))
     shapes = expected_shapes(spec.model.base, PROJECTIONS, spec.lora.rank)
-    out.mkdir(parents=True, exist_ok=True)
     tensors = {name: rng.standard_normal(shape, dtype=np.float32) for name, shape in sorted(shapes.items())}
     save_file(tensors, out / "adapter_model.safetensors", metadata={"format": "pt"})
     config = {"peft_type": "LORA", "r": spec.lora.rank, "lora_alpha": spec.lora.alpha, "target_modules": PROJECTIONS}
     (out / "adapter_config.json").write_bytes(canonical_json(config))
-    first = pairs[0]
-    scored = [-1.0] * len(first["chosen_ids"])
+    first = trained[0]
+    answer = first.get("chosen_ids") or first.get("answer_ids") or [0]
+    scored = [-1.0] * len(answer)
     probe = {
         "messages": first["prompt"],
-        "token_ids": first["chosen_ids"],
+        "token_ids": answer,
         "logprobs": scored,
         "base_logprobs": [value - 1 for value in scored],
     }
     (out / "probe.json").write_bytes(canonical_json(probe))
-    row = {
-        "step": 1,
-        "loss": 0.69,
-        "grad_norm": 1.0,
-        "rewards/accuracies": 0.5,
-        "rewards/margins": 0.1,
-        "logps/chosen": -1.0,
-        "logps/rejected": -2.0,
-        "time_s": time.time(),
-    }
-    (out / "log.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
-    result = {"rows_in": len(pairs), "rows_used": len(pairs), "rows_too_long": 0, "steps": 1}
-    (out / "result.json").write_bytes(canonical_json(result))
+    look = LOOK | {"step": 1}
+    (out / "log.jsonl").write_text(
+        json.dumps(look | {"grad_norm": 1.0, "time_s": time.time()}) + "\n", encoding="utf-8"
+    )
+    held_out = {"start": LOOK | {"step": 0}, "best": look} if counts["rows_held_out"] else {}
+    (out / "result.json").write_bytes(canonical_json(counts | {"steps": 1, "held_out": held_out}))
 
 
 def main(spec_path: Path, out: Path) -> None:
@@ -62,7 +76,9 @@ def main(spec_path: Path, out: Path) -> None:
     fault = fault_at("train")
     if fault and fault.when == "start":
         commit(fault)
-    train(DpoSpec.model_validate_json(spec_path.read_bytes()), out)
+    asked = spec_path.read_bytes()
+    kind: type[TrainingSpec] = DpoSpec if "loss" in json.loads(asked) else SftSpec
+    train(kind.model_validate_json(asked), out)
     if fault:
         spoil(fault, out)
         if fault.when == "end":

@@ -12,12 +12,11 @@ from typing import Any
 
 import torch
 from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
-from safetensors.torch import load_file, save
+from safetensors.torch import load, load_file, save
 from transformers import TrainerState
 
 from runs.canonical import canonical_json
 from trainers.adopt import WEIGHTS
-from trainers.policy import check_loaded
 
 OPTIMIZER, RANDOM = "optimizer.safetensors", "random.safetensors"
 SCHEDULE = "schedule.json"
@@ -34,7 +33,7 @@ def state_files(policy: PeftModel, optimizer: Any, scheduler: Any, state: Traine
     settings = {"groups": moments["param_groups"], "scheduler": scheduler.state_dict()}
     named = {f"{row}.{name}": held for row, values in moments["state"].items() for name, held in values.items()}
     return {
-        WEIGHTS: _packed(get_peft_model_state_dict(policy, adapter_name="default", save_embedding_layers=False)),
+        WEIGHTS: policy_weights(policy),
         OPTIMIZER: _packed(named),
         RANDOM: _packed(_random_states()),
         SCHEDULE: canonical_json(settings),
@@ -42,10 +41,16 @@ def state_files(policy: PeftModel, optimizer: Any, scheduler: Any, state: Traine
     }
 
 
-def restore_policy(policy: PeftModel, folder: Path) -> None:
-    """Give the adapter `default` the weights of a checkpoint, and leave `ref` as it is."""
-    set_peft_model_state_dict(policy, load_file(folder / WEIGHTS), adapter_name="default")
-    check_loaded(policy, "default", folder)
+def policy_weights(policy: PeftModel) -> bytes:
+    """The weights of the adapter `default` as a safetensors file."""
+    return _packed(get_peft_model_state_dict(policy, adapter_name="default", save_embedding_layers=False))
+
+
+def restore_policy(policy: PeftModel, weights: bytes) -> None:
+    """Give the adapter `default` the weights of such a file, and leave `ref` as it is. Raises ValueError."""
+    set_peft_model_state_dict(policy, load(weights), adapter_name="default")
+    if policy_weights(policy) != weights:  # PEFT only warns of missing keys
+        raise ValueError("the weights of a checkpoint are not those of an adapter of this policy")
 
 
 def restore_optimizer(optimizer: Any, scheduler: Any, folder: Path) -> None:

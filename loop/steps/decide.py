@@ -5,6 +5,7 @@ from dataclasses import asdict
 from loop.admission import admission
 from loop.desk import Desk
 from loop.guards import Finding, after_measuring, all_finite, at_least, before_training
+from loop.steps.train import USED
 from loop.steps.turn import Turn
 from runs.output import Output
 from runs.records import Decision
@@ -36,10 +37,11 @@ def findings(desk: Desk, turn: Turn) -> list[Finding]:
     """What the guards see of what there is: judgments and pairs, then the training, then the measured candidate."""
     metrics = {name: value for output in turn.done.values() for name, value in output.metrics.items()}
     guards = desk.config.guards
-    found = before_training(guards, metrics) if "pair" in turn.done else []
+    found = before_training(guards, metrics, desk.config.train.source == "pairs") if "pair" in turn.done else []
     if "train" in turn.done:
         found += all_finite(turn.done["train"].metrics)
-        found.append(at_least("min_pairs", turn.done["train"].metrics, "signal/pairs_used", guards.min_pairs))
+        used = USED[desk.config.train.method]
+        found.append(at_least("min_pairs", turn.done["train"].metrics, used, guards.min_pairs))
     if "measure" in turn.done:
         found += after_measuring(guards, turn.done["measure"].metrics)
         if turn.index == 0:

@@ -1,117 +1,125 @@
-"""Step `train`: DPO on the pairs, from the policy promoted last, against an explicit reference."""
+"""Step `train`: an adapter from the iteration's pairs by DPO, or from answers to imitate."""
 
 import json
+from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from loop.config import Train
+from loop.config_train import Train
 from loop.desk import Desk
+from loop.steps import train_rows
 from loop.steps.turn import Turn
-from loop.training import model_spec, train_dpo
-from runs.canonical import seed_of
+from loop.training import Trained, keep_average, model_spec, train_adapter
+from runs.canonical import digest, seed_of
 from runs.durable import make_folder
 from runs.errors import DivergedError
 from runs.output import Output
-from trainers.spec import DpoSpec, Lora
+from trainers.average import moving_average
+from trainers.spec import DpoSpec, HeldOut, Lora, PairLoss, SftSpec, TrainingSpec
 
-PAIR_SCHEMA = pa.schema(
-    [
-        ("prompt", pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))),
-        ("chosen_ids", pa.list_(pa.int32())),
-        ("rejected_ids", pa.list_(pa.int32())),
-        ("label_probability", pa.float64()),
-        ("weight", pa.float64()),
-    ]
-)
+USED = {"dpo": "signal/pairs_used", "sft": "signal/demonstrations_used"}
+"""The metric that says how many rows were trained on, by method."""
 
 
 def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
-    """The model, where training starts, its reference, and the pairs with their texts."""
-    return {
-        "model": turn.model,
-        "start": turn.policy,
-        "reference": reference_policy(desk, turn),
-        "prompts": turn.outputs["prompts"],
-        "generate": turn.outputs["generate"],
-        "pair": turn.outputs["pair"],
-    }
+    """The model, where training starts, its reference, and what it learns from."""
+    asked = {"model": turn.model, "start": start_policy(desk, turn)}
+    if desk.config.train.method == "dpo":
+        averaged = reference_policies(desk, turn)
+        asked["reference"] = averaged[0] if len(averaged) == 1 else digest(averaged)
+    return asked | train_rows.inputs(desk, turn)
 
 
-def reference_policy(desk: Desk, turn: Turn) -> str:
-    """The policy that DPO holds the new one against."""
-    named = {"previous": turn.policy, "seed": turn.seed_policy, "base": desk.base.digest}
-    return named[desk.config.train.reference]
+def start_policy(desk: Desk, turn: Turn) -> str:
+    """The policy that training goes on from."""
+    return {"continue": turn.policy, "seed": turn.seed_policy}[desk.config.train.start]
+
+
+def reference_policies(desk: Desk, turn: Turn) -> list[str]:
+    """The policy that DPO holds the new one against; or, oldest first, those whose moving average it is."""
+    named = {"previous": [turn.policy], "seed": [turn.seed_policy], "base": [desk.base.digest]}
+    if desk.config.train.reference in named:
+        return named[desk.config.train.reference]
+    promoted = [turn.seed_policy, *(iteration.policy for iteration in train_rows.earlier(desk, turn))]
+    return promoted if len(set(promoted)) > 1 else promoted[:1]
 
 
 def run(desk: Desk, turn: Turn, key: str) -> Output:
-    """The digest of the adapter, with its loss curve."""
-    settings = desk.config.train
-    reference = reference_policy(desk, turn)
+    """The digest of the adapter, with its loss curve; none where there was nothing to learn from."""
+    settings, start = desk.config.train, start_policy(desk, turn)
     folder = desk.store.unfinished(key)  # it outlives us: a training that was half finished goes on from there
     make_folder(folder)
-    pairs = folder / "pairs.parquet"
-    pq.write_table(pa.Table.from_pylist(training_rows(desk, turn), schema=PAIR_SCHEMA), pairs)
-    micro_batch_size = fitting_micro_batch(settings, desk.micro_batch_divisor)
-    if micro_batch_size != settings.micro_batch_size:
-        desk.beside["micro_batch_size"] = micro_batch_size  # the same gradients, but for their last bits
-    spec = DpoSpec(
-        model=model_spec(desk, desk.folder(turn.policy), desk.folder(reference)),
-        pairs=pairs,
-        lora=_lora(desk, turn.policy),
-        beta=settings.beta,
-        learning_rate=settings.learning_rate,
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        micro_batch_size=micro_batch_size,
-        warmup_frac=settings.warmup_frac,
-        schedule=settings.schedule,
-        max_grad_norm=settings.max_grad_norm,
-        max_length_tokens=settings.max_length_tokens,
-        seed=seed_of(desk.config.seed, turn.index, "train") % 2**31,
-        checkpoint_every_s=desk.config.limits.checkpoint_every_s,
-    )
+    rows = folder / "rows.parquet"
+    table = train_rows.rows(desk, turn)
+    if not table.num_rows:
+        return Output("train", {}, {"metrics": {USED[settings.method]: 0}})
+    pq.write_table(table, rows)
+    reference = _reference(desk, turn) if settings.method == "dpo" else ""
+    spec = _spec(desk, turn, rows, start, reference)
+    made_of = turn.outputs["pair"] if settings.source == "pairs" else ""
     try:
-        adapter, result, curve = train_dpo(desk, spec, folder / "out", turn.policy, reference, turn.outputs["pair"])
+        trained = train_adapter(desk, spec, folder / "out", start, reference, made_of)
     except DivergedError as error:
         # Data, not a crash: the guards see a loss that is no number, and halt.
         return Output("train", {}, {"diverged": str(error), "metrics": {"signal/loss_last": None}})
-    desk.beside["curve_times_s"] = [row.pop("time_s") for row in curve]
-    metrics = {
-        "signal/pairs_used": result["rows_used"],
-        "signal/pairs_too_long": result["rows_too_long"],
-        "signal/loss_first": curve[0]["loss"],
-        "signal/loss_last": curve[-1]["loss"],
-        "signal/grad_norm_max": max(row["grad_norm"] for row in curve),
-        "signal/reward_accuracy_last": curve[-1]["rewards/accuracies"],
-        "signal/reward_margin_last": curve[-1]["rewards/margins"],
-        "signal/chosen_logp_last_nats": curve[-1]["logps/chosen"],
-        "signal/rejected_logp_last_nats": curve[-1]["logps/rejected"],
+    if trained.adapter is None:
+        return Output("train", {}, {"metrics": _counts(settings, trained.result)})
+    desk.beside["curve_times_s"] = [row.pop("time_s") for row in trained.curve]
+    values: dict[str, Any] = {
+        "adapter": trained.adapter,
+        "curve": trained.curve,
+        "metrics": _metrics(settings, trained),
     }
-    return Output("train", {}, {"adapter": adapter, "reference": reference, "curve": curve, "metrics": metrics})
+    return Output("train", {}, values | ({"reference": reference} if reference else {}))
 
 
 def fitting_micro_batch(settings: Train, divisor: int) -> int:
-    """Pairs computed at once after `divisor` made the micro-batch smaller: at least 1, and a divisor of the batch."""
+    """Rows computed at once after `divisor` made the micro-batch smaller: at least 1, and a divisor of the batch."""
     most = max(1, settings.micro_batch_size // divisor)
     return next(size for size in range(most, 0, -1) if settings.batch_size % size == 0)
 
 
-def training_rows(desk: Desk, turn: Turn) -> list[dict[str, Any]]:
-    """The pairs with the messages and token ids that the trainer needs, joined by digest."""
-    prompts = {prompt.digest: prompt for prompt in desk.store.all_rows("prompts", turn.done["prompts"])}
-    responses = {response.digest: response for response in desk.store.all_rows("responses", turn.done["generate"])}
-    return [
-        {
-            "prompt": [{"role": m.role, "content": m.content} for m in prompts[pair.prompt].messages],
-            "chosen_ids": responses[pair.chosen].token_ids,
-            "rejected_ids": responses[pair.rejected].token_ids,
-            "label_probability": pair.label_probability,
-            "weight": pair.weight,
-        }
-        for pair in desk.store.all_rows("pairs", turn.done["pair"])
-    ]
+def _reference(desk: Desk, turn: Turn) -> str:
+    policies = reference_policies(desk, turn)
+    if len(policies) == 1:
+        return policies[0]
+    return keep_average(desk, policies, moving_average(len(policies), desk.config.train.reference_decay))
+
+
+def _spec(desk: Desk, turn: Turn, rows: Path, start: str, reference: str) -> TrainingSpec:
+    settings = desk.config.train
+    micro_batch_size = fitting_micro_batch(settings, desk.micro_batch_divisor)
+    if micro_batch_size != settings.micro_batch_size:
+        desk.beside["micro_batch_size"] = micro_batch_size  # the same gradients, but for their last bits
+    shared: dict[str, Any] = {
+        "model": model_spec(desk, desk.folder(start), desk.folder(reference) if reference else None),
+        "rows": rows,
+        "lora": _lora(desk, start),
+        "learning_rate": settings.learning_rate,
+        "epochs": settings.epochs,
+        "batch_size": settings.batch_size,
+        "micro_batch_size": micro_batch_size,
+        "warmup_frac": settings.warmup_frac,
+        "schedule": settings.schedule,
+        "max_grad_norm": settings.max_grad_norm,
+        "max_length_tokens": settings.max_length_tokens,
+        "held_out": HeldOut(every_steps=settings.held_out_every_steps, patience=settings.patience),
+        "seed": seed_of(desk.config.seed, turn.index, "train") % 2**31,
+        "checkpoint_every_s": desk.config.limits.checkpoint_every_s,
+    }
+    if settings.method == "sft":
+        return SftSpec(**shared)
+    loss = PairLoss(
+        kind=settings.loss,
+        beta=settings.beta,
+        flip_rate=settings.flip_rate,
+        length_normalised=settings.length_normalised,
+        length_desensitisation=settings.length_desensitisation,
+        nll_weight=settings.nll_weight,
+        wpo=settings.wpo,
+    )
+    return DpoSpec(**shared, loss=loss)
 
 
 def _lora(desk: Desk, start: str) -> Lora:
@@ -121,3 +129,46 @@ def _lora(desk: Desk, start: str) -> Lora:
         return Lora(rank=desk.config.train.lora_rank, alpha=desk.config.train.lora_alpha)
     shape = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
     return Lora(rank=shape["r"], alpha=shape["lora_alpha"])
+
+
+def _counts(settings: Train, result: dict[str, Any]) -> dict[str, float | None]:
+    used = USED[settings.method]
+    return {used: result["rows_used"], used.replace("_used", "_too_long"): result["rows_too_long"]}
+
+
+def _metrics(settings: Train, trained: Trained) -> dict[str, float | None]:
+    curve, result = trained.curve, trained.result
+    metrics = _counts(settings, result) | {
+        "signal/loss_first": curve[0]["loss"],
+        "signal/loss_last": curve[-1]["loss"],
+        "signal/grad_norm_max": max(row["grad_norm"] for row in curve),
+    }
+    if settings.method == "dpo":
+        metrics |= {
+            "signal/reward_accuracy_last": curve[-1]["rewards/accuracies"],
+            "signal/reward_margin_last": curve[-1]["rewards/margins"],
+            "signal/chosen_logp_last_nats": curve[-1]["logps/chosen"],
+            "signal/rejected_logp_last_nats": curve[-1]["logps/rejected"],
+        }
+    else:
+        metrics["signal/answer_logp_last_nats"] = curve[-1]["logps/answer"]
+    return metrics | (_held_out_metrics(settings, result) if settings.held_out_frac else {})
+
+
+def _held_out_metrics(settings: Train, result: dict[str, Any]) -> dict[str, float | None]:
+    """What the held-out rows say of the adapter that is kept, beside what training started from."""
+    count: dict[str, float | None] = {"signal/held_out_rows": result["rows_held_out"]}
+    if not result["rows_held_out"]:  # none of them fitted
+        return count
+    start, best = result["held_out"]["start"], result["held_out"]["best"]
+    found = {
+        "signal/held_out_loss_start": start["loss"],
+        "signal/held_out_loss_best": best["loss"],
+        "signal/held_out_best_step": best["step"],
+    }
+    if settings.method == "dpo":
+        found["signal/held_out_accuracy_best"] = best["rewards/accuracies"]
+    # Where it falls, the answers that are to become likelier do not: likelihood displacement.
+    side = {"dpo": "chosen", "sft": "answer"}[settings.method]
+    found[f"signal/held_out_{side}_logp_change_nats"] = best[f"logps/{side}"] - start[f"logps/{side}"]
+    return count | found

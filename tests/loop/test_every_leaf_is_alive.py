@@ -34,6 +34,17 @@ FIRST_READER = {
 """The first step that reads each section; design/001 says why `judge` and `engine` have several readers."""
 
 
+TRAIN_READ: dict[str, dict[str, object]] = {
+    "learn": {"method": "sft"},
+    "demonstrations": {"method": "sft", "learn": "demonstrations", "demonstrations": __file__},
+    "reference_decay": {"reference": "ema"},
+    "flip_rate": {"loss": "robust"},
+    "held_out_every_steps": {"held_out_frac": 0.5},
+    "patience": {"held_out_frac": 0.5},
+}
+"""What must be so for the trainer to read a leaf."""
+
+
 def leaves(section: type[BaseModel], prefix: str = "") -> list[str]:
     """Every dotted leaf below a section."""
     found = []
@@ -77,7 +88,14 @@ def other_value(leaf: str, value: Any, scratch: Path) -> Any:
         "judge.min_confidence": 0.8,
         "judge.max_certainty": 0.6,
         "pair.labels": "soft",
+        "train.method": "sft",
+        "train.learn": "best",
+        "train.demonstrations": str(scratch / "prompts.jsonl"),
+        "train.start": "seed",
+        "train.replay_frac": 0.5,
+        "train.held_out_frac": 0.5,
         "train.reference": "base",
+        "train.loss": "ipo",
         "train.schedule": "cosine",
         "measure.anchors": None,
         "engine.kind": "vllm",
@@ -110,6 +128,8 @@ def read_by(leaf: str) -> dict[str, object]:
         return {"judge__safety_first": True}
     if name == "match":
         return {"judge__method": "verifier", "judge__match": "exact"}
+    if section == "train" and name in TRAIN_READ:
+        return {f"train__{leaf}": value for leaf, value in TRAIN_READ[name].items()}
     if name == "panel_rule":
         return {"judge__panel": ["seed"]}
     methods = [method for method, read in READ.items() if name in read]

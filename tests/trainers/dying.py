@@ -1,4 +1,4 @@
-"""`trainers.dpo` as a program that ends itself where a test says so, in the file `order.json` of its folder."""
+"""A training program that ends itself where a test says so, in the file `order.json` of its folder."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runs import points
-from trainers import dpo
+from trainers import dpo, sft
 
 FILES = {"row": ("log.jsonl", "a"), "beat": ("beat", "w")}
 """What is counted: the times that a file is opened so. A row is written once its step is done."""
@@ -21,7 +21,8 @@ def main(spec_path: Path, out: Path) -> None:
         arm(**json.loads(order.read_bytes()))
         order.unlink()
     try:
-        dpo.main(spec_path, out)
+        program = dpo if "loss" in json.loads(spec_path.read_bytes()) else sft
+        program.main(spec_path, out)
     except SystemExit as ending:
         (out / "exit").write_text(str(ending.code))
         raise

@@ -70,14 +70,16 @@ def test_what_is_of_another_training_is_none(tmp_path: Path, capsys: pytest.Capt
     assert Kept(tmp_path, "s1:this").reference() == [[-1.5, -2.5]]
 
 
-@pytest.mark.parametrize("changed", ["beta", "seed", "micro_batch_size", "pairs", "start", "checkpoint_every_s"])
+@pytest.mark.parametrize("changed", ["loss", "seed", "micro_batch_size", "rows", "start", "checkpoint_every_s"])
 def test_a_checkpoint_is_for_all_that_decides_the_training_and_for_nothing_else(changed: str, tmp_path: Path) -> None:
     spec = write_spec(tmp_path, tmp_path, random_pairs(4), model={"start": tmp_path})
     (tmp_path / WEIGHTS).write_bytes(b"weights")
     before = asked_of(spec)
     match changed:
-        case "pairs":
+        case "rows":
             write_spec(tmp_path, tmp_path, random_pairs(5))
+        case "loss":
+            spec = write_spec(tmp_path, tmp_path, random_pairs(4), {"wpo": True}, model={"start": tmp_path})
         case "start":
             (tmp_path / WEIGHTS).write_bytes(b"other weights")
         case _:

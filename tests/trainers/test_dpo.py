@@ -1,53 +1,17 @@
 """One round of DPO with the real TRL and PEFT, on values."""
 
-import json
 import math
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from peft import PeftModel
-from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from loop.workers.trainers import Trainers
 from runs.errors import DivergedError
-from runs.records import Message
+from tests.trainers.outcome import FILES, log_of, mean_answer_logprob, result_of, weights_of
 from tests.trainers.tiny import random_pairs, train, write_spec
 from trainers.adopt import adopt
-from trainers.chat import render
 from trainers.spec import Lora
-
-FILES = ("adapter_model.safetensors", "adapter_config.json")
-
-
-def result_of(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "result.json").read_bytes())
-
-
-def log_of(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-
-
-def weights_of(folder: Path) -> dict[str, torch.Tensor]:
-    return load_file(folder / FILES[0])
-
-
-def mean_answer_logprob(base: Path, adapter: Path | None, rows: list[dict[str, Any]], side: str) -> float:
-    """What a plain forward pass says, one answer at a time, with nothing of ours or TRL's in between."""
-    tokenizer = AutoTokenizer.from_pretrained(base)
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
-    if adapter:
-        model = PeftModel.from_pretrained(model, str(adapter))
-    total = 0.0
-    for row in rows:
-        prompt = render(tokenizer, [Message(**message) for message in row["prompt"]])
-        ids = torch.tensor([prompt + row[side]])
-        with torch.no_grad():
-            logprobs = torch.log_softmax(model(ids).logits[0, :-1], dim=-1)
-        total += logprobs.gather(1, ids[0, 1:, None])[len(prompt) - 1 :].sum().item()
-    return total / len(rows)
 
 
 @pytest.mark.parametrize("reference", [None, "previous", "seed"])
@@ -120,9 +84,10 @@ def test_pairs_that_are_too_long_are_left_out_whole_and_counted(base: Path, tmp_
     assert (tmp_path / "all" / FILES[0]).read_bytes() == (tmp_path / "fitting" / FILES[0]).read_bytes()
 
 
-def test_no_fitting_pair_is_an_error_that_names_the_limit(base: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"none of the 4 pairs .* 3 tokens"):
-        train(write_spec(tmp_path, base, random_pairs(4), max_length_tokens=3), tmp_path)
+def test_where_no_pair_fits_there_is_an_account_and_no_adapter(base: Path, tmp_path: Path) -> None:
+    train(write_spec(tmp_path, base, random_pairs(4), max_length_tokens=3), tmp_path / "out")
+    assert result_of(tmp_path / "out") == {"rows_in": 4, "rows_used": 0, "rows_too_long": 4, "rows_held_out": 0}
+    assert not (tmp_path / "out" / FILES[0]).exists()
 
 
 @pytest.mark.parametrize(
@@ -136,6 +101,20 @@ def test_a_label_that_means_nothing_is_refused_with_its_row(
     rows[2][column] = value
     with pytest.raises(ValueError, match=f"row 2 of .*{said}"):
         train(write_spec(tmp_path, base, rows), tmp_path)
+
+
+def test_a_micro_batch_of_another_size_gives_the_same_gradients_in_a_last_batch_that_is_not_full_too(
+    base: Path, tmp_path: Path
+) -> None:
+    logs = []
+    for size in (8, 4):
+        spec = write_spec(tmp_path / str(size), base, random_pairs(29), micro_batch_size=size, epochs=2)
+        train(spec, tmp_path / f"out-{size}")
+        logs.append(log_of(tmp_path / f"out-{size}"))
+    assert len(logs[0]) == 4
+    for ours, theirs in zip(*logs, strict=True):  # 13 of 16 rows are 8 + 5, or 4 + 4 + 4 + 1
+        assert ours["loss"] == pytest.approx(theirs["loss"], abs=1e-4)
+        assert ours["grad_norm"] == pytest.approx(theirs["grad_norm"], rel=1e-3)
 
 
 def test_pairs_of_weight_0_teach_nothing(base: Path, adapters: dict[str, Path], tmp_path: Path) -> None:

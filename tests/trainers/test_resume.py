@@ -1,6 +1,5 @@
 """A training that is killed and started again on the same folder, with the real TRL: it ends with the same bytes."""
 
-import json
 import shutil
 import signal
 from dataclasses import dataclass
@@ -16,16 +15,15 @@ from trl import DPOTrainer
 
 from loop.limits import LimitReached
 from loop.workers.trainers import Trainers
-from runs.errors import WorkerError
+from tests.trainers.outcome import assert_same, ends, log_of
 from tests.trainers.tiny import random_pairs, train, write_spec
-from trainers.adopt import WEIGHTS, adopt
+from trainers.adopt import WEIGHTS
 from trainers.checkpoint import Kept, asked_of
 from trainers.dpo import pair_trainer
 from trainers.pair_trainer import PairTrainer
-from trainers.pairs import read_pairs
+from trainers.rows import read_pairs
 from trainers.spec import STOPPED, DpoSpec
 
-DYING = "tests.trainers.dying"
 STEPS = 12  # 41 pairs in batches of 8, twice
 Weights = dict[str, torch.Tensor]
 
@@ -59,36 +57,9 @@ def half(whole: Whole, trainers: Trainers, tmp_path_factory: pytest.TempPathFact
     return out
 
 
-def ends(trainers: Trainers, spec: DpoSpec, out: Path, at: str, number: int, send: int = signal.SIGKILL) -> str:
-    """How a program that is to end there did end."""
-    out.mkdir(exist_ok=True)
-    (out / "order.json").write_text(json.dumps({"at": at, "number": number, "send": send}))
-    with pytest.raises(WorkerError) as ended:
-        trainers.run(DYING, spec, out, timeout_s=120)
-    assert not (out / "result.json").exists()
-    return next(way for way in ("SIGKILL", f"exit code {STOPPED}") if way in str(ended.value))
-
-
-def log_of(out: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-
-
-def curve_of(out: Path) -> list[dict[str, Any]]:
-    return [{name: value for name, value in row.items() if name != "time_s"} for row in log_of(out)]
-
-
 def went_on_from(out: Path, half: Path) -> bool:
     """Whether the first rows are those of `half`, written when `half` wrote them."""
     return log_of(out)[:4] == log_of(half)
-
-
-def assert_same(out: Path, spec: DpoSpec, wanted: Path) -> None:
-    ours, theirs = (adopt(folder, spec.model.base, spec.lora) for folder in (out, wanted))
-    assert ours.weights.read_bytes() == theirs.weights.read_bytes()
-    assert ours.config == theirs.config
-    for name in ("probe.json", "result.json"):
-        assert (out / name).read_bytes() == (wanted / name).read_bytes()
-    assert curve_of(out) == curve_of(wanted)
 
 
 DEATHS = {
@@ -162,8 +133,10 @@ def test_a_run_that_is_to_stop_stops_its_training_and_loses_nothing(
 
 def trainer_of(whole: Whole, out: Path, callback: TrainerCallback) -> PairTrainer:
     tokenizer = AutoTokenizer.from_pretrained(whole.spec.model.base)
-    pairs = read_pairs(whole.spec.pairs, tokenizer, whole.spec.max_length_tokens)
-    return pair_trainer(whole.spec, out, pairs, tokenizer, callback)
+    rows = read_pairs(whole.spec.rows, tokenizer, whole.spec.max_length_tokens)
+    trainer = pair_trainer(whole.spec, out, rows.trained, tokenizer, callback)
+    trainer.train_on(trainer.with_reference(rows.trained, [], lambda: None))
+    return trainer
 
 
 def weights(trainer: PairTrainer, name: str) -> Weights:
@@ -189,7 +162,6 @@ class Look(TrainerCallback):
 def test_a_resumed_training_begins_with_what_the_checkpoint_holds(half: Path, whole: Whole, tmp_path: Path) -> None:
     checkpoint = Kept(half, asked_of(whole.spec)).checkpoint()
     trainer = trainer_of(whole, tmp_path, Look())
-    trainer.fix_reference([], lambda: None)
     with pytest.raises(Seen) as seen:
         trainer.train(resume_from_checkpoint=str(checkpoint))
     assert checkpoint and trainer.state.global_step == 4
@@ -248,9 +220,9 @@ def test_a_checkpoint_made_with_another_micro_batch_is_left_alone(half: Path, wh
 def test_a_checkpoint_serves_wherever_its_files_are_moved(half: Path, whole: Whole, tmp_path: Path) -> None:
     shutil.copytree(half, tmp_path / "out")
     shutil.copytree(whole.start, tmp_path / "start")
-    pairs = shutil.copyfile(whole.spec.pairs, tmp_path / "pairs.parquet")
+    rows = shutil.copyfile(whole.spec.rows, tmp_path / "rows.parquet")
     moved = {"start": tmp_path / "start", "reference": tmp_path / "start"}
-    spec = whole.spec.model_copy(update={"pairs": pairs, "model": whole.spec.model.model_copy(update=moved)})
+    spec = whole.spec.model_copy(update={"rows": rows, "model": whole.spec.model.model_copy(update=moved)})
     train(spec, tmp_path / "out")
     assert_same(tmp_path / "out", spec, whole.out)
     assert went_on_from(tmp_path / "out", half)

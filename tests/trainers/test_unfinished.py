@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from loop import drive
-from loop.config import Train
+from loop.config_train import Train
 from loop.steps.train import fitting_micro_batch
 from runs.canonical import digest
 from runs.errors import WorkerError

@@ -10,9 +10,9 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from trainers import dpo
+from trainers import dpo, sft
 from trainers.pace import Pace
-from trainers.spec import DpoSpec
+from trainers.spec import DpoSpec, SftSpec
 
 WORDS = ["<|user|>", "<|assistant|>", "<|end|>", "<|unk|>", *(f"w{i}" for i in range(60))]
 END = 2
@@ -52,7 +52,7 @@ def make_base(folder: Path) -> Path:
 
 
 def random_pairs(n: int, seed: int = 0) -> list[dict[str, Any]]:
-    """`n` rows as `DpoSpec.pairs` wants them, of differing lengths."""
+    """`n` rows as `DpoSpec` wants them, of differing lengths."""
     rng = random.Random(seed)
 
     def answer() -> list[int]:
@@ -65,22 +65,46 @@ def random_pairs(n: int, seed: int = 0) -> list[dict[str, Any]]:
             "rejected_ids": answer(),
             "label_probability": 1.0,
             "weight": 1.0,
+            "held_out": False,
         }
         for _ in range(n)
     ]
 
 
-def write_spec(folder: Path, base: Path, rows: list[dict[str, Any]], **changes: Any) -> DpoSpec:
-    """A spec over `rows`, which are written to `folder`. By default one batch holds 16, in two micro-batches."""
+LOSS: dict[str, Any] = {
+    "kind": "sigmoid",
+    "beta": 0.3,
+    "flip_rate": 0.1,
+    "length_normalised": False,
+    "length_desensitisation": 1.0,
+    "nll_weight": 0.0,
+    "wpo": False,
+}
+"""DPO as it was published."""
+
+
+def demonstrations(pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The chosen answers of the pairs as rows for `SftSpec`."""
+    return [
+        {
+            "prompt": row["prompt"],
+            "answer_ids": row["chosen_ids"],
+            "answer": None,
+            "weight": row["weight"],
+            "held_out": row["held_out"],
+        }
+        for row in pairs
+    ]
+
+
+def _settings(folder: Path, base: Path, rows: list[dict[str, Any]], changes: dict[str, Any]) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "pairs.parquet"
+    path = folder / "rows.parquet"
     parquet.write_table(pa.Table.from_pylist(rows), path)
     model = {"base": base, "dtype": "float32", "device": "cpu", "start": None, "reference": None, "threads": 1}
-    spec: dict[str, Any] = {
-        "model": model | changes.pop("model", {}),
-        "pairs": path,
+    settings: dict[str, Any] = {
+        "rows": path,
         "lora": {"rank": 4, "alpha": 8.0},
-        "beta": 0.3,
         "learning_rate": 0.02,
         "epochs": 2,
         "batch_size": 16,
@@ -89,12 +113,30 @@ def write_spec(folder: Path, base: Path, rows: list[dict[str, Any]], **changes: 
         "schedule": "constant",
         "max_grad_norm": 1.0,
         "max_length_tokens": 64,
+        "held_out": {"every_steps": None, "patience": None},
         "seed": 5,
         "checkpoint_every_s": 3600.0,
     }
-    return DpoSpec.model_validate(spec | changes)
+    return settings | changes | {"model": model | changes.get("model", {})}
+
+
+def write_spec(
+    folder: Path, base: Path, rows: list[dict[str, Any]], loss: dict[str, Any] | None = None, **changes: Any
+) -> DpoSpec:
+    """A spec over `rows`, which are written to `folder`. By default one batch holds 16, in two micro-batches."""
+    return DpoSpec.model_validate(_settings(folder, base, rows, changes) | {"loss": LOSS | (loss or {})})
+
+
+def write_sft_spec(folder: Path, base: Path, rows: list[dict[str, Any]], **changes: Any) -> SftSpec:
+    """The same for supervised fine-tuning."""
+    return SftSpec.model_validate(_settings(folder, base, rows, changes))
 
 
 def train(spec: DpoSpec, out: Path) -> None:
     """`trainers.dpo` in this process, where nobody asks it to stop."""
     dpo.train(spec, out, Pace(spec.checkpoint_every_s))
+
+
+def fine_tune(spec: SftSpec, out: Path) -> None:
+    """`trainers.sft` in this process."""
+    sft.train(spec, out, Pace(spec.checkpoint_every_s))

@@ -1,0 +1,117 @@
+"""The trainer's settings: from what, against what and by which loss an adapter is trained."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from loop.config_section import Count, Fraction, Positive, Section
+
+LOSS = frozenset({"loss", "length_normalised", "length_desensitisation", "nll_weight", "wpo"})
+OFF: dict[str, object] = {
+    "method": "dpo",
+    "start": "continue",
+    "pooled": False,
+    "replay_frac": 0.0,
+    "held_out_frac": 0.0,
+    "loss": "sigmoid",
+    "length_normalised": False,
+    "length_desensitisation": 1.0,
+    "nll_weight": 0.0,
+    "wpo": False,
+}
+"""Leaves that are read only where they are set to something else, so that a run from before them keeps its keys."""
+
+
+class Train(Section):
+    method: Literal["dpo", "sft"] = "dpo"
+    """`dpo`: from preference pairs, against a reference; `sft`: from answers to imitate (`train.learn`)."""
+    learn: Literal["chosen", "best", "demonstrations"] = "chosen"
+    """What `sft` imitates: the `chosen` answers of the pairs, the `best`-scored answer to each prompt (best-of-n), or a
+    file of `demonstrations`."""
+    demonstrations: str | None = None
+    """A JSONL file of answers to imitate: `messages` (or `prompt`), `answer` and, if they differ, `weight`."""
+    start: Literal["continue", "seed"] = "continue"
+    """Train the adapter promoted last further, or one afresh from the policy of iteration 0."""
+    pooled: bool = False
+    """Train on what all iterations of the run so far gave, and not on that of this iteration alone."""
+    replay_frac: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the rows that is drawn from earlier iterations of the run, as far as they have so many."""
+    held_out_frac: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the prompts that is never trained on in any iteration. The weights that are best on them are kept."""
+    held_out_every_steps: Count | None = None
+    """Gradient steps between two looks at the held-out rows; none looks after each epoch."""
+    patience: Count | None = None
+    """End the training after so many looks in a row without a lower held-out loss; none goes on to the last step."""
+    reference: Literal["previous", "seed", "base", "ema"] = "previous"
+    """DPO's reference: the policy promoted last, the policy of iteration 0, the model without an adapter, or `ema`, the
+    exponential moving average of the policies promoted so far."""
+    reference_decay: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """What the moving average keeps of itself an iteration: near 0 it is the policy promoted last, near 1 the seed."""
+    loss: Literal["sigmoid", "ipo", "hinge", "robust"] = "sigmoid"
+    """What a pair costs, by its margin: DPO's own `sigmoid`, `ipo`, `hinge` (SLiC), or `robust` to flipped labels."""
+    flip_rate: Annotated[float, Field(gt=0, lt=0.5)] = 0.1
+    """How often a pair's label is the wrong way round, as `robust` is told; 1 less judge/anchor_accuracy is a guess."""
+    length_normalised: bool = False
+    """Take the mean of an answer's log-ratios over its tokens, not their sum. It wants a larger beta (5 and more)."""
+    length_desensitisation: Fraction = 1.0
+    """LD-DPO: what the tokens of an answer count for that stand beyond the other one's end; 1 is as much as any."""
+    nll_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    """How much of the better answer's negative log-likelihood, a token, is added; it holds the chosen answer likely."""
+    wpo: bool = False
+    """WPO: weigh a pair by how probably the policy itself says its answers; for pairs that others wrote."""
+    learning_rate: Positive = 5e-4
+    """AdamW's peak learning rate. LoRA wants more than full fine-tuning does; 1e-3 breaks the microworld's model."""
+    beta: Positive = 0.3
+    """Strength of DPO's pull towards the reference; small values let the policy move far."""
+    epochs: Count = 2
+    """Passes over the rows."""
+    batch_size: Count = 16
+    """Rows a gradient step."""
+    micro_batch_size: Count = 8
+    """Rows computed at once; `batch_size` must be a multiple of it. Lower it where memory runs out."""
+    warmup_frac: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Share of the steps over which the learning rate rises from 0."""
+    schedule: Literal["constant", "linear", "cosine"] = "linear"
+    """How the learning rate goes on after the rise."""
+    max_grad_norm: Positive = 1.0
+    """Gradients longer than this are scaled down to it."""
+    max_length_tokens: Annotated[int, Field(ge=2)] = 512
+    """Longest prompt with answer, in tokens. A longer row is counted and left out, never cut."""
+    lora_rank: Annotated[int, Field(ge=1, le=512)] = 16
+    """Rank of a new adapter. An adapter that training goes on from keeps its own."""
+    lora_alpha: Positive = 32
+    """Scale of a new adapter; its product is multiplied by alpha / rank."""
+    threads: Count = 2
+    """CPU threads of the trainer."""
+
+    @property
+    def source(self) -> Literal["pairs", "best", "demonstrations"]:
+        """What the rows are made of: pairs, the judgments of single answers, or a file."""
+        if self.method == "dpo" or self.learn == "chosen":
+            return "pairs"
+        return self.learn
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether rows of earlier iterations are trained on too."""
+        return self.source != "demonstrations" and (self.pooled or self.replay_frac > 0)
+
+    def idle(self) -> set[str]:
+        """The leaves that decide nothing: those that are off, or about what is off, or another method's.
+
+        `beta` is read whatever the method: audits compare the judge with DPO's implicit reward.
+        """
+        pairs, from_file, looks = self.method == "dpo", self.source == "demonstrations", self.held_out_frac > 0
+        read = {
+            **dict.fromkeys(LOSS | {"reference"}, pairs),
+            "flip_rate": pairs and self.loss == "robust",
+            "reference_decay": pairs and self.reference == "ema",
+            "learn": not pairs,
+            "demonstrations": from_file,
+            "pooled": not from_file,
+            "replay_frac": not from_file and not self.pooled,
+            "held_out_every_steps": looks,
+            "patience": looks,
+        }
+        off = {leaf for leaf, value in OFF.items() if getattr(self, leaf) == value}
+        return off | {leaf for leaf, needed in read.items() if not needed}

@@ -1,0 +1,32 @@
+"""What is refused at the door of a way to train: settings that contradict each other, answers that cannot be read."""
+
+from pathlib import Path
+
+from loop.config import Config
+from loop.demonstration_file import read_demonstrations
+from runs.errors import ConfigError
+
+
+def check_training(config: Config) -> None:
+    """Returns if an adapter can be trained as the settings say. Raises ConfigError with the first that cannot be."""
+    train = config.train
+    if train.batch_size % train.micro_batch_size:
+        raise ConfigError(
+            f"train.batch_size={train.batch_size} is no multiple of train.micro_batch_size={train.micro_batch_size}; "
+            "change one of the two"
+        )
+    if train.method == "dpo" and train.reference == "ema" and train.start == "seed":
+        raise ConfigError(
+            "train.reference=ema is the mean of adapters that went on from each other, and with train.start=seed each "
+            "begins afresh; set train.start=continue, or train.reference=seed"
+        )
+    if train.source == "best" and config.judge.compares:
+        raise ConfigError(
+            f"train.learn=best wants the best-scored answer, and judge.method={config.judge.method} scores none; "
+            "set train.learn=chosen, or judge.method=expected"
+        )
+    if train.source != "demonstrations":
+        return
+    if train.demonstrations is None:
+        raise ConfigError("train.learn=demonstrations wants a file of answers; set train.demonstrations=FILE")
+    read_demonstrations(Path(train.demonstrations))

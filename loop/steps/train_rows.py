@@ -1,0 +1,144 @@
+"""What an adapter is trained on: rows of this iteration, and of those before it where the settings say so."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from judges.best_of_n import best_answers
+from loop.demonstration_file import read_demonstrations
+from loop.desk import Desk
+from loop.panel import decisive
+from loop.steps.turn import Turn
+from runs.canonical import digest, digest_file, seed_of
+from runs.errors import ConfigError
+from runs.records import Iteration, Prompt, Response
+
+PROMPT = ("prompt", pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())])))
+PAIRS = pa.schema(
+    [
+        PROMPT,
+        ("chosen_ids", pa.list_(pa.int32())),
+        ("rejected_ids", pa.list_(pa.int32())),
+        ("label_probability", pa.float64()),
+        ("weight", pa.float64()),
+        ("held_out", pa.bool_()),
+    ]
+)
+ANSWERS = pa.schema(
+    [
+        PROMPT,
+        ("answer_ids", pa.list_(pa.int32())),
+        ("answer", pa.string()),
+        ("weight", pa.float64()),
+        ("held_out", pa.bool_()),
+    ]
+)
+STEPS = {"pairs": ("prompts", "generate", "pair"), "best": ("prompts", "generate", "judge")}
+"""The steps of an iteration that its rows are made of."""
+
+Row = tuple[Prompt, dict[str, Any]]
+
+
+def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
+    """The digests of all that the rows are made of."""
+    settings = desk.config.train
+    if settings.source == "demonstrations":
+        return {"demonstrations": digest_file(Path(str(settings.demonstrations)))}
+    made_of = {step: turn.outputs[step] for step in STEPS[settings.source]}
+    if settings.looks_back:
+        made_of["pool"] = digest([_outputs(desk, iteration.outputs) for iteration in earlier(desk, turn)])
+    return made_of
+
+
+def rows(desk: Desk, turn: Turn) -> pa.Table:
+    """The rows for the trainer, as its spec wants them, with those marked that are held out."""
+    settings = desk.config.train
+    found = _demonstrations(desk) if settings.source == "demonstrations" else _own(desk, turn.outputs, turn.index)
+    if settings.looks_back:
+        before = [row for one in earlier(desk, turn) for row in _own(desk, one.outputs, one.index)]
+        if not settings.pooled:
+            before = _drawn(before, len(found), settings.replay_frac, seed_of(desk.config.seed, turn.index, "replay"))
+        found = before + found
+    held_out = _held_out({prompt.digest for prompt, _ in found}, settings.held_out_frac, desk.config.seed)
+    listed = [
+        {
+            "prompt": [{"role": m.role, "content": m.content} for m in prompt.messages],
+            "held_out": prompt.digest in held_out,
+            **row,
+        }
+        for prompt, row in found
+    ]
+    return pa.Table.from_pylist(listed, schema=PAIRS if settings.method == "dpo" else ANSWERS)
+
+
+def earlier(desk: Desk, turn: Turn) -> list[Iteration]:
+    """The iterations before this one that made pairs, oldest first, those that a branch shares included."""
+    known = {iteration.digest: iteration for iteration in turn.past}
+    found: list[Iteration] = []
+    name = turn.past[-1].digest if turn.past else ""
+    while name:
+        found.append(known.get(name) or desk.store.iteration(name))
+        name = found[-1].parent
+    return [iteration for iteration in reversed(found) if "pair" in iteration.outputs]
+
+
+def _outputs(desk: Desk, outputs: dict[str, str]) -> list[str]:
+    return [outputs[step] for step in STEPS[desk.config.train.source]]
+
+
+def _own(desk: Desk, outputs: dict[str, str], index: int) -> list[Row]:
+    """The rows that one iteration gives, from its steps' outputs."""
+    done = {step: desk.store.output(outputs[step]) for step in STEPS[desk.config.train.source]}
+    prompts = {prompt.digest: prompt for prompt in desk.store.all_rows("prompts", done["prompts"])}
+    responses = {response.digest: response for response in desk.store.all_rows("responses", done["generate"])}
+    if "judge" in done:
+        judgments = decisive(desk.store.all_rows("judgments", done["judge"]))
+        if any(judgment.target != "response" for judgment in judgments):
+            raise ConfigError(
+                f"train.learn=best: the judge of iteration {index} compared answers and scored none; "
+                "set judge.method=expected, or train.learn=chosen"
+            )
+        return [_answer(prompts, response, 1.0) for response in best_answers(responses.values(), judgments)]
+    pairs = desk.store.all_rows("pairs", done["pair"])
+    if desk.config.train.method == "sft":
+        return [_answer(prompts, responses[pair.chosen], pair.weight) for pair in pairs]
+    return [
+        (
+            prompts[pair.prompt],
+            {
+                "chosen_ids": responses[pair.chosen].token_ids,
+                "rejected_ids": responses[pair.rejected].token_ids,
+                "label_probability": pair.label_probability,
+                "weight": pair.weight,
+            },
+        )
+        for pair in pairs
+    ]
+
+
+def _answer(prompts: dict[str, Prompt], response: Response, weight: float) -> Row:
+    return prompts[response.prompt], {"answer_ids": response.token_ids, "answer": None, "weight": weight}
+
+
+def _demonstrations(desk: Desk) -> list[Row]:
+    read = read_demonstrations(Path(str(desk.config.train.demonstrations)))
+    return [(one.prompt, {"answer_ids": None, "answer": one.answer, "weight": one.weight}) for one in read]
+
+
+def _drawn(before: list[Row], new: int, share: float, seed: int) -> list[Row]:
+    """As many of the earlier rows as make up `share` of all, in their order; all of them where they are too few."""
+    wanted = min(round(new * share / (1 - share)), len(before))
+    return [before[number] for number in sorted(random.Random(seed).sample(range(len(before)), wanted))]
+
+
+def _held_out(prompts: set[str], share: float, seed: int) -> set[str]:
+    """The prompts that are held out, by lot of each by itself, so that one is in every iteration or in none.
+
+    At least one is, if any are to be: else a small iteration could not be looked at.
+    """
+    if not share or not prompts:
+        return set()
+    lot = {prompt: seed_of(seed, "held-out", prompt) / 2**63 for prompt in prompts}
+    return {prompt for prompt, drawn in lot.items() if drawn < share} or {min(lot, key=lot.__getitem__)}

@@ -1,0 +1,112 @@
+"""The rows of a training as a training program reads them: token ids, never text that is tokenised again."""
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as parquet
+
+from runs.records import Message
+from trainers.chat import answer_ids, render
+
+
+@dataclass(frozen=True)
+class TokenPair:
+    """One pair as the trainer's collator takes it. `label_probability` is that `chosen` is better, 0 to 1."""
+
+    prompt_ids: list[int]
+    chosen_ids: list[int]
+    rejected_ids: list[int]
+    label_probability: float
+    weight: float
+
+    @property
+    def answers(self) -> list[list[int]]:
+        """Its answers; the first is what the adapter is probed with."""
+        return [self.chosen_ids, self.rejected_ids]
+
+
+@dataclass(frozen=True)
+class TokenAnswer:
+    """One demonstration as the trainer's collator takes it."""
+
+    prompt_ids: list[int]
+    answer_ids: list[int]
+    weight: float
+
+    @property
+    def answers(self) -> list[list[int]]:
+        """Its one answer."""
+        return [self.answer_ids]
+
+
+Row = TokenPair | TokenAnswer
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows that fit, to train on and held out, how many did not, and what the adapter is probed with."""
+
+    trained: list[dict[str, Any]]
+    held_out: list[dict[str, Any]]
+    too_long: int
+    probe_messages: tuple[Message, ...]
+    probe_ids: list[int]
+
+
+def read_pairs(path: Path, tokenizer: Any, max_length_tokens: int) -> Rows:
+    """The pairs of a Parquet file (`DpoSpec`), prompts rendered exactly as the engine rendered them.
+
+    A row longer than `max_length_tokens` is left out whole and counted, never cut: a cut answer is another answer.
+    Raises ValueError, naming the row, for a pair that cannot be trained on.
+    """
+
+    def pair(row: dict[str, Any], messages: tuple[Message, ...]) -> TokenPair:
+        if not 0 <= row["label_probability"] <= 1:
+            raise ValueError(f"the label probability {row['label_probability']} is not within 0 and 1")
+        prompt = render(tokenizer, messages)
+        return TokenPair(prompt, row["chosen_ids"], row["rejected_ids"], row["label_probability"], row["weight"])
+
+    return _read(path, max_length_tokens, pair)
+
+
+def read_answers(path: Path, tokenizer: Any, max_length_tokens: int) -> Rows:
+    """The demonstrations of a Parquet file (`SftSpec`). All else is as for `read_pairs`."""
+
+    def answer(row: dict[str, Any], messages: tuple[Message, ...]) -> TokenAnswer:
+        said = answer_ids(tokenizer, messages, row["answer"]) if row["answer_ids"] is None else row["answer_ids"]
+        return TokenAnswer(render(tokenizer, messages), said, row["weight"])
+
+    return _read(path, max_length_tokens, answer)
+
+
+def _read(path: Path, max_length_tokens: int, read: Callable[[dict[str, Any], tuple[Message, ...]], Row]) -> Rows:
+    fitting: list[tuple[Row, bool, tuple[Message, ...]]] = []
+    rows = parquet.read_table(path).to_pylist()
+    for number, row in enumerate(rows):
+        messages = tuple(Message(m["role"], m["content"]) for m in row["prompt"])
+        try:
+            read_row = read(row, messages)
+            _check(read_row)
+        except ValueError as error:
+            raise ValueError(f"row {number} of {path}: {error}") from error
+        if len(read_row.prompt_ids) + max(map(len, read_row.answers)) <= max_length_tokens:
+            fitting.append((read_row, row["held_out"], messages))
+    trained = [(row, messages) for row, held_out, messages in fitting if not held_out]
+    first, first_messages = trained[0] if trained else (None, ())
+    return Rows(
+        trained=[asdict(row) for row, _ in trained],
+        held_out=[asdict(row) for row, held_out, _ in fitting if held_out],
+        too_long=len(rows) - len(fitting),
+        probe_messages=first_messages,
+        probe_ids=first.answers[0] if first else [],
+    )
+
+
+def _check(row: Row) -> None:
+    if not all(row.answers):
+        raise ValueError("an answer is empty")
+    if not (math.isfinite(row.weight) and row.weight >= 0):
+        raise ValueError(f"the weight {row.weight} is not a number from 0 up")
