@@ -40,8 +40,15 @@ def phased_leaf(dotted: str) -> bool:
 
 def with_settings(tree: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
     """A copy of the nested `tree` with each dotted leaf of `settings` in its place."""
-    copied = {name: dict(value) if isinstance(value, dict) else value for name, value in tree.items()}
+    copied = _copy(tree)
     for dotted, value in settings.items():
-        section, _, leaf = dotted.partition(".")
-        copied[section] = {**copied[section], leaf: value}
+        *sections, leaf = dotted.split(".")
+        inner = copied
+        for section in sections:
+            inner = inner.setdefault(section, {})
+        inner[leaf] = value
     return copied
+
+
+def _copy(tree: dict[str, Any]) -> dict[str, Any]:
+    return {name: _copy(value) if isinstance(value, dict) else value for name, value in tree.items()}

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from constitutions.strict_yaml import StrictYamlError, read_strict_yaml
 from loop.config import Config
-from loop.config_phase import Phase
+from loop.config_phase import Phase, with_settings
 from loop.config_section import Section
 from loop.userinfo import holds_userinfo
 from runs.errors import ConfigError, UsageError
@@ -77,8 +77,8 @@ def with_overrides(tree: dict[str, Any], overrides: Sequence[str], place: str) -
     """The configuration that `tree` holds, with each override put in its leaf. `place` says where the tree is from."""
     for dotted, value in (*_leaves(tree), *_phase_leaves(tree)):
         _check_key(dotted, value, place)
-    merged = _copy(tree)
     given: dict[str, str] = {}
+    values: dict[str, str | None] = {}
     in_phases = {dotted for dotted, _ in _phase_leaves(tree)}
     for override in overrides:
         dotted, equals, text = override.partition("=")
@@ -93,9 +93,9 @@ def with_overrides(tree: dict[str, Any], overrides: Sequence[str], place: str) -
                 "`selfsame recipes show NAME` as a file of your own and change it there"
             )
         given[dotted] = override
-        _put(merged, dotted, None if text == "null" else text)
+        values[dotted] = None if text == "null" else text
     try:
-        config = Config.model_validate(merged)
+        config = Config.model_validate(with_settings(tree, values))
         return config.model_copy(update={"phases": tuple(_typed(config, phase) for phase in config.phases)})
     except ValidationError as error:
         raise ConfigError("\n".join(_sentence(detail, given, place) for detail in error.errors())) from error
@@ -176,17 +176,6 @@ def _nearest(dotted: str) -> str | None:
     whole = difflib.get_close_matches(dotted, KEYS, n=1)
     part = difflib.get_close_matches(last, by_last, n=1)
     return whole[0] if whole else by_last[part[0]] if part else None
-
-
-def _copy(tree: dict[str, Any]) -> dict[str, Any]:
-    return {name: _copy(value) if isinstance(value, dict) else value for name, value in tree.items()}
-
-
-def _put(tree: dict[str, Any], dotted: str, value: Any) -> None:
-    *sections, leaf = dotted.split(".")
-    for section in sections:
-        tree = tree.setdefault(section, {})
-    tree[leaf] = value
 
 
 def _kind(value: Any) -> str:

@@ -3,7 +3,6 @@
 What the reference is, is never left to the library: TRL makes it from how the model was built.
 """
 
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -114,10 +113,7 @@ def check_reference(trainer: PairTrainer, model: ModelSpec, row: dict[str, Any])
 
 def main(spec_path: Path, out: Path) -> None:
     """Train as the file says, until SIGTERM."""
-    spec = DpoSpec.model_validate_json(spec_path.read_bytes())
-    pace = Pace(spec.checkpoint_every_s)
-    signal.signal(signal.SIGTERM, pace.stop)
-    train(spec, out, pace)
+    training.until_sigterm(DpoSpec.model_validate_json(spec_path.read_bytes()), out, train)
 
 
 if __name__ == "__main__":

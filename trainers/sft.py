@@ -1,6 +1,5 @@
 """Supervised fine-tuning: `python -P -m trainers.sft SPEC.json OUT`, alone in its process. See `trainers.spec`."""
 
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -44,10 +43,7 @@ def answer_trainer(
 
 def main(spec_path: Path, out: Path) -> None:
     """Train as the file says, until SIGTERM."""
-    spec = SftSpec.model_validate_json(spec_path.read_bytes())
-    pace = Pace(spec.checkpoint_every_s)
-    signal.signal(signal.SIGTERM, pace.stop)
-    train(spec, out, pace)
+    training.until_sigterm(SftSpec.model_validate_json(spec_path.read_bytes()), out, train)
 
 
 if __name__ == "__main__":

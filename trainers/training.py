@@ -4,6 +4,7 @@ The optimizer starts fresh each time, as the rows do.
 """
 
 import math
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,13 @@ def train(spec: Asked, out: Path, pace: Pace, read: Read, prepare: Prepare[Asked
     last = progress.rows[-1]
     result = counts | {"steps": last["step"], "first": progress.rows[0], "last": last, "held_out": held_out.account()}
     (out / "result.json").write_bytes(canonical_json(result))
+
+
+def until_sigterm(spec: Asked, out: Path, train: Callable[[Asked, Path, Pace], None]) -> None:
+    """`train` into `out` as the spec says; SIGTERM has it keep what it has and end."""
+    pace = Pace(spec.checkpoint_every_s)
+    signal.signal(signal.SIGTERM, pace.stop)
+    train(spec, out, pace)
 
 
 def epoch_steps(spec: TrainingSpec, rows: int) -> int:
