@@ -26,7 +26,7 @@ setup: $(READY)
 # `sync` makes the environment exactly what the pins say: the two builds of vLLM can never lie over each other.
 $(READY): pyproject.toml requirements/$(EXTRA).txt | $(UV)
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
-	$(UV) pip sync --python $(BIN)/python $(TORCH) requirements/$(EXTRA).txt
+	$(UV) pip sync --compile-bytecode --python $(BIN)/python $(TORCH) requirements/$(EXTRA).txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@rm -rf .venv/ready-* selfsame.egg-info
 	@touch $@

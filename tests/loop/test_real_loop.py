@@ -15,7 +15,14 @@ from runs.query import query
 from runs.store import Store
 from runs.verify import verify
 
-SMALLER = ("prompts.count=16", "generate.samples=3", "measure.prompts=8", "gold.prompts=13", "train.threads=1")
+SMALLER = (
+    "engine.kv_cache_gib=0.1",
+    "prompts.count=16",
+    "generate.samples=3",
+    "measure.prompts=8",
+    "gold.prompts=13",
+    "train.threads=1",
+)
 
 
 def selfsame(home: Path, *words: str) -> "subprocess.CompletedProcess[str]":
