@@ -27,7 +27,7 @@ def counts(cell: dict[str, Any]) -> dict[str, Any]:
         if cell == KILLS:
             asked["SELFSAME_CRASH_KILLS"] = str(cell["kills"])
         what = "tests/crash/test_killed_processes.py" if cell == KILLS else "tests/crash"
-        tests = [what, "-n", str(PROCESSES), "--dist", "load"]
+        tests = [what, "-n", str(PROCESSES), "--dist", "worksteal"]
         done = subprocess.run([sys.executable, "-m", "pytest", *tests], env=asked, check=False)
         if done.returncode:
             raise SystemExit(done.returncode)
