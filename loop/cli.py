@@ -53,6 +53,10 @@ app.add_typer(verbs_label.app, name="label")
 app.command()(verbs_machine.mlflow)
 app.command()(verbs_machine.doctor)
 
+AFTER_THE_DISK = (
+    "Make room or mend the disk, then do the same again; a run goes on with `selfsame resume NAME`: nothing is lost"
+)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what `arguments` say (by default those of the process) and return the exit code."""
@@ -60,27 +64,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(app(args=words, prog_name="selfsame", standalone_mode=False) or 0)
     except BusyError as error:
-        return _failed(f"{error}{_if_a_daemon()}", error.exit_code, words)
+        return _failed(f"{error}{_if_a_daemon(words[0])}", error.exit_code, words)
+    except DiskError as error:
+        return _failed(f"{error}. {AFTER_THE_DISK}", error.exit_code, words)
     except SelfsameError as error:
         return _failed(str(error), error.exit_code, words)
     except typer.TyperException as error:
         return _failed(f"{_sentence(error)}. `selfsame --help` lists the verbs and what they take", 2, words)
     except OSError as error:
         if error.errno in FULL_OR_FAILING:
-            return _failed(
-                f"{error}; make room, then `selfsame resume NAME`: nothing is lost", DiskError.exit_code, words
-            )
+            return _failed(f"{error}. {AFTER_THE_DISK}", DiskError.exit_code, words)
         return _bug(error, words)
     except Exception as error:
         return _bug(error, words)
 
 
-def _if_a_daemon() -> str:
+def _if_a_daemon(verb: str) -> str:
     """What else there is to do where the owner of the home is a daemon."""
     from loop.daemon.client import find_daemon
 
     if find_daemon(Store(home())) is None:
         return ""
+    if verb == "gc":
+        return (
+            ". It is a daemon, which does this by itself once a day between two runs; to have it now: `selfsame daemon "
+            "stop`, `selfsame gc` and `selfsame daemon run --detach`. `selfsame gc --dry-run` says what would go"
+        )
+    if verb not in ("run", "resume", "daemon"):
+        return ". It is a daemon; `selfsame daemon stop` ends it, and `selfsame daemon run --detach` starts it again"
     return (
         ". It is a daemon: `selfsame daemon submit RECIPE`, or `--resume NAME` for a run that exists, hands it the "
         "work; `selfsame daemon stop` ends it"
@@ -93,11 +104,21 @@ def _bug(error: Exception, words: Sequence[str]) -> int:
 
 
 def _failed(text: str, code: int, words: Sequence[str]) -> int:
-    said = without_userinfo(text)
+    said = without_userinfo(_as_typed_here(text))
     print_aside(f"selfsame: {block(said)}")
     if "--json" in words:
         print_document({"error": said, "exit_code": code})
     return code
+
+
+def _as_typed_here(text: str) -> str:
+    """`text` with commands that work here. Whatever is wrong with the home, it does not hide what failed."""
+    from loop.daemon.client import as_typed_here
+
+    try:
+        return as_typed_here(Store(home()), text)
+    except (SelfsameError, OSError):
+        return text
 
 
 def _sentence(error: typer.TyperException) -> str:

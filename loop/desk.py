@@ -163,7 +163,8 @@ class Desk:
             got = self.store.recall(key)
             if got is None:
                 self.limits.check()
-                self.unfinished = self.store.unfinished(key)
+                if self.endpoint is not None:  # its replies are paid for
+                    self.unfinished = self.store.begin_unfinished(key, address)
                 lap, before = begin_lap(), self._used()
                 rows = work(part)
                 used = self._used() - before

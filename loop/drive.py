@@ -28,7 +28,7 @@ from loop.workers.trainers import Trainers
 from runs.canonical import digest_folder
 from runs.environment import differences, environment
 from runs.errors import ConfigError, UsageError, WorkerError
-from runs.lineage import find_run, first_own, iterations
+from runs.lineage import find_run, first_own, iterations, last_index
 from runs.naming import check_new_name
 from runs.records import Iteration, Run
 from runs.store import Store
@@ -66,8 +66,8 @@ def config_of(run: Run) -> Config:
 
 
 def change(store: Store, name: str, config: Config) -> Run:
-    """The run with other operational settings. Raises ConfigError for a semantic change, with what to do instead."""
-    refuse_semantic_change(store, name, config)
+    """The run with other operational settings. Raises as `refuse_change`, with what to do instead."""
+    refuse_change(store, name, config)
     with store.lock():
         # Read again: whoever held the lock until now may have carried the run further.
         changed = replace(existing(store, name), operational=config.operational())
@@ -75,9 +75,19 @@ def change(store: Store, name: str, config: Config) -> Run:
     return changed
 
 
-def refuse_semantic_change(store: Store, name: str, config: Config) -> None:
-    """Returns if `config` differs from the run's in nothing that decides its results. Raises ConfigError."""
+def refuse_change(store: Store, name: str, config: Config) -> None:
+    """Returns if the run can be taken on with `config`.
+
+    Raises UsageError where it is to have fewer iterations than it has, and ConfigError where the results would differ.
+    """
     run = existing(store, name)
+    last, target = last_index(store, run), config_of(run).iterations
+    if config.iterations < min(last, target):
+        raise UsageError(
+            f"iterations={config.iterations}: {name} is at iteration {last} (of {target}), and none is unmade; "
+            f"`selfsame resume {name} iterations={last}` ends it there, `selfsame branch {name}@{config.iterations} "
+            "ANOTHER` goes on from an earlier one"
+        )
     if changes := semantic_changes(config_of(run), config):
         first = first_own(run)
         shared = iterations(store, run)[:first]

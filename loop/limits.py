@@ -65,5 +65,5 @@ class LimitWatch:
         if free_gib < self._limits.min_free_disk_gib:
             raise DiskError(
                 f"{self._home} has {free_gib:.2f} GiB free, below limits.min_free_disk_gib="
-                f"{self._limits.min_free_disk_gib:g}; make room and go on with `selfsame resume NAME`: nothing is lost"
+                f"{self._limits.min_free_disk_gib:g}"
             )

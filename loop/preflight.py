@@ -11,7 +11,7 @@ from loop.config import Config, Model
 from loop.preflight_judges import check_constitution, check_judges
 from loop.preflight_train import check_training
 from loop.self_instruct import control_tokens, demonstrations
-from loop.sources import prompt_source
+from loop.sources import check_file, prompt_source
 from runs.canonical import seed_of
 from runs.errors import ConfigError
 from runs.lineage import resolve
@@ -38,6 +38,9 @@ def check(config: Config) -> None:
 def check_settings(config: Config) -> None:
     """Returns if the settings agree with each other. Raises ConfigError."""
     generate, judge = config.generate, config.judge
+    wants_the_microworld = config.gold.enabled or config.measure.anchors == "microworld"
+    if wants_the_microworld and config.prompts.source != "microworld":
+        check_file(Path(config.prompts.source))  # a name that is mistyped is told before what the file would want
     if config.gold.enabled and config.prompts.source != "microworld":
         raise ConfigError(
             f"gold.enabled=true needs prompts of the microworld, and prompts.source={config.prompts.source}; "

@@ -6,6 +6,7 @@ from typing import Any
 from loop.summary import metrics_of
 from loop.terminal import block, cell, harmless, table
 from runs.lineage import Found, decision_of, made_by
+from runs.records import Prompt, Response
 from runs.store import Store
 
 ORDER = ("seed", "prompts", "generate", "judge", "pair", "train", "measure", "audit", "decide", "gold")
@@ -76,12 +77,36 @@ def step(store: Store, found: Found, most: int) -> Shown:
     return Shown(document, "\n\n".join(text))
 
 
-def row(found: Found) -> Shown:
-    """Every field of a row, its texts unshortened."""
+def row(store: Store, found: Found) -> Shown:
+    """Every field of a row, its texts unshortened; and those of the prompt and the answers that it names by digest."""
     assert found.row is not None
     values = asdict(found.row)  # type: ignore[call-overload]
     document = {"noun": found.noun, "digest": found.row.digest, **values}
-    return Shown(document, "\n".join(f"{name}: {_whole(value)}" for name, value in document.items()))
+    texts = _texts(store, found, values)
+    lines = [f"{name}: {_whole(value)}" for name, value in document.items()]
+    lines += [f"text of {name}: {block(text)}" for name, text in texts.items()]
+    return Shown(document | {"texts": texts}, "\n".join(lines))
+
+
+def _texts(store: Store, found: Found, values: dict[str, Any]) -> dict[str, str]:
+    """What the row calls by a digest, in words: the prompt, the answers; those that the iteration holds."""
+    called = {values[name]: name for name in ("prompt", "chosen", "rejected") if name in values}
+    called |= {digest: f"judged {nth}" for nth, digest in enumerate(values.get("judged", ()), start=1)}
+    texts: dict[str, str] = {}
+    for name in found.link.outputs.values():
+        if len(texts) == len(called):
+            break
+        output = store.output(name)
+        for noun in ("prompts", "responses"):
+            rows = store.all_rows(noun, output)
+            texts |= {called[one.digest]: _text(one) for one in rows if one.digest in called}
+    return {name: texts[name] for name in called.values() if name in texts}
+
+
+def _text(record: Prompt | Response) -> str:
+    if isinstance(record, Response):
+        return record.text
+    return "\n".join(f"{message.role}: {message.content}" for message in record.messages)
 
 
 def _whole(value: Any) -> str:

@@ -110,9 +110,14 @@ def numbered_rows(path: Path) -> Iterator[tuple[int, Any]]:
 
     A file with too many rows is refused before the first one is read, so that nothing is kept of it.
     """
+    check_file(path)
+    yield from enumerate_parquet(path) if path.suffix == ".parquet" else enumerate_jsonl(path)
+
+
+def check_file(path: Path) -> None:
+    """Returns if the file is there. Raises ConfigError."""
     if not os.path.isfile(path):
         raise ConfigError(f"{path}: no such file; name a JSONL or Parquet file, or `microworld`")
-    yield from enumerate_parquet(path) if path.suffix == ".parquet" else enumerate_jsonl(path)
 
 
 def enumerate_parquet(path: Path) -> Iterator[tuple[int, Any]]:

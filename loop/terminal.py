@@ -2,7 +2,9 @@
 
 import json
 import re
+import shutil
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -10,6 +12,8 @@ from typing import Annotated, Any
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else")]
+
+MIN_TEXT_WIDTH = 40
 
 DIGEST = re.compile(r"s1:[0-9a-f]{64}")
 # CSI and OSC sequences go whole: without their escape character the rest would still stand there as litter.
@@ -72,6 +76,21 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
         ).rstrip()
         for line in lines
     )
+
+
+def with_text(rows: str, texts: Sequence[str]) -> str:
+    """The lines of a table, its head too, each with a text behind it: broken where the terminal ends, and never cut."""
+    from rich.cells import cell_len
+
+    left = rows.split("\n")
+    width = max(map(cell_len, left))
+    room = max(MIN_TEXT_WIDTH, shutil.get_terminal_size().columns - width - 2)
+    shown = []
+    for line, text in zip(left, texts, strict=True):
+        parts = textwrap.wrap(harmless(text), room, break_long_words=False, break_on_hyphens=False) or [""]
+        begins = [line + " " * (width - cell_len(line)), *[" " * width] * (len(parts) - 1)]
+        shown += [f"{begin}  {part}".rstrip() for begin, part in zip(begins, parts, strict=True)]
+    return "\n".join(shown)
 
 
 def print_document(value: Any) -> None:

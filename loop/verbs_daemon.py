@@ -5,23 +5,27 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from loop.home import home
-from loop.terminal import Json, print_aside, print_document, print_line, table
-from loop.verbs_run import Overrides
+from loop.terminal import Json, print_aside, print_document, print_line
+from loop.verbs_run import (
+    DryRun,
+    Overrides,
+    Smoke,
+    changed_config,
+    new_config,
+    say_what_is_ahead,
+    say_what_it_takes,
+)
 from runs.errors import BusyError, UsageError
 from runs.store import Store
-
-if TYPE_CHECKING:
-    from loop.daemon.wishes import Ticket
 
 app = typer.Typer(help="A process that takes runs from a queue for days; see docs/daemon.md.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="A run's name")]
-COLUMNS = ("run", "state", "priority", "next", "exit_code", "said")
 
 
 @app.command("run")
@@ -59,34 +63,54 @@ def submit(
     overrides: Overrides = None,
     name: Annotated[str | None, typer.Option(help="What to call the run; by default a readable name")] = None,
     resume: Annotated[str | None, typer.Option(metavar="NAME", help="Go on with this run instead")] = None,
-    priority: Annotated[int, typer.Option(min=-1000, max=1000, help="Higher goes first")] = 0,
-    at: Annotated[str | None, typer.Option(metavar="TIME", help="Not before, e.g. 2026-11-27T18:00")] = None,
+    priority: Annotated[
+        int | None, typer.Option(min=-1000, max=1000, help="Higher goes first; with --resume as before, else 0")
+    ] = None,
+    at: Annotated[str | None, typer.Option(metavar="TIME", help="Not before, e.g. 2026-11-27T18:00; or now")] = None,
     every: Annotated[str | None, typer.Option(metavar="90s|30m|1h|1d", help="One iteration each such time")] = None,
     cron: Annotated[str | None, typer.Option(metavar="LINE", help="One iteration at each such time, in UTC")] = None,
+    smoke: Smoke = False,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> int:
     """Put a run in the queue: a new one, or one that exists. The daemon takes it when its turn comes."""
+    from loop.clock import utc_now
     from loop.daemon.schedule import schedule_of
 
-    schedule = schedule_of(at, every, cron)
+    schedule = schedule_of(at, every, cron, utc_now())
     # Imported only now: a mistake on the command line is answered at once.
     from loop.daemon import asking
+    from loop.daemon.wishes import Ticket
+    from loop.run_names import fresh_name
+    from runs.lineage import find_run
 
     store = Store(home())
-    if resume is not None and name is not None:
-        raise UsageError(f"--resume {resume} goes on under its own name; leave --name {name} out")
     if resume is not None:
-        ticket = _ticket_to_resume(store, resume, [*([recipe] if recipe else []), *(overrides or ())])
+        if name is not None or smoke:
+            given = f"--name {name}" if name is not None else "--smoke"
+            raise UsageError(f"--resume {resume} goes on under its own name, as it began; leave {given} out")
+        changes = [*([recipe] if recipe else []), *(overrides or ())]
+        config = changed_config(store, resume, changes)
+        if dry_run:
+            return say_what_is_ahead(store, resume, config, as_json)
+        changed = config.model_dump(mode="json") if changes else None
+        ticket = Ticket(recipe=find_run(store, resume).recipe, config=changed, folder=os.getcwd(), resume=True)
     elif recipe is not None:
-        ticket = _ticket_to_begin(store, recipe, overrides or [])
+        config = new_config(store, recipe, overrides or (), smoke)
+        if dry_run:
+            return say_what_it_takes(store, name or fresh_name(()), config, as_json)
+        ticket = Ticket(recipe=recipe, config=config.model_dump(mode="json"), folder=os.getcwd(), resume=False)
     else:
         raise UsageError("name a RECIPE, or a run with --resume NAME; `selfsame recipes` lists the recipes")
     entry, pid = asking.submit(store, ticket, resume or name, priority, schedule)
     if as_json:
         print_document(entry | {"daemon": pid})
         return 0
-    print_line(f"{entry['run']} is in the queue" + (f", from {entry['next']} on." if schedule else "."))
-    print_line(f"The daemon is process {pid}." if pid else "No daemon runs here: `selfsame daemon run` starts one.")
+    print_line(f"{entry['run']} is in the queue" + (f", from {entry['next']} on." if entry["schedule"] else "."))
+    if pid is None and (owner := store.owner()) is not None:
+        print_line(f"Process {owner} works here without a daemon; when it has ended, `selfsame daemon run` starts one.")
+    else:
+        print_line(f"The daemon is process {pid}." if pid else "No daemon runs here: `selfsame daemon run` starts one.")
     return 0
 
 
@@ -95,7 +119,7 @@ def status(as_json: Json = False) -> int:
     """Say what the daemon does, what waits in the queue, and what MLflow is owed."""
     from loop.daemon.client import ask_how_it_stands
     from loop.daemon.standing import standing_without
-    from loop.daemon.telling import in_lines
+    from loop.daemon.telling import in_lines, queue_in_lines
 
     store = Store(home())
     answer = ask_how_it_stands(store) or standing_without(store, None)
@@ -106,7 +130,7 @@ def status(as_json: Json = False) -> int:
         print_line(line)
     entries = answer["queue"]
     if entries:
-        print_line("\n" + table(COLUMNS, [[entry[column] for column in COLUMNS] for entry in entries]))
+        print_line("\n" + queue_in_lines(entries))
     else:
         print_line("The queue is empty. `selfsame daemon submit RECIPE` puts a run in it.")
     return 0
@@ -180,31 +204,3 @@ def _say_where(answer: tuple[dict[str, Any], int | None], as_json: bool) -> int:
     else:
         print_line(f"{entry['run']}: {entry['state']}.")
     return 0
-
-
-def _ticket_to_begin(store: Store, recipe: str, overrides: list[str]) -> "Ticket":
-    from loop.daemon.wishes import Ticket
-    from loop.load_config import load_config
-    from loop.preflight import check, check_judge
-
-    config = load_config(recipe, overrides)
-    check(config)
-    check_judge(config, store)
-    return Ticket(recipe=recipe, config=config.model_dump(mode="json"), folder=os.getcwd(), resume=False)
-
-
-def _ticket_to_resume(store: Store, name: str, overrides: list[str]) -> "Ticket":
-    from loop.daemon.wishes import Ticket
-    from loop.drive import config_of, refuse_semantic_change
-    from loop.load_config import with_overrides
-    from loop.preflight import check
-    from runs.lineage import find_run
-
-    run = find_run(store, name)
-    config = config_of(run)
-    if overrides:
-        config = with_overrides(config.model_dump(mode="json"), overrides, f"the configuration of {name}")
-        refuse_semantic_change(store, name, config)
-    check(config)
-    changed = config.model_dump(mode="json") if overrides else None
-    return Ticket(recipe=run.recipe, config=changed, folder=os.getcwd(), resume=True)

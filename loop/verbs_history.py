@@ -7,13 +7,12 @@ import typer
 
 from loop.home import home
 from loop.terminal import Json, print_document, print_line, table
-from loop.verbs_run import Overrides
+from loop.verbs_run import DryRun, Overrides
 from runs.errors import UsageError
 from runs.store import Store
 
 Name = Annotated[str, typer.Argument(help="A name for it: a-z, 0-9 and -")]
 Address = Annotated[str, typer.Argument(help="An iteration: NAME@3, or NAME for its last one")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and write nothing")]
 
 
 def branch(
@@ -27,6 +26,7 @@ def branch(
     from loop import branching
     from loop.changes import semantic_changes
     from loop.daemon import asking
+    from loop.daemon.client import as_typed_here
     from loop.drive import config_of, planned
     from loop.forecast import forecast
     from runs.lineage import first_own, nearest, resolve
@@ -43,7 +43,7 @@ def branch(
         "branched_from": run.branched_from,
         "first_iteration": first_own(run),
         "changes": [asdict(change) for change in changes],
-        "next": f"selfsame resume {name}{more}",
+        "next": as_typed_here(store, f"selfsame resume {name}{more}"),
     }
     says = f"is a branch of {run.branched_from} with {' '.join(map(str, changes)) or 'the same settings'}"
     if not dry_run:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from loop.home import home
-from loop.terminal import Json, harmless, print_document, print_line, table
+from loop.terminal import Json, harmless, print_aside, print_document, print_line, table
 from runs.records import Run
 from runs.store import Store
 
@@ -17,14 +17,17 @@ OF_THE_SEED = ("seed", "measure", "audit", "decide", "gold")
 
 def status(as_json: Json = False) -> int:
     """Say what each run is at, and whether somebody is at work here."""
-    from loop.daemon.client import ask_how_it_stands
-    from loop.daemon.telling import in_lines
+    from loop.daemon.client import as_typed_here, ask_how_it_stands
+    from loop.daemon.queued import queued
     from runs.lineage import decision_of
     from runs.mlflow_mark import lag
 
     store = Store(home())
     owner = store.owner()
     daemon = ask_how_it_stands(store) if owner else None
+    waiting = queued(store.home)
+    if daemon and daemon["at_work"]:
+        waiting.pop(daemon["at_work"]["run"], None)
     rows: list[dict[str, Any]] = []
     for run in store.runs():
         # The last iteration alone: a run of thousands is not read for it.
@@ -47,18 +50,22 @@ def status(as_json: Json = False) -> int:
     tags = {ref.name: ref.branched_from for ref in store.refs() if ref.tag}
     if as_json:
         running = {"running": owner is not None, "pid": owner, "daemon": daemon}
-        print_document({"home": str(store.home), **running, "runs": rows, "tags": tags})
+        print_document({"home": str(store.home), **running, "runs": rows, "queued": list(waiting), "tags": tags})
         return 0
-    if not rows:
-        print_line(f"No run in {store.home} yet. `selfsame run self-rewarding` starts one.")
-        return 0
-    columns = ["run", "recipe", "branched_from", "iteration", "iterations", "decision", "next", "mlflow_lag"]
-    print_line(table(columns, [[row[column] for column in columns] for row in rows]))
+    if rows:
+        columns = ["run", "recipe", "branched_from", "iteration", "iterations", "decision", "next", "mlflow_lag"]
+        print_line(table(columns, [[row[column] for column in columns] for row in rows]))
+    elif not waiting:
+        print_line(as_typed_here(store, f"No run in {store.home} yet. `selfsame run self-rewarding` starts one."))
+    for sentence in waiting.values():
+        print_line(f"{sentence}.")
     for name, address in tags.items():
         print_line(f"{name} is a tag of {address}.")
     if daemon is not None:
+        from loop.daemon.telling import in_lines
+
         print_line("\n" + "\n".join(in_lines(daemon)))
-    else:
+    elif rows or waiting:
         print_line(f"\nProcess {owner} is at work here." if owner else "\nNot running. Nobody is at work here.")
     return 0
 
@@ -90,29 +97,36 @@ def log(
     as_json: Json = False,
 ) -> int:
     """List the iterations of a run, newest first, with their decisions and headline metrics."""
+    from loop.daemon.client import as_typed_here
+    from loop.daemon.queued import queued
     from loop.summary import SHOWN, history, history_table, newest, what_is_left_out
     from runs.lineage import find_run
 
     store = Store(home())
-    if graph:
-        return _graph(store, name, as_json)
     if follow:
         return _follow(store, name, as_json)
-    wanted = [find_run(store, name)] if name else store.runs()
+    # What waits for its first turn has a name in the queue alone.
+    waiting = {run: said for run, said in queued(store.home).items() if name in (None, run) and store.run(run) is None}
+    if graph and name not in waiting:
+        return _graph(store, name, as_json)
+    wanted = [] if name in waiting else [find_run(store, name)] if name else store.runs()
     if most is None and not as_json:
         most = SHOWN
     logs = {run.name: newest(store, run, most) if most else history(store, run) for run in wanted}
     if as_json:
-        print_document({run: [one.shown() for one in closed[::-1]] for run, closed in logs.items()})
+        shown = {run: [one.shown() for one in closed[::-1]] for run, closed in logs.items()}
+        print_document(shown | {run: [] for run in waiting})
         return 0
-    if not logs:
-        print_line(f"No run in {store.home} yet. `selfsame run self-rewarding` starts one.")
+    if not logs and not waiting:
+        print_line(as_typed_here(store, f"No run in {store.home} yet. `selfsame run self-rewarding` starts one."))
     for run, closed in logs.items():
         listed = f"{history_table(closed[::-1])}\n{what_is_left_out(run, closed)}"
         print_line(f"{run}\n{listed}" if closed else f"{run}\nno iteration finished yet\n")
         for one in closed[::-1]:
             if one.verdict != "promote":
                 print_line(f"{run}@{one.index} {one.verdict}: {harmless(one.reason)}")
+    for sentence in waiting.values():
+        print_line(f"{sentence}.")
     return 0
 
 
@@ -139,7 +153,7 @@ def _graph(store: Store, name: str | None, as_json: bool) -> int:
 
 
 def _follow(store: Store, name: str | None, as_json: bool) -> int:
-    from loop.following import follow, line
+    from loop.following import follow, how_it_ended, line
     from runs.errors import UsageError
 
     if name is None:
@@ -150,8 +164,12 @@ def _follow(store: Store, name: str | None, as_json: bool) -> int:
         if not as_json:
             print_line(line(name, one))
             sys.stdout.flush()
+    ended = harmless(how_it_ended(store, name))
     if as_json:
+        print_aside(ended)
         print_document({name: closed})
+    else:
+        print_line(ended)
     return 0
 
 
@@ -167,7 +185,7 @@ def show(
     store = Store(home())
     found = resolve(store, address)
     if found.row is not None:
-        shown = showing.row(found)
+        shown = showing.row(store, found)
     elif found.output is not None:
         shown = showing.step(store, found, rows)
     else:

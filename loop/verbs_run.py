@@ -1,5 +1,6 @@
 """`run` and `resume`: what makes the loop turn."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,45 +18,30 @@ Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Settings, e.g. train.beta=0.1", show_default=False)
 ]
 
+Smoke = Annotated[bool, typer.Option("--smoke", help="The smallest size that still does every step")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and write nothing")]
+
 
 def run(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE|FILE", help="A shipped recipe's name, or a YAML file")],
     overrides: Overrides = None,
     name: Annotated[str | None, typer.Option(help="What to call the run; by default a readable name")] = None,
-    smoke: Annotated[bool, typer.Option("--smoke", help="The smallest size that still does every step")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and write nothing")] = False,
+    smoke: Smoke = False,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> int:
     """Begin a run and take it to its last iteration."""
     with stop_on_sigterm() as stop:
-        from loop.load_config import load_config
-        from loop.preflight import check
-
-        config = load_config(recipe, overrides or (), smoke)
-        check(config)
+        store = Store(home())
+        config = new_config(store, recipe, overrides or (), smoke)
         # Imported only now: a mistake in the settings is answered at once.
-        from loop.drive import begin, planned
-        from loop.preflight import check_judge
+        from loop.drive import begin
         from loop.preflight_judges import check_endpoint
         from loop.run_names import fresh_name
 
-        store = Store(home())
-        check_judge(config, store)
         called = name or fresh_name({run.name for run in store.runs()})
         if dry_run:
-            from loop.cost import estimate
-
-            steps = planned(store, called, config)
-            cost = estimate(store, config, steps)
-            if as_json:
-                shown = {"steps": [vars(step) for step in steps], "cost": cost.document()}
-                print_document({"config": config.model_dump(mode="json"), **shown})
-            else:
-                rows = [(f"{step.index}/{step.step}", "known" if step.done else "to do", step.key) for step in steps]
-                print_line(table(["step", "state", "key"], rows))
-                print_line("Later steps depend on what the first missing one gives.\n")
-                print_line(f"{cost.text()}\nNothing was written.")
-            return 0
+            return say_what_it_takes(store, called, config, as_json)
         check_endpoint(config)
         begin(store, called, recipe, config)
         return _carry_on(store, called, as_json, stop)
@@ -64,32 +50,74 @@ def run(
 def resume(
     name: Annotated[str, typer.Argument(help="A run's name")],
     overrides: Overrides = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and write nothing")] = False,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> int:
     """Go on with a run: after an interruption, or further than it was meant to go (iterations=N)."""
     with stop_on_sigterm() as stop:
-        from loop.drive import change, config_of, refuse_semantic_change
-        from loop.load_config import with_overrides
-        from loop.preflight import check
+        from loop.drive import change
         from loop.preflight_judges import check_endpoint
-        from runs.lineage import find_run
 
         store = Store(home())
-        config = config_of(find_run(store, name))
-        if overrides:
-            config = with_overrides(config.model_dump(mode="json"), overrides, f"the configuration of {name}")
-        check(config)
+        config = changed_config(store, name, overrides or ())
         if dry_run:
-            refuse_semantic_change(store, name, config)
-            return _say_what_is_ahead(store, name, config, as_json)
+            return say_what_is_ahead(store, name, config, as_json)
         check_endpoint(config)
         if overrides:
             change(store, name, config)
         return _carry_on(store, name, as_json, stop)
 
 
-def _say_what_is_ahead(store: Store, name: str, config: "Config", as_json: bool) -> int:
+def new_config(store: Store, recipe: str, overrides: Sequence[str], smoke: bool) -> "Config":
+    """The configuration of a new run, all that it names checked. Raises UsageError or ConfigError."""
+    from loop.load_config import load_config
+    from loop.preflight import check, check_judge
+
+    config = load_config(recipe, overrides, smoke)
+    check(config)
+    check_judge(config, store)
+    return config
+
+
+def changed_config(store: Store, name: str, overrides: Sequence[str]) -> "Config":
+    """The configuration of a run that exists, with `overrides`, all that it names checked. Says so if it ends earlier.
+
+    Raises UsageError or ConfigError, also for what would change what the run already did.
+    """
+    from loop.drive import config_of, existing, refuse_change
+    from loop.load_config import with_overrides
+    from loop.preflight import check
+
+    before = config = config_of(existing(store, name))
+    if overrides:
+        config = with_overrides(config.model_dump(mode="json"), overrides, f"the configuration of {name}")
+        refuse_change(store, name, config)
+    check(config)
+    if config.iterations < before.iterations:
+        print_aside(f"{name} is to end at iteration {config.iterations}, and no longer at {before.iterations}")
+    return config
+
+
+def say_what_it_takes(store: Store, name: str, config: "Config", as_json: bool) -> int:
+    """Print what a new run would do and cost; 0."""
+    from loop.cost import estimate
+    from loop.drive import planned
+
+    steps = planned(store, name, config)
+    cost = estimate(store, config, steps)
+    if as_json:
+        shown = {"steps": [vars(step) for step in steps], "cost": cost.document()}
+        print_document({"config": config.model_dump(mode="json"), **shown})
+    else:
+        rows = [(f"{step.index}/{step.step}", "known" if step.done else "to do", step.key) for step in steps]
+        print_line(table(["step", "state", "key"], rows))
+        print_line("Later steps depend on what the first missing one gives.\n")
+        print_line(f"{cost.text()}\nNothing was written.")
+    return 0
+
+
+def say_what_is_ahead(store: Store, name: str, config: "Config", as_json: bool) -> int:
+    """Print what a run that exists would still do, and how long that took last time; 0."""
     from loop.drive import existing, planned
     from loop.forecast import forecast
     from runs.lineage import nearest

@@ -109,13 +109,13 @@ def read_checked(path: Path) -> dict[str, Any] | None:
 
 @contextmanager
 def disk_errors(path: Path, needed: int, verb: str = "write") -> Iterator[None]:
-    """Makes a DiskError, with path, bytes and what to do, of what the system says of a full or failing disk."""
+    """Makes a DiskError, with path and bytes, of what the system says of a full or failing disk."""
     try:
         yield
     except OSError as error:
         raise DiskError(
             f"cannot {verb} {path}: {error.strerror or error} ({needed} bytes needed, {_free_bytes(path)} free). "
-            "Nothing half-written was kept. Mend the disk or make room on it, then go on with `selfsame resume NAME`"
+            "Nothing half-written was kept"
         ) from error
 
 

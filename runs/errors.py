@@ -40,7 +40,10 @@ class DivergedError(WorkerError):
 
 
 class DiskError(SelfsameError):
-    """The disk is full, read-only or failing; nothing half-written was kept."""
+    """The disk is full, read-only or failing; nothing half-written was kept.
+
+    What to do next depends on who meets it: the command line says so, and a daemon tries again by itself.
+    """
 
     exit_code = 74
 

@@ -1,13 +1,15 @@
 """Collecting garbage: what no run, tag or branch reaches goes, and, where asked, the weights of old iterations.
 
 Everything is kept that a ref names, directly or by way of other objects, and every receipt whose result is kept. The
-same holds for the unfinished iteration of a run: the steps and shards whose receipts say that they were made for it.
+same holds for the unfinished iteration of a run: the steps and shards whose receipts say that they were made for it,
+and the half-finished training that goes on from what it left in `scratch/`.
 Whoever collects holds the lock and has no step under way: an object that has no receipt yet looks like garbage.
 
 Killed at any point, this leaves a store that `verify` accepts and that a second collection finishes: weights are noted
 as pruned before they go, an adapter's copy goes before its record, a receipt before the objects that it names.
 """
 
+import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
@@ -21,10 +23,12 @@ from runs.lineage import ADDRESS, back_from, iterations
 from runs.mlflow_mark import mark_path
 from runs.pruned import note_pruned, policies_in_use, pruned
 from runs.records import Run
-from runs.store import DIGEST, Store
+from runs.store import DIGEST, UNFINISHED_OF, Store
 
-FOLDERS = ("objects", "receipts", "refs", "control", "mlflow")
+FOLDERS = ("objects", "receipts", "refs", "control", "control/tickets", "mlflow")
 """Where killed writers leave what they had begun."""
+TICKET_NS = 3600 * 10**9
+"""The age at which nobody waits any more for what he laid down for the daemon: he removes it himself, unless killed."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +45,15 @@ class Retention:
 
 @dataclass(frozen=True)
 class Garbage:
-    """Files that are to go: adapters' copies, receipts, objects, what killed writers left, marks of deleted runs, and
-    the weights that a policy of retention lets go."""
+    """Files that are to go: adapters' copies, receipts, objects, what killed writers left, marks of deleted runs, what
+    unfinished work of theirs would have gone on from, and the weights that a policy of retention lets go."""
 
     copies: tuple[Path, ...]
     receipts: tuple[Path, ...]
     objects: tuple[Path, ...]
     leftovers: tuple[Path, ...]
     marks: tuple[Path, ...]
+    unfinished: tuple[Path, ...]
     weights: tuple[Path, ...]
 
     def sizes(self) -> dict[str, tuple[int, int]]:
@@ -81,12 +86,17 @@ def garbage(store: Store, retention: Retention | None = None, before_ns: int | N
         # The process that feeds MLflow is no part of the owner's work, and may be in the middle of a file.
         return older(path, lock_taken_ns)
 
+    def nobody_waits_for(ticket: Path) -> bool:
+        # Beside the owner: it is laid down before the owner is asked, who takes it up at once.
+        asked_ns = before_ns or lock_taken_ns
+        return asked_ns is None or older(ticket, asked_ns - TICKET_NS)
+
     got: dict[Path, str] = {}
     staying = []
     for receipt in store.receipts():
         path = store.receipt_path(receipt["key"])
         got[path] = receipt["digest"]
-        if _is_under_way(receipt, next_index) or not old(path):
+        if _is_under_way(receipt["provenance"].get("address", ""), next_index) or not old(path):
             staying.append(receipt)
     kept = _reachable(store, [*refs, *staying])
     in_use = {policy for ref in refs for policy in _in_use(store, ref)}
@@ -98,13 +108,20 @@ def garbage(store: Store, retention: Retention | None = None, before_ns: int | N
     leftovers = [path for folder in folders for path in folder.glob(f"{TEMPORARY}*")]
     running = {mark_path(store.home, ref.name).stem for ref in refs}
     marks = [path for path in (store.home / "control").glob("mlflow-*") if path.stem not in running]
+    abandoned = [
+        folder
+        for folder in store.files("scratch")
+        if DIGEST.fullmatch(TAG + folder.name) and not _is_under_way(_made_for(folder), next_index) and old(folder)
+    ]
+    tickets = filter(nobody_waits_for, (store.home / "control" / "tickets").glob("*.json"))
     weights = _prunable(store, refs, in_use, retention) if retention else []
     return Garbage(
         copies=tuple(copies),
         receipts=tuple(receipts),
         objects=tuple(objects),
-        leftovers=tuple(filter(left_behind, leftovers)),
+        leftovers=(*filter(left_behind, leftovers), *tickets),
         marks=tuple(filter(old, marks)),
+        unfinished=tuple(path for folder in abandoned for path in folder.rglob("*") if path.is_file()),
         weights=tuple(weights),
     )
 
@@ -123,6 +140,8 @@ def collect(store: Store, found: Garbage) -> None:
     _remove(store, found.receipts)
     _remove(store, found.objects + found.weights)
     _remove(store, found.marks)
+    for name in {path.relative_to(store.scratch).parts[0] for path in found.unfinished}:
+        shutil.rmtree(store.scratch / name, ignore_errors=True)
 
 
 def _remove(store: Store, files: tuple[Path, ...]) -> None:
@@ -145,10 +164,18 @@ def _check_chains(store: Store, refs: list[Run]) -> None:
                 store.output(output)
 
 
-def _is_under_way(receipt: dict[str, Any], next_index: dict[str, int]) -> bool:
-    """Whether a step or a shard was made for an iteration that its run has not closed yet."""
-    place = ADDRESS.fullmatch(receipt["provenance"].get("address", ""))
+def _is_under_way(address: str, next_index: dict[str, int]) -> bool:
+    """Whether what was made at that address is of an iteration that its run has not closed yet."""
+    place = ADDRESS.fullmatch(address)
     return place is not None and next_index.get(place["run"]) == int(place["index"])
+
+
+def _made_for(folder: Path) -> str:
+    """The address of the work that may go on from a folder of `scratch/`; "" if it does not say, as of old versions."""
+    try:
+        return (folder / UNFINISHED_OF).read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
 
 
 def _reachable(store: Store, roots: list[Any]) -> set[str]:

@@ -51,9 +51,14 @@ def kin(family: list[Node], digest: str) -> list[Node]:
 
 
 def draw(family: list[Node]) -> Iterator[tuple[str, Node | None]]:
-    """The lines: what stands left of each iteration, and it; None where a line only joins two columns."""
+    """The lines: what stands left of each iteration, and it; None where a line only joins two columns.
+
+    An empty line stands between families: one under the other they would look like parent and child.
+    """
     columns: list[str] = []  # the iteration that each column waits for
-    for node in family:
+    for nth, node in enumerate(family):
+        if nth and not columns:
+            yield "", None
         places = [place for place, awaited in enumerate(columns) if awaited == node.digest]
         for place in reversed(places[1:]):
             yield "| " * (place - 1) + "|/", None

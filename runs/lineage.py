@@ -136,7 +136,7 @@ def resolve(store: Store, address: str) -> Found:
     run = _run(store, parsed["run"], address)
     last = last_index(store, run)
     if last < 0:
-        raise UsageError(f"{address}: {run.name} has finished no iteration; run `selfsame resume {run.name}`")
+        raise UsageError(f"{address}: {run.name} has finished no iteration yet; `selfsame status` says what it is at")
     index = last if parsed["index"] is None else int(parsed["index"])
     if index > last:
         raise UsageError(f"{address}: {run.name} has the iterations 0 to {last}; `selfsame log {run.name}` shows them")

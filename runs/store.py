@@ -5,11 +5,12 @@
     refs/<name>.json           the name of a run or a tag -> its iteration; the only files that change
     adapters/<hex>/            an adapter's two files under the names that engines want; may be deleted at any time
     logs/  scratch/            what children say and leave; nothing is read back from there after a crash, but for
-    scratch/<hex of key>/      what unfinished work may go on from; gone once its receipt is there
+    scratch/<hex of key>/      what unfinished work may go on from, and its address; gone once its receipt is there
     control/mlflow-<name>.json how much of a run MLflow was sent: `runs.mlflow_sender`'s, under a lock of its own
     control/pruned.json        weights that were thrown away on purpose
     control/                   the daemon's: queue.json, daemon.json and daemon.sock while it lives; tickets/ are laid
                                down by whoever asks it for work
+    queue.lock                 held by whoever changes the queue: the daemon for life, without one a person for a moment
     mlflow/                    MLflow's own database and files; can be rebuilt from all else
     lock                       held for life by the one process that writes all else
 
@@ -52,6 +53,8 @@ RUN_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 DIGEST = re.compile(re.escape(TAG) + r"([0-9a-f]{64})")
 ADAPTER_FILES = {"adapter_model.safetensors": "weights", "adapter_config.json": "config"}
 """The files of an adapter's folder, and the fields of `Adapter` that hold their digests."""
+
+UNFINISHED_OF = "address"
 
 log = logging.getLogger(__name__)
 
@@ -244,6 +247,13 @@ class Store:
     def unfinished(self, key: str) -> Path:
         """The folder that work on `key` may go on from when it was killed. It lasts until the receipt is written."""
         return self.scratch / hex_of(key)
+
+    def begin_unfinished(self, key: str, address: str) -> Path:
+        """That folder, made; `address` is where the work is done, `r1@3/train`, by which `gc` knows who needs it."""
+        folder = self.unfinished(key)
+        make_folder(folder)
+        (folder / UNFINISHED_OF).write_text(address, encoding="utf-8")
+        return folder
 
     # ---- refs
 

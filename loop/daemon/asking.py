@@ -1,7 +1,9 @@
 """What changes under the lock, asked for in one way: the daemon does it if there is one, and this process if not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from loop.clock import utc_now
@@ -20,7 +22,9 @@ Answer = tuple[dict[str, Any], int | None]
 """What was answered, and the pid of the daemon that did; None if it was done here."""
 
 
-def submit(store: Store, ticket: wishes.Ticket, name: str | None, priority: int, schedule: Schedule | None) -> Answer:
+def submit(
+    store: Store, ticket: wishes.Ticket, name: str | None, priority: int | None, schedule: Schedule | None
+) -> Answer:
     """The entry that is now in the queue."""
     if name is not None:
         store.ref_path(name)  # what cannot be a name is refused here
@@ -32,7 +36,7 @@ def submit(store: Store, ticket: wishes.Ticket, name: str | None, priority: int,
             now = utc_now()
             return shown(wishes.submit(store, QueueFile(store.home), wish, now), now, False)
 
-        return _ask_or_do(store, "/v1/queue", wish.model_dump(mode="json"), alone)
+        return _ask_or_do(store, "/v1/queue", wish.model_dump(mode="json"), alone, QueueFile(store.home).lock)
     finally:
         wishes.throw_away(store.home, token)
 
@@ -62,6 +66,7 @@ def branch(store: Store, run: Run) -> None:
             "/v1/branches",
             wish.model_dump(mode="json"),
             lambda: wishes.branch(store, QueueFile(store.home), wish),
+            partial(_both_locks, store),
         )
     finally:
         wishes.throw_away(store.home, token)
@@ -71,13 +76,25 @@ def tag(store: Store, address: str, name: str) -> None:
     """Put a lasting name on an iteration."""
     store.ref_path(name)
     wish = wishes.Tag(of=address, name=name)
-    _ask_or_do(store, "/v1/tags", wish.model_dump(mode="json"), lambda: wishes.tag(store, QueueFile(store.home), wish))
+    _ask_or_do(
+        store,
+        "/v1/tags",
+        wish.model_dump(mode="json"),
+        lambda: wishes.tag(store, QueueFile(store.home), wish),
+        partial(_both_locks, store),
+    )
 
 
 def delete(store: Store, name: str) -> None:
     """Take the name of a run or a tag away."""
     store.ref_path(name)
-    _ask_or_do(store, f"/v1/runs/{name}/delete", {}, lambda: wishes.delete(store, QueueFile(store.home), name, None))
+    _ask_or_do(
+        store,
+        f"/v1/runs/{name}/delete",
+        {},
+        lambda: wishes.delete(store, QueueFile(store.home), name, None),
+        partial(_both_locks, store),
+    )
 
 
 def _tell(store: Store, name: str, what: str, wish: Callable[[QueueFile, str], Any]) -> Answer:
@@ -87,13 +104,27 @@ def _tell(store: Store, name: str, what: str, wish: Callable[[QueueFile, str], A
         f"/v1/queue/{name}/{what}",
         {},
         lambda: shown(wish(QueueFile(store.home), name), utc_now(), False),
+        QueueFile(store.home).lock,
     )
 
 
-def _ask_or_do(store: Store, path: str, body: dict[str, Any], alone: Callable[[], dict[str, Any]]) -> Answer:
-    """What the daemon answers, or what `alone` returns, called under the lock, if there is no daemon.
+@contextmanager
+def _both_locks(store: Store) -> Iterator[None]:
+    """Names are the store's, and no name may be given that waits in the queue."""
+    with store.lock(), QueueFile(store.home).lock():
+        yield
 
-    Raises BusyError if somebody else than a daemon works here.
+
+def _ask_or_do(
+    store: Store,
+    path: str,
+    body: dict[str, Any],
+    alone: Callable[[], dict[str, Any]],
+    lock: Callable[[], AbstractContextManager[None]],
+) -> Answer:
+    """What the daemon answers, or what `alone` returns, called under `lock`, if there is no daemon.
+
+    Raises BusyError if somebody else than a daemon holds that lock.
     """
     for attempt in range(ATTEMPTS):
         pid = store.owner()
@@ -101,10 +132,10 @@ def _ask_or_do(store: Store, path: str, body: dict[str, Any], alone: Callable[[]
         if answer is not None:
             return answer, pid
         try:
-            with store.lock():
+            with lock():
                 return alone(), None
         except BusyError:
-            # A daemon that starts has the lock a moment before it listens.
+            # A daemon that starts has its locks a moment before it listens.
             if attempt == ATTEMPTS - 1:
                 raise
     raise AssertionError("the last attempt returns or raises")

@@ -44,6 +44,18 @@ def find_daemon(store: Store) -> Whereabouts | None:
     return found if found is not None and found.pid == store.owner() else None
 
 
+def as_typed_here(store: Store, text: str) -> str:
+    """`text` with the commands that it names as they work in this home: where a daemon holds it, it takes the work."""
+    return text if find_daemon(store) is None else as_typed_beside_a_daemon(text)
+
+
+def as_typed_beside_a_daemon(text: str) -> str:
+    """`text` with `run` and `resume`, which would find the home busy, as they are handed to the daemon."""
+    return text.replace("selfsame resume", "selfsame daemon submit --resume").replace(
+        "selfsame run", "selfsame daemon submit"
+    )
+
+
 def ask(store: Store, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any] | None:
     """What the daemon answers; None if there is none. Raises its error as it would be raised here.
 

@@ -6,6 +6,7 @@ next is a function of this file and the time, so a bell that is lost, late or do
 
 import threading
 from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, Field, ValidationError
 
 from loop.daemon.schedule import Frozen, Schedule
+from runs import lock
 from runs.durable import make_folder, read_checked, write_checked
 from runs.errors import CorruptError, UsageError
 
@@ -127,13 +129,21 @@ def set_right(queue: Queue, now: datetime) -> Queue:
 
 
 class QueueFile:
-    """The queue on the disk. Whoever changes it holds the store's lock; its threads take turns."""
+    """The queue on the disk. Whoever changes it is inside `lock()`; its threads take turns."""
 
     def __init__(self, home: Path) -> None:
         self._path = home / "control" / "queue.json"
+        self._lock_path = home / "queue.lock"
         self.turn = threading.RLock()
         """Held by the thread that changes the queue, or names that the queue must agree with."""
         self._queue: Queue | None = None
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Be the one process that changes the queue: a daemon for life, anybody else for a moment. Raises BusyError.
+
+        It is not the store's lock, so that work can be queued while a run is at work without a daemon.
+        """
+        return lock.hold(self._lock_path)
 
     def read(self) -> Queue:
         """The queue as it stands; whoever changes it is not waited for. Raises CorruptError for a damaged file."""
@@ -172,6 +182,10 @@ def open_entry(queue: Queue, name: str) -> Entry:
     """The entry of that run which is not over. Raises UsageError with what there is instead."""
     entry = queue.open(name)
     if entry is None:
-        names = ", ".join(one.name for one in queue.entries if one.ended is None) or "nothing"
-        raise UsageError(f"{name} is not in the queue; there is {names}. `selfsame daemon status` lists it")
+        over = next((one.ended for one in queue.entries if one.name == name and one.ended is not None), None)
+        names = ", ".join(one.name for one in queue.entries if one.ended is None)
+        raise UsageError(
+            f"{name} is not in the queue{f' any more ({over.how})' if over else ''}, "
+            f"{f'which holds {names}' if names else 'which is empty'}; `selfsame daemon status` says how its runs ended"
+        )
     return entry

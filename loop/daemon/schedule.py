@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validato
 from runs.errors import UsageError
 
 DURATION = re.compile(r"([1-9][0-9]{0,6})([smhd])")
+NOW = "now"
 UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -59,13 +60,13 @@ class Schedule(Frozen):
         return submitted + ((rung - submitted) // step + 1) * step
 
 
-def schedule_of(at: str | None, every: str | None, cron: str | None) -> Schedule | None:
-    """The schedule that the command line spells; None if it spells none. Raises UsageError."""
+def schedule_of(at: str | None, every: str | None, cron: str | None, now: datetime) -> Schedule | None:
+    """The schedule that the command line spells at `now`; None if it spells none. Raises UsageError."""
     try:
         if at is None and every is None and cron is None:
             return None
-        return Schedule(
-            at=None if at is None else datetime.fromisoformat(at).astimezone(UTC),
+        schedule = Schedule(
+            at=None if at is None else now if at == NOW else datetime.fromisoformat(at).astimezone(UTC),
             every_s=None if every is None else seconds_of(every),
             cron=cron,
         )
@@ -77,6 +78,12 @@ def schedule_of(at: str | None, every: str | None, cron: str | None) -> Schedule
             f"{said} is no schedule; give one of --at 2026-11-27T18:00 (local time), --every 90s|30m|1h|1d, "
             "--cron '0 20 * * 1-5' (UTC)"
         ) from error
+    if schedule.at is not None and schedule.at < now:
+        raise UsageError(
+            f"--at {at} is {schedule.at:%Y-%m-%d %H:%M:%S} UTC, which is past: it is {now:%Y-%m-%d %H:%M:%S} UTC now. "
+            f"Name a time to come, or --at {NOW}"
+        )
+    return schedule
 
 
 def seconds_of(text: str) -> int:

@@ -13,6 +13,7 @@ from loop.clock import utc_now
 from loop.daemon.bell import rung_regularly
 from loop.daemon.listening import listening
 from loop.daemon.notify import Notifier
+from loop.daemon.queue import QueueFile
 from loop.daemon.standing import sentence
 from loop.daemon.work import PATIENCE_S, Daemon
 from loop.terminal import block
@@ -36,7 +37,7 @@ def serve(store: Store) -> str:
     Raises BusyError, naming the owner, if somebody else works here, and CorruptError if a ref or the queue is damaged.
     """
     notifier = Notifier(os.environ)
-    with store.lock():
+    with store.lock(), QueueFile(store.home).lock():
         _say_what_happens()
         daemon = Daemon(store, utc_now, min(PATIENCE_S, (notifier.watchdog_s or PATIENCE_S) / 4))
         check_refs(store)

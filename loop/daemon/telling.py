@@ -1,6 +1,12 @@
 """What the daemon says of itself, in words: for `status` and `daemon status`."""
 
+from datetime import datetime
 from typing import Any
+
+from loop.clock import utc_now
+from loop.terminal import table, with_text
+
+COLUMNS = ("run", "state", "priority", "next", "exit_code")
 
 
 def in_lines(answer: dict[str, Any]) -> list[str]:
@@ -16,8 +22,18 @@ def in_lines(answer: dict[str, Any]) -> list[str]:
             shards = f", shard {at_work['shard']} of {at_work['shards']}" if at_work["shards"] else ""
             lines.append(f"At work: {at_work['address']}{shards}; something got done {daemon['silent_s']:.0f} s ago.")
         if daemon["hindered"]:
-            lines.append(f"Hindered: {daemon['hindered']}")
+            lines.append(f"Hindered, and tried again by itself: {daemon['hindered']}")
         if daemon["stopping"]:
             lines.append(f"It ends after the shard in flight ({daemon['stopping']}).")
     owed = ", ".join(f"{count} of {run}" for run, count in answer["outbox"].items())
     return [*lines, f"Iterations that MLflow was not sent yet: {owed}."] if owed else lines
+
+
+def queue_in_lines(entries: list[dict[str, Any]]) -> str:
+    """The entries of a queue as a table, with what was said at the end of each whole."""
+    now = utc_now()
+    rows = [[*(entry[column] for column in COLUMNS)] for entry in entries]
+    for row in rows:
+        time = row[3] and datetime.fromisoformat(row[3])
+        row[3] = "now" if time and time <= now else time and f"{time:%Y-%m-%d %H:%M:%S} UTC"
+    return with_text(table(COLUMNS, rows), ["said", *(entry["said"] for entry in entries)])

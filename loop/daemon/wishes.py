@@ -1,4 +1,6 @@
-"""What a person can ask of the queue. Called under the store's lock: by the daemon's socket, or by the command line."""
+"""What a person can ask of the queue. Called under its lock, where names change under the store's too: by the daemon's
+socket, or by the command line.
+"""
 
 import os
 import secrets
@@ -14,6 +16,7 @@ from loop.run_names import fresh_name
 from runs import naming
 from runs.durable import make_folder, read_checked, write_checked
 from runs.errors import ConfigError, UsageError
+from runs.lineage import decision_of
 from runs.records import Run
 from runs.store import Store
 
@@ -40,9 +43,10 @@ class Submit(Frozen):
     """The token of what the run is made of, which `selfsame daemon submit` has laid down in the home."""
     name: Annotated[str, Field(max_length=63)] | None = None
     """What to call the run; by default a readable name."""
-    priority: Priority = 0
-    """Higher goes first."""
+    priority: Priority | None = None
+    """Higher goes first; by default 0, or what a run that is resumed had when it was last in the queue."""
     schedule: Schedule | None = None
+    """When it may go on; by default at once, or as a run that is resumed might when it was last in the queue."""
 
 
 class Branch(Frozen):
@@ -87,8 +91,10 @@ def submit(store: Store, queue: QueueFile, wish: Submit, now: datetime) -> Entry
                 f"{name} is in the queue already; `selfsame daemon cancel {name}` takes it out, or give another --name"
             )
         run = store.run(name)
-        if ticket.resume and (run is None or run.tag):
-            raise UsageError(f"there is no run called {name} to go on with; `selfsame status` lists the runs")
+        if ticket.resume:
+            if run is None or run.tag:
+                raise UsageError(f"there is no run called {name} to go on with; `selfsame status` lists the runs")
+            _refuse_halted(store, run)
         if not ticket.resume and run is not None and not run.tag:
             raise UsageError(
                 f"a run called {name} exists; `selfsame daemon submit --resume {name}` goes on with it, "
@@ -96,6 +102,7 @@ def submit(store: Store, queue: QueueFile, wish: Submit, now: datetime) -> Entry
             )
         if not ticket.resume:
             naming.check_new_name(store, name)
+        last = next((entry for entry in before.entries if entry.name == name), None) if ticket.resume else None
         return before.added(
             Entry(
                 number=before.next_number,
@@ -104,8 +111,8 @@ def submit(store: Store, queue: QueueFile, wish: Submit, now: datetime) -> Entry
                 config=ticket.config,
                 folder=ticket.folder,
                 submitted=now,
-                priority=wish.priority,
-                schedule=wish.schedule,
+                priority=wish.priority if wish.priority is not None else last.priority if last else 0,
+                schedule=wish.schedule or (last.schedule if last else None),
             )
         )
 
@@ -154,6 +161,19 @@ def delete(store: Store, queue: QueueFile, name: str, at_work: str | None) -> di
             raise UsageError(f"{name} is at work until its shard in flight is done; try again then")
         naming.delete(store, name)
     return {"deleted": name}
+
+
+def _refuse_halted(store: Store, run: Run) -> None:
+    """Returns if the run can go on. Raises UsageError where a guard halted it: it would come back as it went."""
+    iteration = store.iteration(run.iteration) if run.iteration else None
+    decision = decision_of(store, iteration) if iteration else {"verdict": None}
+    if iteration and decision["verdict"] == "halt":
+        before = f"{run.name}@{iteration.index - 1} ANOTHER KEY=VALUE"
+        way_on = f"selfsame branch {before}" if iteration.index else f"selfsame daemon submit {run.recipe}"
+        raise UsageError(
+            f"{run.name}@{iteration.index} is where a guard halted ({decision['reason']}), and a halt stays; "
+            f"`{way_on}` goes on with other settings"
+        )
 
 
 def _refuse_queued(queue: QueueFile, name: str) -> None:

@@ -14,6 +14,7 @@ from datetime import datetime
 
 from loop.clock import utc_now
 from loop.daemon.bell import Bell, Every, Progress
+from loop.daemon.client import as_typed_beside_a_daemon
 from loop.daemon.hindrances import ALL, RETRY_S, Hindrances
 from loop.daemon.outbox import Outbox
 from loop.daemon.queue import Ending, Entry, How, QueueFile, answered, due, set_right
@@ -253,7 +254,7 @@ class Daemon:
 
     def _failure(self, error: Exception) -> Ending:
         if isinstance(error, SelfsameError):
-            return self._ending("failed", error.exit_code, str(error))
+            return self._ending("failed", error.exit_code, as_typed_beside_a_daemon(str(error)))
         log.error("a bug: %s", traceback.format_exc())
         return self._ending("failed", 1, f"a bug: {type(error).__name__}: {error}. The traceback is in the log")
 

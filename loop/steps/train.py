@@ -12,7 +12,6 @@ from loop.steps import train_rows
 from loop.steps.turn import Turn
 from loop.training import Trained, keep_average, model_spec, train_adapter
 from runs.canonical import digest, seed_of
-from runs.durable import make_folder
 from runs.errors import DivergedError
 from runs.output import Output
 from trainers.average import moving_average
@@ -48,8 +47,8 @@ def reference_policies(desk: Desk, turn: Turn) -> list[str]:
 def run(desk: Desk, turn: Turn, key: str) -> Output:
     """The digest of the adapter, with its loss curve; none where there was nothing to learn from."""
     settings, start = desk.config.train, start_policy(desk, turn)
-    folder = desk.store.unfinished(key)  # it outlives us: a training that was half finished goes on from there
-    make_folder(folder)
+    # It outlives us: a training that was half finished goes on from there.
+    folder = desk.store.begin_unfinished(key, f"{desk.run}@{turn.index}/train")
     rows = folder / "rows.parquet"
     table = train_rows.rows(desk, turn)
     if not table.num_rows:

@@ -23,7 +23,7 @@ def failed(home: Path, hook: Hook, code: int) -> str | None:
     try:
         go_on(home, hook)
     except DiskError as error:
-        facts = (str(home), os.strerror(code), "bytes needed", "free", "selfsame resume")
+        facts = (str(home), os.strerror(code), "bytes needed", "free")
         if error.exit_code != 74 or not all(fact in str(error) for fact in facts):
             return f"it said: {error}"
         if left := temporaries(home):

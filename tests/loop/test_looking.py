@@ -13,6 +13,7 @@ from loop.cli import main
 from runs.canonical import digest_folder
 from runs.mlflow_mark import mlflow_folder
 from runs.store import Store
+from tests.loop.small import run_small
 from tests.runs.history import new_run, small_history
 
 
@@ -39,6 +40,13 @@ class Cli:
 def cli(home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
     monkeypatch.setenv("SELFSAME_HOME", str(home))
     return Cli(capsys)
+
+
+@pytest.fixture
+def texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A run of the stub's, whose rows name each other as real ones do."""
+    monkeypatch.setenv("SELFSAME_HOME", str(tmp_path / "texts"))
+    return run_small(tmp_path / "texts", iterations="1", gold__enabled="false")[0]
 
 
 def test_status_says_what_each_run_is_at_and_what_is_under_way(cli: Cli) -> None:
@@ -97,6 +105,22 @@ def test_a_row_is_shown_whole(cli: Cli) -> None:
     assert f"digest: {said['digest']}" in shown
     assert "token_ids: 5 6 2" in shown and "text: 1 0" in shown
     assert said["adapter"] and said["by"] == "base"
+
+
+def test_a_pair_and_a_judgment_are_shown_with_the_texts_that_they_are_about(cli: Cli, texts: Store) -> None:
+    run = texts.runs()[0]
+    outputs = {step: texts.output(name) for step, name in texts.iteration(run.iteration).outputs.items()}
+    text = {row.digest: row.text for row in texts.all_rows("responses", outputs["generate"])}
+    prompt = {row.digest: row.messages[-1].content for row in texts.all_rows("prompts", outputs["prompts"])}
+    said = cli.json("show", "r1@1/pair/0")
+    assert said["texts"] == {
+        "prompt": f"user: {prompt[said['prompt']]}",
+        "chosen": text[said["chosen"]],
+        "rejected": text[said["rejected"]],
+    }
+    assert f"text of chosen: {text[said['chosen']].splitlines()[0]}" in cli.text("show", "r1@1/pair/0")
+    said = cli.json("show", "r1@1/judge/0")
+    assert said["texts"] == {"judged 1": text[said["judged"][0]]}
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,10 @@ def test_a_hub_name_without_a_pinned_revision_is_refused() -> None:
         check(config)
 
 
+def test_a_mistyped_file_is_told_before_what_the_settings_want_of_it(model: Path) -> None:
+    has(refused(model, "prompts.source=promts.jsonl"), "promts.jsonl: no such file")
+
+
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt"])
 def test_pickled_weights_are_refused(model: Path, name: str) -> None:
     (model / "model.safetensors").rename(model / name)
@@ -160,8 +164,10 @@ def test_an_anchor_without_a_label_is_named_by_its_line(model: Path, tmp_path: P
     ],
 )
 def test_settings_that_contradict_each_other_are_refused_with_both(
-    model: Path, overrides: list[str], facts: list[str]
+    model: Path, overrides: list[str], facts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.jsonl").touch()
     has(refused(model, *overrides), *facts)
 
 

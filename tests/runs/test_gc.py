@@ -177,6 +177,35 @@ def test_a_mark_of_a_deleted_run_goes_with_it(copy: Store) -> None:
     assert mark_path(copy.home, "r1").exists() and not mark_path(copy.home, "r2").exists()
 
 
+def test_half_finished_work_goes_unless_a_run_may_go_on_from_it(copy: Store) -> None:
+    left = {}
+    with copy.lock():
+        for address in ("r1@3/train", "r1@2/train", "r9@3/train"):
+            folder = copy.begin_unfinished(digest(address), address)
+            (folder / "out").mkdir()
+            (folder / "out" / "checkpoint").write_bytes(bytes(1000))
+            left[address] = folder
+    assert garbage(copy).sizes()["unfinished"] == (4, 2 * (1000 + len("r1@2/train")))
+    gc(copy)
+    assert [folder.exists() for folder in left.values()] == [True, False, False]
+    with copy.lock():
+        delete(copy, "r1")
+    gc(copy)
+    assert not left["r1@3/train"].exists()
+
+
+def test_a_ticket_goes_once_nobody_can_wait_for_it_any_more(copy: Store) -> None:
+    tickets = copy.home / "control" / "tickets"
+    tickets.mkdir(parents=True)
+    for name in ("old", "new"):
+        (tickets / f"{name}.json").write_bytes(b"{}")
+    os.utime(tickets / "old.json", (1000, 1000))
+    os.utime(tickets / "new.json", (9000, 9000))
+    with copy.lock():
+        collect(copy, garbage(copy, before_ns=10_000 * 10**9))
+    assert [path.name for path in tickets.iterdir()] == ["new.json"]
+
+
 def test_old_weights_go_by_policy_and_are_known_to_be_pruned(long: Store) -> None:
     chain = iterations(long, long.runs()[0])
     weights = [None, *(long.adapter(iteration.policy).weights for iteration in chain[1:])]

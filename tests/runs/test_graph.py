@@ -33,6 +33,7 @@ def test_a_line_a_fork_and_a_branch_that_has_done_nothing_yet(store: Store) -> N
         "|/",
         "* r1@1 r5",
         "* r1@0 tag start",
+        "",
         "* zz@0 zz",
     ]
     nodes = family(store)

@@ -103,7 +103,7 @@ def test_an_address_that_names_nothing_says_what_there_is(history: Store, addres
 def test_a_run_without_an_iteration_has_no_address(store: Store) -> None:
     with store.lock():
         store.move(new_run("r1"))
-    with pytest.raises(UsageError, match="resume r1"):
+    with pytest.raises(UsageError, match="selfsame status"):
         resolve(store, "r1")
 
 

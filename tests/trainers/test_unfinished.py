@@ -9,6 +9,7 @@ from loop.config_train import Train
 from loop.steps.train import fitting_micro_batch
 from runs.canonical import digest
 from runs.errors import WorkerError
+from runs.gc import collect, garbage
 from runs.output import Output
 from runs.store import Store, hex_of
 from tests.loop.small import quiet, run_small
@@ -47,6 +48,9 @@ def test_a_training_that_fails_leaves_its_folder_to_the_next_start_which_leaves_
     store = Store(home)
     missing = drive.planned(store, "r1", drive.config_of(drive.existing(store, "r1")))[-1]
     assert missing.step == "train"
+    assert (store.unfinished(missing.key) / "out" / "log.jsonl").exists()
+    with store.lock():
+        collect(store, garbage(store, before_ns=2**63))  # as if long ago
     assert (store.unfinished(missing.key) / "out" / "log.jsonl").exists()
     assert drive.carry_on(store, "r1", quiet).kind == "done"
     assert names(store.scratch) == []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loop.daemon.queue import ENDED_KEPT, Ending, Entry, Queue, QueueFile, answered, due, set_right
+from loop.daemon.queue import ENDED_KEPT, Ending, Entry, Queue, QueueFile, answered, due, open_entry, set_right
 from loop.daemon.schedule import Schedule, schedule_of, seconds_of
 from runs.errors import CorruptError, UsageError
 from tests.loop.daemon.living import HOURLY, NOON
@@ -147,9 +147,30 @@ def test_a_cron_line_is_meant_in_utc() -> None:
 )
 def test_what_is_no_schedule_is_refused_with_ones_that_are(at: str, every: str, cron: str) -> None:
     with pytest.raises(UsageError) as refusal:
-        schedule_of(at, every, cron)
+        schedule_of(at, every, cron, NOON)
     given = next(value for value in (at, every, cron) if value)
     assert given in str(refusal.value) and "--every" in str(refusal.value)
+
+
+def test_a_time_that_is_past_is_refused_beside_the_present_one() -> None:
+    with pytest.raises(UsageError, match=r"--at 2026-11-27T11:59\+00:00 .* past: it is 2026-11-27 12:00:00 UTC"):
+        schedule_of("2026-11-27T11:59+00:00", None, None, NOON)
+    assert schedule_of("now", None, None, NOON) == Schedule(at=NOON)
+    assert schedule_of("2026-11-27T13:01+01:00", None, None, NOON) == Schedule(at=NOON + HOUR / 60)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "facts"),
+    [
+        (Queue(), ["r9 is not in the queue", "is empty"]),
+        (queue(entry("r1")), ["r9 is not in the queue", "holds r1"]),
+        (queue(entry("r9")).over(1, DONE), ["r9 is not in the queue any more (done)", "is empty"]),
+    ],
+)
+def test_what_is_not_in_the_queue_is_told_with_what_is(waiting: Queue, facts: list[str]) -> None:
+    with pytest.raises(UsageError) as refusal:
+        open_entry(waiting, "r9")
+    assert all(fact in str(refusal.value) for fact in facts), refusal.value
 
 
 def test_durations_are_read_in_seconds() -> None:

@@ -13,6 +13,7 @@ from loop import drive
 from loop.daemon import wishes
 from loop.daemon.bell import Bell, Progress
 from loop.daemon.hindrances import RETRY_S, Hindrances
+from loop.daemon.schedule import Schedule
 from loop.daemon.standing import sentence, standing
 from loop.daemon.work import Daemon
 from loop.progress import Event
@@ -81,15 +82,28 @@ def test_a_bug_ends_its_own_run_only_and_is_in_the_log(
     assert "Traceback" in caplog.text
 
 
-def test_a_halt_is_no_failure_and_stays_one_however_often_it_is_submitted(daemon: Daemon) -> None:
+def test_a_halt_is_no_failure_and_is_refused_when_it_is_submitted_again(daemon: Daemon) -> None:
     put(daemon, "r1", small_config(iterations=1, guards__min_pairs=1000))
     assert daemon.turn()
-    halted_at = chain(daemon.store)
-    for _ in range(5):
-        assert how(daemon, "r1") == ("halted", 3)
+    assert how(daemon, "r1") == ("halted", 3)
+    with pytest.raises(UsageError, match=r"(?s)r1@1 .*min_pairs.*selfsame branch r1@0"):
         put(daemon, "r1")
-        assert daemon.turn()
-    assert chain(daemon.store) == halted_at
+    assert how(daemon, "r1") == ("halted", 3)
+
+
+def test_a_run_that_is_submitted_again_keeps_its_priority_and_its_schedule_unless_it_is_given_others(
+    daemon: Daemon,
+) -> None:
+    put(daemon, "r1", small_config(gold__enabled=False), priority=5, schedule=HOURLY)
+    assert daemon.turn()
+    wishes.cancel(daemon.queue, "r1", NOON)
+    again = put(daemon, "r1")
+    assert (again.priority, again.schedule) == (5, HOURLY)
+    wishes.cancel(daemon.queue, "r1", NOON)
+    other = put(daemon, "r1", priority=0, schedule=Schedule(at=NOON))
+    assert (other.priority, other.schedule) == (0, Schedule(at=NOON))
+    wishes.cancel(daemon.queue, "r1", NOON)
+    assert put(daemon, "r2", tiny_config(seed=1)).priority == 0
 
 
 class Clock:

@@ -1,0 +1,20 @@
+"""What waits in the queue, for who looks at runs. Read as it stands: `status` has no time to import the schema."""
+
+from pathlib import Path
+
+from runs.durable import read_checked
+
+
+def queued(home: Path) -> dict[str, str]:
+    """Each run that is in the queue and not over, in the order of turns, and what to say of it.
+
+    Raises CorruptError for a damaged queue.
+    """
+    value = read_checked(home / "control" / "queue.json") or {"entries": []}
+    waiting = [entry for entry in value["entries"] if entry["ended"] is None]
+    waiting.sort(key=lambda entry: (-entry["priority"], entry["number"]))
+    return {
+        entry["name"]: f"{entry['name']} is queued, place {place}{' (paused)' if entry['paused'] else ''}; "
+        "`selfsame daemon status` says more"
+        for place, entry in enumerate(waiting, start=1)
+    }
