@@ -1,6 +1,7 @@
 """`selfsame`: the verbs put together, and the one place where an error becomes a sentence and an exit code."""
 
 import os
+import shlex
 import sys
 import tempfile
 import traceback
@@ -64,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(app(args=words, prog_name="selfsame", standalone_mode=False) or 0)
     except BusyError as error:
-        return _failed(f"{error}{_if_a_daemon(words[0])}", error.exit_code, words)
+        return _failed(f"{error}{_if_a_daemon(words)}", error.exit_code, words)
     except DiskError as error:
         return _failed(f"{error}. {AFTER_THE_DISK}", error.exit_code, words)
     except SelfsameError as error:
@@ -79,18 +80,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _bug(error, words)
 
 
-def _if_a_daemon(verb: str) -> str:
+def _if_a_daemon(words: Sequence[str]) -> str:
     """What else there is to do where the owner of the home is a daemon."""
-    from loop.daemon.client import find_daemon
+    from loop.daemon.client import as_typed_beside_a_daemon, find_daemon
 
     if find_daemon(Store(home())) is None:
         return ""
-    if verb == "gc":
+    if words[0] in ("run", "resume"):
+        handed = as_typed_beside_a_daemon(f"selfsame {shlex.join(words)}")
+        return f". It is a daemon: `{handed}` hands it the work; `selfsame daemon stop` ends it"
+    if words[0] == "gc":
         return (
             ". It is a daemon, which does this by itself once a day between two runs; to have it now: `selfsame daemon "
             "stop`, `selfsame gc` and `selfsame daemon run --detach`. `selfsame gc --dry-run` says what would go"
         )
-    if verb not in ("run", "resume", "daemon"):
+    if words[0] != "daemon":
         return ". It is a daemon; `selfsame daemon stop` ends it, and `selfsame daemon run --detach` starts it again"
     return (
         ". It is a daemon: `selfsame daemon submit RECIPE`, or `--resume NAME` for a run that exists, hands it the "

@@ -185,7 +185,7 @@ def open_entry(queue: Queue, name: str) -> Entry:
         over = next((one.ended for one in queue.entries if one.name == name and one.ended is not None), None)
         names = ", ".join(one.name for one in queue.entries if one.ended is None)
         raise UsageError(
-            f"{name} is not in the queue{f' any more ({over.how})' if over else ''}, "
-            f"{f'which holds {names}' if names else 'which is empty'}; `selfsame daemon status` says how its runs ended"
+            f"{name} is not in the queue{f' any more ({over.how})' if over else ''}; "
+            f"{f'there is {names}' if names else 'the queue is empty'}. `selfsame daemon status` lists what ended"
         )
     return entry

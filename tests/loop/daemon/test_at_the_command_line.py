@@ -8,7 +8,6 @@ import pytest
 from loop.cli import main
 from loop.daemon import wishes
 from loop.daemon.api import application
-from loop.daemon.client import as_typed_beside_a_daemon
 from loop.daemon.listening import listening
 from loop.daemon.queue import Ending, QueueFile
 from loop.daemon.telling import queue_in_lines
@@ -123,13 +122,16 @@ def test_hints_are_what_works_beside_a_daemon(person: Person, served: Daemon) ->
     assert "`selfsame daemon submit self-rewarding` starts one" in says(person, "status")
     put(served, "r1", tiny_config())
     assert served.turn()
-    made = person.types("branch", "r1@0", "r2", "train.beta=0.2")[1]
-    assert made["next"] == "selfsame daemon submit --resume r2 iterations=3"
-    code, answer = person.types("daemon", "submit", "--resume", "r1", "iterations=1", "model.device=cuda")
-    assert code == 78 and "selfsame daemon submit self-rewarding" not in answer["error"]
     code, answer = person.types("branch", "r1@0", "r1")
     assert code == 2 and "selfsame daemon submit --resume r1" in answer["error"]
-    assert as_typed_beside_a_daemon("`selfsame run x`") == "`selfsame daemon submit x`"
+    made = person.types("branch", "r1@0", "r2", "train.beta=0.2")[1]
+    assert made["next"] == "selfsame daemon submit --resume r2 iterations=3"
+    for words, handed in (
+        (("resume", "r1", "iterations=1"), "`selfsame daemon submit --resume r1 iterations=1 --json`"),
+        (("run", "self-rewarding", "--name", "r9", *LEAVES), "`selfsame daemon submit self-rewarding --name r9 "),
+    ):
+        code, answer = person.types(*words)
+        assert code == 75 and handed in answer["error"]
 
 
 def test_who_collects_garbage_beside_a_daemon_is_told_what_it_does_itself(person: Person, served: Daemon) -> None:

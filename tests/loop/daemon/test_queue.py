@@ -162,8 +162,8 @@ def test_a_time_that_is_past_is_refused_beside_the_present_one() -> None:
 @pytest.mark.parametrize(
     ("waiting", "facts"),
     [
-        (Queue(), ["r9 is not in the queue", "is empty"]),
-        (queue(entry("r1")), ["r9 is not in the queue", "holds r1"]),
+        (Queue(), ["r9 is not in the queue;", "is empty"]),
+        (queue(entry("r1")), ["r9 is not in the queue;", "there is r1."]),
         (queue(entry("r9")).over(1, DONE), ["r9 is not in the queue any more (done)", "is empty"]),
     ],
 )
