@@ -97,7 +97,7 @@ def trial(fault: Fault | None) -> dict[str, Any]:
     said: list[str] = []
 
     def hear(event: Event) -> None:
-        if event.kind == "note" and "attempt" in event.text:
+        if event.kind == "retry":
             said.append(event.text)
 
     os.environ[VARIABLE] = str(home / "faults.json")

@@ -142,11 +142,11 @@ class Limits(Section):
     tokens: Count | None = None
     """Stop cleanly before the first shard that would begin after this many generated tokens of this start."""
     call_timeout_s: Positive = 21_600
-    """Longest call of the engine (one shard), in seconds; an engine that takes longer is ended."""
+    """Longest call of the engine (one shard) or start of it, in seconds; an engine that takes longer is ended."""
     training_timeout_s: Positive = 86_400
     """Longest training of one iteration, in seconds; a trainer that takes longer is ended."""
     stall_s: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 900
-    """Longest time without a sign of progress, in seconds: a step of the engine's or trainer's. Slow is no fault."""
+    """Longest time without a sign of progress, in seconds: a step; in a start, use of a processor. Slow is no fault."""
     worker_memory_gib: Positive | None = None
     """Most memory that the engine, or the trainer, may hold in GiB; none leaves it to the machine."""
     worker_attempts: Count = 3

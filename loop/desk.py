@@ -80,7 +80,6 @@ class Desk:
         if base.digest in self._engines:
             self._engines[base.digest].alive()
         else:
-            self.say(Event("note", self.run, text="starting the engine"))
             self.trainers.start()  # it imports while the engine does
             self._engines[base.digest] = self._start_engine(base)
         engine = self._engines[base.digest]

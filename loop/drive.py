@@ -189,7 +189,13 @@ def desk_of(
     constitution = find_constitution(config.constitution)
     log = store.logs / f"train-{name}.log"
     trainers = Trainers(log, config.train.threads, programs(config), allowance(config.limits), stop)
-    start = partial(start_engine, store, config, on_moved=lambda: say(Event("moved", name)))
+    start = partial(
+        start_engine,
+        store,
+        config,
+        on_moved=lambda: say(Event("moved", name)),
+        say=lambda text: say(Event("note", name, text=text)),
+    )
     desk = Desk(store, name, config, base, constitution, start, trainers, say, find_judge_base(config))
     try:
         yield desk

@@ -9,16 +9,22 @@ from loop.base import Base
 from loop.config import Config, Limits
 from loop.engine.options import EngineOptions
 from loop.engine.protocol import Engine
-from loop.workers.child import Allowance
+from loop.workers.allowance import Allowance
 from runs.store import Store
 from trainers.stub_faults import VARIABLE
 
 
-def start_engine(store: Store, config: Config, base: Base, on_moved: Callable[[], None] = lambda: None) -> Engine:
+def start_engine(
+    store: Store,
+    config: Config,
+    base: Base,
+    on_moved: Callable[[], None] = lambda: None,
+    say: Callable[[str], None] = lambda text: None,
+) -> Engine:
     """The engine of `base`, which is starting.
 
     The stub serves in our own process, unless a test wants it to do wrong: then in a child, as vLLM does. `on_moved` is
-    called for each sign of progress that a child sends.
+    called for each sign of progress that a child sends; `say` is told when a child starts and when it is ready.
     """
     if config.engine.kind == "stub" and VARIABLE not in os.environ:
         from loop.engine.stub import StubEngine
@@ -29,7 +35,8 @@ def start_engine(store: Store, config: Config, base: Base, on_moved: Callable[[]
     module = {"vllm": "loop.engine.vllm_child", "stub": "loop.engine.stub_child"}[config.engine.kind]
     options = engine_options(config, base)
     limits = config.limits
-    return ChildEngine(module, options, base.digest, store.logs, allowance(limits), limits.call_timeout_s, on_moved)
+    within = limits.call_timeout_s
+    return ChildEngine(module, options, base.digest, store.logs, allowance(limits), within, on_moved, say)
 
 
 def allowance(limits: Limits) -> Allowance:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+from runs.private import private
 from runs.store import Store
 
 
@@ -17,7 +18,7 @@ def start_sender(store: Store, run: str, uri: str, stdin: int) -> "subprocess.Po
 
     `stdin` is `subprocess.PIPE` for one that is poked, `subprocess.DEVNULL` for one that sends once and ends.
     """
-    with (store.logs / f"mlflow-{run}.log").open("wb") as log:
+    with open(store.logs / f"mlflow-{run}.log", "wb", opener=private) as log:
         return subprocess.Popen(
             sender_command(store, run, uri),
             stdin=stdin,

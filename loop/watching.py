@@ -50,7 +50,7 @@ class Lines:
 
     def __call__(self, event: Event) -> None:
         """Say what `event` is, if it is worth a line."""
-        if event.kind == "note":
+        if event.kind in ("note", "retry"):
             self._say(block(event.text))
         elif event.kind == "begin":
             self._began[event.address] = time.monotonic()

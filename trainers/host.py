@@ -7,6 +7,7 @@ process as fresh as one started from nothing (the weights are the same to the bi
 (SIGTERM). Closing the line ends the host and the program it runs.
 """
 
+import faulthandler
 import gc
 import os
 import select
@@ -29,6 +30,7 @@ def main(parent: Parent, modules: list[str]) -> None:
     programs: dict[str, Program] = {name: import_module(name).main for name in modules}
     gc.freeze()  # no program looks through all this again, nor copies it by doing so
     gc.enable()
+    faulthandler.disable()  # where this process waits is no news: if a program hangs, that one is to tell
     parent.say({"ready": modules})
     while request := parent.next():
         if "module" in request:  # else it is a word to stop for a program that has just ended
@@ -55,6 +57,7 @@ def _run(program: Program, spec: Path, out: Path, parent: Parent) -> int:
 
 
 def _be_the_program(program: Program, spec: Path, out: Path) -> None:
+    faulthandler.enable()
     code = 1
     try:
         program(spec, out)

@@ -10,17 +10,14 @@ from typing import Any
 from loop.engine.options import EngineOptions
 from loop.engine.protocol import Choose, Probe, Score, Used, Write
 from loop.engine.wire import read_replies, spell
-from loop.workers.child import USUAL, Allowance, Child, Work
+from loop.workers.allowance import USUAL, Allowance, Work
+from loop.workers.child import Child
 from loop.workers.environment import worker_environment
 from runs.errors import WorkerError
 
-START_S = 900.0
-"""Importing vLLM, reading the weights and compiling: one piece of work, of which nothing is seen meanwhile."""
 LOGS_KEPT = 50
 """An engine's log is small, and there is one for each start."""
 CALL_S = 6 * 3600.0
-ONE_TOKEN_S = 60.0
-"""How long an idle engine may take for a token or a probe: one whose core is dead never answers."""
 
 
 class ChildEngine:
@@ -39,10 +36,12 @@ class ChildEngine:
         allowance: Allowance = USUAL,
         call_timeout_s: float = CALL_S,
         on_moved: Callable[[], None] = lambda: None,
+        say: Callable[[str], None] = lambda text: None,
     ) -> None:
         """`module` is the program to run; `base` the digest that the model without an adapter is known by.
 
-        `on_moved` is called for each sign of progress within a call, which may take hours.
+        `on_moved` is called for each sign of progress within the start or a call, which may take hours; `say` is told
+        when the start begins, which may take minutes, and when it is over.
         """
         self.base = base
         self.used = Used()
@@ -57,8 +56,12 @@ class ChildEngine:
             "VLLM_NO_USAGE_STATS": "1",
             "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # why: loop/workers/environment.py
         }
+        self._say, self._began = say, time.monotonic()
         self._child = Child("the engine", module, (), environment, self.log, allowance, on_moved)
         self.pid = self._child.pid
+        now = time.strftime("%H:%M:%S", time.gmtime())
+        what = f"{module.rpartition('.')[2].removesuffix('_child')} on the {options.device}"
+        say(f"starting the engine ({what}) at {now} UTC, which can take minutes; its log: {self.log}")
         self._child.ask({"options": {**asdict(options), "base": str(options.base.resolve())}, "base": base})
 
     def load(self, adapter: str, folder: Path, probe: Probe) -> None:
@@ -71,7 +74,7 @@ class ChildEngine:
         self._call(message, f"loading {adapter}")
         self._loaded.append(adapter)
         served, bare = (
-            self._run([Score(probe.messages, policy, probe.token_ids)], f"proving {adapter}", ONE_TOKEN_S)[0].logprobs
+            self._run([Score(probe.messages, policy, probe.token_ids)], f"proving {adapter}")[0].logprobs
             for policy in (adapter, self.base)
         )
         try:
@@ -103,11 +106,11 @@ class ChildEngine:
         kind = type(requests[0])
         assert all(type(request) is kind for request in requests), "one call, one kind of request"
         doing = f"answering {len(requests)} requests of the kind {kind.__name__}"
-        return self._run(requests, doing, self._allowance.stall_s)
+        return self._run(requests, doing)
 
     def alive(self) -> None:
         """Returns once a token was generated. See `Engine.alive`."""
-        self._call({"do": "one_token"}, "generating one token", ONE_TOKEN_S)
+        self._call({"do": "one_token"}, "generating one token")
 
     def sleep(self) -> None:
         """Give the device's memory back until the next call. See `Engine.sleep`."""
@@ -120,13 +123,13 @@ class ChildEngine:
         self._closed = True
         self._child.end()
 
-    def _run(self, requests: Sequence[Write | Choose | Score], doing: str, stall_s: float) -> list[Any]:
+    def _run(self, requests: Sequence[Write | Choose | Score], doing: str) -> list[Any]:
         used = {request.policy for request in requests}
         if missing := used - {self.base, *self._loaded}:
             raise WorkerError(f"the engine has not loaded the policy {min(missing)}; call load before run")
         self._loaded.sort(key=lambda adapter: adapter in used)
         message = {"do": type(requests[0]).__name__, "requests": spell(requests)}
-        replies = self._call(message, doing, stall_s)
+        replies = self._call(message, doing)
         try:
             return list(read_replies(requests, replies))
         except ValueError as error:
@@ -135,19 +138,19 @@ class ChildEngine:
                 f"the engine answered garbage while {doing}: {error}. {self._child.log.last_lines()}"
             ) from error
 
-    def _call(self, message: dict[str, Any], doing: str, stall_s: float | None = None) -> Any:
+    def _call(self, message: dict[str, Any], doing: str) -> Any:
         """The child's result for one message. Raises WorkerError if it is refused or the child fails, and ends."""
         if self._closed:
             raise WorkerError(f"the engine was ended before, and cannot be asked for {doing}; its log: {self.log}")
         if not self._ready:
-            self._receive(Work("starting", START_S, START_S))
+            self._receive(self._child.start_up("starting", self._call_timeout_s))
             self._ready = True
+            self._say(f"the engine is ready after {time.monotonic() - self._began:.0f} s")
         if self._asleep:
             self._asleep = False
             self._call({"do": "wake"}, "waking up")
         self._child.ask(message)
-        usual = self._allowance.stall_s
-        return self._receive(Work(doing, self._call_timeout_s, min(stall_s or usual, usual)))
+        return self._receive(Work(doing, self._call_timeout_s, self._allowance.stall_s))
 
     def _receive(self, work: Work) -> Any:
         try:

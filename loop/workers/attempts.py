@@ -34,4 +34,4 @@ class Attempts:
         text = f"{self._place}: attempt {self._failures} of {self._limit} failed: {error}"
         if self._failures >= self._limit:
             raise type(error)(f"{text} `selfsame resume {self._run}` tries again; nothing is lost") from error
-        self._say(Event("note", self._run, text=f"{text} {remedy}"))
+        self._say(Event("retry", self._place, self._failures + 1, self._limit, f"{text} {remedy}"))

@@ -5,6 +5,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from runs.private import private
+
 LIMIT_BYTES = 64 * 2**20
 KEPT_BYTES = 16 * 2**20
 AT_ONCE_BYTES = 8 * 2**20
@@ -26,7 +28,7 @@ class CappedLog:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self.was_cut = False
-        self._file = path.open("ab")
+        self._file = os.fdopen(private(str(path), os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab")
         self._size = self._file.tell()
         self._reading, self.writing = os.pipe()
         os.set_blocking(self._reading, False)
@@ -67,8 +69,10 @@ class CappedLog:
 
     def last_lines(self) -> str:
         """The last lines since `forget`, and where to read on: the end of an error's message."""
+        if not self._size:
+            return f"It said: nothing, so that its log is empty: {self.path}."
         lines = [line[:LINE_CHARACTERS] for line in self.last().strip().splitlines()[-LINES:]]
-        said = "".join(f"\n  {line}" for line in lines) if lines else " nothing"
+        said = "".join(f"\n  {line}" for line in lines) if lines else " nothing, since this began."
         cut = f", of which only the end is kept: it was over {LIMIT_BYTES >> 20} MiB" if self.was_cut else ""
         return f"It said:{said}\nThe whole log: {self.path}{cut}."
 

@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,46 +11,25 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from loop.workers.allowance import Allowance, Work
 from loop.workers.capped_log import CappedLog
+from loop.workers.effort import effort
 from loop.workers.failures import OUT_OF_MEMORY, ending, kernel_kills, met_the_disk, ran_out_of_memory
+from loop.workers.guardian import descendants
 from loop.workers.patience import Patience
+from loop.workers.temporary import temporary_folder
 from runs.errors import DiskError, OutOfMemoryError, SelfsameError, StalledError, WorkerError
 
 LOOK_S = 0.25
 WEIGH_S = 1.0
 FAREWELL_S = 5.0
+TELL_S = 0.2
+"""How long a process that hangs may take to print where."""
 LONGEST_ANSWER_BYTES = 2**31
 GIB = 2**30
-
-
-@dataclass(frozen=True)
-class Allowance:
-    """What a worker may take: seconds without a sign of progress, and GiB of memory with all that it started."""
-
-    stall_s: float = 900.0
-    memory_gib: float | None = None
-
-
-USUAL = Allowance()
-
-
-@dataclass(frozen=True)
-class Work:
-    """One thing that is waited for: what it is called, how long it may take, and how one sees that it moves.
-
-    `sign` gives anything that changes with progress (the worker's own signs count too). `look` is called every quarter
-    of a second, and what it raises ends the wait.
-    """
-
-    doing: str
-    timeout_s: float
-    stall_s: float
-    sign: Callable[[], str] = lambda: ""
-    look: Callable[[], None] = lambda: None
 
 
 class Child:
@@ -70,7 +50,7 @@ class Child:
     ) -> None:
         """Start `python -P -m module FD *arguments`, where FD is its end of the line (`trainers.parent`).
 
-        `on_moved` is called for each sign of progress that it sends while it is waited for.
+        `on_moved` is called for each sign of progress while it is waited for.
         """
         self.called = called
         self.log = CappedLog(log)
@@ -88,12 +68,13 @@ class Child:
         with theirs:
             worker = [sys.executable, "-P", "-m", module, str(theirs.fileno()), *arguments]
             try:
+                self._temporary = temporary_folder()
                 self._guardian = subprocess.Popen(
-                    [sys.executable, "-S", "-P", "-m", "loop.workers.guardian", *worker],
+                    [sys.executable, "-S", "-P", "-m", "loop.workers.guardian", self._temporary, *worker],
                     stdin=subprocess.PIPE,  # never written to: its end is how the guardian learns of ours
                     stdout=self.log.writing,
                     stderr=self.log.writing,
-                    env=dict(environment),
+                    env={**environment, "TMPDIR": self._temporary},
                     pass_fds=(theirs.fileno(),),
                     start_new_session=True,  # a terminal's Ctrl-C is ours to handle
                 )
@@ -123,7 +104,7 @@ class Child:
         too long, or sends what is no JSON object.
         """
         patience = Patience(time.monotonic(), work.stall_s, work.timeout_s)
-        has_ended = False
+        has_ended, seen = False, ""
         try:
             while True:
                 while line := self._next_line():
@@ -136,7 +117,11 @@ class Child:
                 if has_ended:
                     raise self.failure(self.end(), work.doing)
                 sign = work.sign()
+                if sign != seen:
+                    seen = sign
+                    self._on_moved()
                 if not patience.look(time.monotonic(), (self._moved, sign)):
+                    self._have_it_say_where()
                     far = f" (last sign: {sign or self._how_far})" if sign or self._how_far else ""
                     stood = f"stood still for {patience.still_s:.3g} s while {work.doing}{far}"
                     raise StalledError(f"{self.called} {stood} and was ended. {self.log.last_lines()}")
@@ -151,6 +136,11 @@ class Child:
         except BaseException:
             self.end()
             raise
+
+    def start_up(self, doing: str, timeout_s: float) -> Work:
+        """Its first piece of work, of which nothing is heard: that it uses processor time is its sign."""
+        stall_s = self._allowance.stall_s
+        return Work(doing, max(timeout_s, stall_s), stall_s, effort(self.pid, stall_s))
 
     def failure(self, exit_code: int, doing: str) -> SelfsameError:
         """What to raise when it, or a program that it ran, ended with this exit code while `doing`.
@@ -183,8 +173,18 @@ class Child:
             os.close(self._ended)
             self._line.close()
             self.log.close()
+            shutil.rmtree(self._temporary, ignore_errors=True)  # the guardian's to do, but it may have been killed
         code = self._guardian.returncode
         return -signal.SIGKILL if code is None else code
+
+    def _have_it_say_where(self) -> None:
+        """End each process that hangs so that its log holds where: Python prints the stacks when it is aborted."""
+        for pid in sorted(descendants(self.pid), reverse=True):  # children first: they die with their parent
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGABRT)
+            until = time.monotonic() + TELL_S
+            while time.monotonic() < until and not self._has_ended():
+                self._wait()
 
     def _has_ended(self, wait_s: float = 0) -> bool:
         ended = select.poll()

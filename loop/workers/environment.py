@@ -16,6 +16,7 @@ def worker_environment(threads: int) -> dict[str, str]:
         "PYTHONPATH": str(Path(__file__).resolve().parents[2]),  # the code that we run ourselves
         "PYTHONHASHSEED": "0",
         "PYTHONUNBUFFERED": "1",
+        "PYTHONFAULTHANDLER": "1",  # one that dies of SIGSEGV or of our SIGABRT says where it was
         "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0],  # TRL refuses two
         "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # the other way of asking for a GPU spoils CUDA for a fork
         "TOKENIZERS_PARALLELISM": "false",

@@ -1,9 +1,10 @@
 """The process between us and one worker, which sees to it that nothing of the worker's outlives the worker or us.
 
-`python -S -P -m loop.workers.guardian COMMAND...` runs the command and ends as the command ends. Its standard input is
-a pipe that only we hold: when that closes, by whatever end of ours, the guardian ends the worker. Whatever the worker
-started and left behind comes to the guardian, in whatever session it is, and is ended too. Standard library only: it is
-there in a few milliseconds and costs nothing while it waits.
+`python -S -P -m loop.workers.guardian FOLDER COMMAND...` runs the command and ends as the command ends. Its standard
+input is a pipe that only we hold: when that closes, by whatever end of ours, the guardian ends the worker. Whatever the
+worker started and left behind comes to the guardian, in whatever session it is, and is ended too, and FOLDER, which the
+worker has for its temporary files, is removed. Standard library only: it is there in a few milliseconds and costs
+nothing while it waits.
 """
 
 import os
@@ -29,8 +30,11 @@ SHARED_MEMORY = Path("/dev/shm")
 SEGMENT = re.compile(rb" /dev/shm/([^\s/]+)$", re.MULTILINE)
 
 
-def main(command: list[str]) -> int:
-    """Run the command to its end or ours; returns its exit code, or minus the signal that ended it."""
+def main(folder: Path, command: list[str]) -> int:
+    """Run the command to its end or ours; returns its exit code, or minus the signal that ended it.
+
+    `folder` is gone afterwards, with all that is in it.
+    """
     us = os.getpid()
     asked_by = os.getppid()
     before = set(os.listdir(SHARED_MEMORY))
@@ -38,6 +42,7 @@ def main(command: list[str]) -> int:
     worker = os.fork()
     if worker == 0:
         die_with_parent(us)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # one that is asked where it hangs dies of the question
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.execv(command[0], command)
     os.closerange(3, 65_536)  # the worker's line is the worker's: its end must show
@@ -52,10 +57,11 @@ def main(command: list[str]) -> int:
         strays = left
         _reap(but=worker)
         if look % SEGMENTS_EVERY == 0:
-            segments |= _segments_of(_descendants(us))
-    segments |= _segments_of(_descendants(us))
+            segments |= _segments_of(descendants(us))
+    segments |= _segments_of(descendants(us))
     exit_code = _end(worker)
     _free(segments - before)
+    _remove(folder)
     return exit_code
 
 
@@ -71,7 +77,7 @@ def _end(worker: int) -> int:
             break
         time.sleep(0.005)
     grace = time.monotonic() + GRACE_S
-    while (left := _descendants(os.getpid())) and time.monotonic() < until:
+    while (left := descendants(os.getpid())) and time.monotonic() < until:
         if time.monotonic() > grace:
             _kill(left)
         _reap()
@@ -100,9 +106,10 @@ def _children(pid: int) -> set[int]:
     return found
 
 
-def _descendants(pid: int) -> set[int]:
+def descendants(pid: int) -> set[int]:
+    """The processes that `pid` started, and those that these started."""
     found = _children(pid)
-    return found.union(*map(_descendants, found))
+    return found.union(*map(descendants, found))
 
 
 def _segments_of(pids: set[int]) -> set[str]:
@@ -124,6 +131,12 @@ def _free(segments: set[str]) -> None:
             (SHARED_MEMORY / name).unlink()
 
 
+def _remove(folder: Path) -> None:
+    import shutil  # a third of this program's start, and needed only at its end
+
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def _leave(code: int) -> None:
     """End as the worker ended."""
     if code < 0:
@@ -141,4 +154,4 @@ def _stay(number: int, frame: FrameType | None) -> None:
 if __name__ == "__main__":
     for polite in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(polite, _stay)
-    _leave(main(sys.argv[1:]))
+    _leave(main(Path(sys.argv[1]), sys.argv[2:]))

@@ -9,12 +9,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from loop.limits import LimitReached, Stop, never
-from loop.workers.child import USUAL, Allowance, Child, Work, no_number
+from loop.workers.allowance import USUAL, Allowance, Work
+from loop.workers.child import Child, no_number
 from loop.workers.environment import worker_environment
 from runs.errors import DivergedError, OutOfMemoryError, WorkerError
 from trainers.spec import DIVERGED, STOPPED, Spec
 
-IMPORT_S = 180  # 12 s alone on a slow core (2026-11); the limit is for a disk or a machine that hangs
 ASK_S = 1.0
 STOPPING_S = 60.0
 """How long a program that is asked to stop may take to finish the step in flight and keep what it has."""
@@ -69,7 +69,7 @@ class Trainers:
         try:
             host = self.start()
             if not self._ready:
-                host.answer(Work("importing its libraries", IMPORT_S, IMPORT_S))
+                host.answer(host.start_up("importing its libraries", timeout_s))
                 self._ready = True
             host.ask({"module": module, "spec": str(spec_path.resolve()), "out": str(out.resolve())})
             stopping = _Stopping(self.stop, host)

@@ -70,3 +70,11 @@ def test_a_log_on_a_full_disk_is_closed_all_the_same() -> None:
     with pytest.raises(OSError, match="No space"):
         log.close()
     assert set(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_log_is_for_its_owner_alone_also_one_that_was_not(tmp_path: Path) -> None:
+    (tmp_path / "log").touch(mode=0o644)
+    log = CappedLog(tmp_path / "log")
+    log.hand_over()
+    log.close()
+    assert (tmp_path / "log").stat().st_mode & 0o777 == 0o600

@@ -1,6 +1,7 @@
 """An engine's process that goes wrong, on the stub: each way is noticed, named, and ended."""
 
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from loop.engine import child_engine
 from loop.engine.child_engine import ChildEngine
 from loop.engine.options import EngineOptions
 from loop.engine.protocol import Choose, Probe, Score, Write
 from loop.engine.stub import StubEngine
-from loop.workers.child import Allowance
+from loop.workers.allowance import Allowance
 from runs.errors import OutOfMemoryError, StalledError, WorkerError
 from runs.records import Message, Sampling
 from tests.loop.processes import descendants, is_running, wait_until_gone
@@ -48,6 +48,9 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 def test_each_sign_of_progress_within_a_call_is_passed_on(start: Start) -> None:
     signs: list[str] = []
     engine = start(on_moved=lambda: signs.append("moved"))
+    engine.alive()
+    assert signs  # a start may take as long as a call
+    signs.clear()
     engine.alive()
     assert not signs
     engine.run(WRITES)
@@ -84,10 +87,34 @@ def test_an_engine_that_hangs_is_ended(when: str, start: Start) -> None:
         engine.run(WRITES)
 
 
-def test_an_engine_that_hangs_while_starting_is_ended(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(child_engine, "START_S", 1.0)
-    with pytest.raises(StalledError, match="while starting"):
-        start(Fault("start", "hang")).alive()
+def test_an_engine_that_hangs_while_starting_is_ended_and_its_log_says_where(start: Start) -> None:
+    engine = start(Fault("start", "hang"), allowance=HASTY)
+    with pytest.raises(StalledError, match=r"while starting \(last sign: .* s of processor time\)"):
+        engine.alive()
+    assert "stub_faults.py" in engine.log.read_text()
+
+
+def test_whoever_waits_hears_that_an_engine_starts_and_where_its_log_is_and_that_it_is_ready(start: Start) -> None:
+    said: list[str] = []
+    engine = start(say=said.append)
+    assert len(said) == 1
+    assert said[0].startswith("starting the engine (stub on the cpu) at ") and str(engine.log) in said[0]
+    for _ in range(2):
+        engine.alive()
+    assert re.fullmatch(r"the engine is ready after \d+ s", said[1]) and len(said) == 2
+
+
+def test_what_an_engine_leaves_among_the_temporary_files_goes_with_it(start: Start) -> None:
+    for sent in (signal.SIGKILL, signal.SIGTERM):
+        engine = start()
+        engine.alive()
+        (worker,) = descendants(engine.pid)
+        environment = Path(f"/proc/{worker}/environ").read_bytes().split(b"\0")
+        (folder,) = (Path(os.fsdecode(line[7:])) for line in environment if line.startswith(b"TMPDIR="))
+        (folder / "vllm_dist_1").touch()
+        os.kill(engine.pid if sent is signal.SIGKILL else worker, sent)  # the guardian, then what it guards
+        engine.close()
+        assert not folder.exists() and folder.parent.exists()
 
 
 def test_a_slow_engine_is_left_alone(start: Start) -> None:

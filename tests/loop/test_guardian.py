@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,7 +33,8 @@ time.sleep(600)
 
 
 def guarded(code: str, *arguments: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-S", "-P", "-m", "loop.workers.guardian", sys.executable, "-S", "-c", code, *arguments]
+    worker = [sys.executable, "-S", "-c", code, *arguments]
+    command = [sys.executable, "-S", "-P", "-m", "loop.workers.guardian", tempfile.mkdtemp(), *worker]
     environment = {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]}
     return subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, start_new_session=True

@@ -37,7 +37,7 @@ def run_with(faults: Path, committed: list[Fault], **changes: str) -> tuple[Stor
     said: list[str] = []
 
     def hear(event: Event) -> None:
-        if event.kind == "note" and "attempt" in event.text:
+        if event.kind == "retry":
             said.append(event.text)
 
     limits = {"stall_s": "5"}

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from loop.limits import LimitReached
+from loop.workers.allowance import Allowance
 from loop.workers.capped_log import LIMIT_BYTES
-from loop.workers.child import Allowance
 from loop.workers.trainers import Trainers
 from runs.errors import DiskError, DivergedError, OutOfMemoryError, StalledError, WorkerError
 from tests.loop.processes import descendants, is_running, wait_for, wait_until_gone
@@ -105,6 +105,17 @@ def test_a_program_that_stands_still_is_ended(do: str, last_sign: str, tmp_path:
     wait_until_gone([int(wait_for(tmp_path / "out" / "pid"))])
 
 
+@pytest.mark.parametrize("module", ["tests.loop.programs_slow_to_import", "tests.loop.programs_stuck_in_import"])
+def test_an_import_that_takes_long_is_left_alone_and_one_that_hangs_is_ended(module: str, tmp_path: Path) -> None:
+    with Trainers(tmp_path / "log", 1, (module,), Allowance(stall_s=0.5)) as workers:
+        if "slow" in module:
+            assert workers.run(module, Order(do="work"), tmp_path / "out", 30)["pid"]
+        else:
+            with pytest.raises(StalledError, match=f"(?s)while importing.*It said:.*{tmp_path / 'log'}"):
+                workers.run(module, Order(do="work"), tmp_path / "out", 30)
+            assert "programs_stuck_in_import.py" in (tmp_path / "log").read_text()  # the stack of the one that hung
+
+
 @pytest.mark.parametrize("do", ["crawl", "log slowly"])
 def test_a_slow_program_that_moves_is_left_alone(do: str, tmp_path: Path) -> None:
     with Trainers(tmp_path / "log", 1, (MODULE,), Allowance(stall_s=2)) as workers:  # it takes 2.4 s
@@ -135,7 +146,7 @@ def tight_control_group() -> Iterator[Path]:
 def test_the_kernel_killing_a_program_for_want_of_memory_is_told_from_another_sigkill(
     tight_control_group: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TMPDIR", str(tight_control_group))
+    monkeypatch.setenv("HF_HOME", str(tight_control_group))
     with Trainers(tmp_path / "log", 1, (MODULE,)) as workers:
         with pytest.raises(OutOfMemoryError, match="killed by SIGKILL, out of memory"):
             order(workers, "be killed by the kernel", tmp_path / "out")
