@@ -65,28 +65,31 @@ class Exporter:
                 os.write(self._sender.stdin.fileno(), b"\n")
 
     def finish(self, hurried: bool = False) -> None:
-        """Wait for the last points where MLflow can take them, end the sender, and say so if anything is still owed.
+        """Wait for the last points where MLflow can take them, end the sender, and say so if they could not be sent.
 
-        `hurried` is for somebody who wants out: nothing is then waited for long.
+        `hurried` is for somebody who wants out, or sends later: nothing is then waited for long, and what is owed is
+        no failure, and not said.
         """
         if not self._wanted:
             return
+        patience_s = HURRIED_PATIENCE_S if hurried or not self._owed() else self._patience_s()
+        why = f"{self._log} says why"
         if self._sender is not None and self._sender.stdin is not None:
             self._sender.stdin.close()
             try:
-                self._sender.wait(self._patience_s(hurried))
+                self._sender.wait(patience_s)
             except subprocess.TimeoutExpired:
+                why = f"it took more than {patience_s:g} s" if patience_s else "it does not answer"
                 self._sender.kill()
                 self._sender.wait()
-        if count := self._owed():
+        if (count := self._owed()) and not hurried:
+            iterations = f"{count} iteration{'s' * (count > 1)} of {self._run}"
             self._note(
-                f"{count} iterations of {self._run} are not in MLflow at {self._uri} yet ({self._log} says why); "
-                f"`selfsame resume {self._run}` sends them, nothing is lost"
+                f"{iterations} could not be sent to MLflow at {self._uri}: {why}; `selfsame resume {self._run}` sends "
+                "what is owed, nothing is lost"
             )
 
-    def _patience_s(self, hurried: bool) -> float:
-        if not self._owed() or hurried:
-            return HURRIED_PATIENCE_S
+    def _patience_s(self) -> float:
         return PATIENCE_S if _answers(self._uri) else 0.0
 
     def _owed(self) -> int:

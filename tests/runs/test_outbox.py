@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from loop import export
 from loop.config import Export
 from loop.export import Exporter
 from loop.progress import Event
@@ -259,9 +260,25 @@ def test_a_server_that_never_answers_holds_nobody_up_and_is_reported(tmp_path: P
         exporter = Exporter(store, "r1", Export(tracking_uri=uri), said.append)
         exporter.poke()
         exporter.finish()
-    assert len(owed(store, run, uri)) == 1
-    (event,) = said
-    assert uri in event.text and "selfsame resume r1" in event.text and str(store.logs) in event.text
+        assert len(owed(store, run, uri)) == 1
+        (event,) = said
+        assert event.text.startswith(f"1 iteration of r1 could not be sent to MLflow at {uri}: it does not answer;")
+        assert "selfsame resume r1" in event.text
+        assert store.logs.joinpath("mlflow-r1.log").stat().st_mode & 0o777 == 0o600
+
+
+def test_whoever_does_not_wait_for_mlflow_is_not_told_that_something_went_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "HURRIED_PATIENCE_S", 0.0)
+    store = Store(tmp_path / "home")
+    said: list[Event] = []
+    with store.lock():
+        run = begun(store)
+        exporter = Exporter(store, "r1", Export(), said.append)
+        exporter.poke()
+        exporter.finish(hurried=True)
+    assert len(owed(store, run, default_uri(store.home))) == 1 and not said
 
 
 def test_a_run_that_wants_no_mlflow_gets_none(tmp_path: Path) -> None:
