@@ -24,7 +24,7 @@ from loop import (
 from loop.home import home
 from loop.terminal import block, print_aside, print_document
 from loop.userinfo import without_userinfo
-from runs.errors import FULL_OR_FAILING, BusyError, DiskError, SelfsameError
+from runs.errors import FULL_OR_FAILING, BusyError, DiskError, SelfsameError, SilentError
 from runs.store import Store
 
 app = typer.Typer(
@@ -65,7 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(app(args=words, prog_name="selfsame", standalone_mode=False) or 0)
     except BusyError as error:
-        return _failed(f"{error}{_if_a_daemon(words)}", error.exit_code, words)
+        way_on = "" if isinstance(error, SilentError) else _if_a_daemon(words)
+        return _failed(f"{error}{way_on}", error.exit_code, words)
     except DiskError as error:
         return _failed(f"{error}. {AFTER_THE_DISK}", error.exit_code, words)
     except SelfsameError as error:

@@ -54,6 +54,10 @@ class BusyError(SelfsameError):
     exit_code = 75
 
 
+class SilentError(BusyError):
+    """The daemon that holds the lock of this home does not answer."""
+
+
 class ConfigError(SelfsameError):
     """A configuration or an input file that cannot be used."""
 

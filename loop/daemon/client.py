@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runs.durable import read_checked
-from runs.errors import BusyError, ConfigError, CorruptError, DiskError, SelfsameError, UsageError
+from runs.errors import BusyError, ConfigError, CorruptError, DiskError, SelfsameError, SilentError, UsageError
 from runs.store import Store
 
 HOST = "selfsame"
@@ -59,12 +59,14 @@ def as_typed_beside_a_daemon(text: str) -> str:
 def ask(store: Store, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any] | None:
     """What the daemon answers; None if there is none. Raises its error as it would be raised here.
 
-    Raises BusyError if the daemon lives and its socket does not answer.
+    Raises SilentError if the daemon lives and its socket does not answer.
     """
     found = find_daemon(store)
     if found is None:
         return None
     headers = {INSTANCE: found.instance} | ({} if body is None else {"Content-Type": "application/json"})
+    if _is_stopped(found.pid):
+        raise _unanswered(store, found, "it is stopped, as by Ctrl-Z or SIGSTOP", f"`kill -CONT {found.pid}` wakes it")
     connection = _UnixConnection(found.socket)
     try:
         connection.request(method, path, None if body is None else json.dumps(body), headers)
@@ -74,12 +76,16 @@ def ask(store: Store, method: str, path: str, body: dict[str, Any] | None = None
     except (OSError, http.client.HTTPException, ValueError) as error:
         if find_daemon(store) is None:
             return None  # it has just ended
-        is_late = body is not None and isinstance(error, TimeoutError)
-        late = "; what it was asked for may still be done" if is_late else ""
-        raise BusyError(
-            f"the daemon (process {found.pid}) holds {store.home} and does not answer at {found.socket} ({error!r})"
-            f"{late}; it goes on all the same. `kill {found.pid}` stops it after the shard in flight"
-        ) from error
+        why, late = error.strerror if isinstance(error, OSError) and error.strerror else "it answers no HTTP", ""
+        if isinstance(error, TimeoutError):
+            why = f"nothing came within {PATIENCE_S:g} s"
+            late = "What it was asked for may still be done. " if body is not None else ""
+        todo = (
+            f"{late}What it works on goes on. `kill {found.pid}` ends it after the shard in flight, and where that "
+            f"does nothing, `kill -9 {found.pid}` at once; no more than that shard is lost. `selfsame daemon run "
+            "--detach` then starts another, which goes on"
+        )
+        raise _unanswered(store, found, why, todo) from error
     finally:
         connection.close()
     if reply.getheader(INSTANCE) != found.instance:
@@ -89,11 +95,24 @@ def ask(store: Store, method: str, path: str, body: dict[str, Any] | None = None
     return dict(answer)
 
 
+def _unanswered(store: Store, found: Whereabouts, why: str, todo: str) -> SilentError:
+    home, socket_path = store.home, found.socket
+    return SilentError(f"the daemon of {home} (process {found.pid}) does not answer at {socket_path}: {why}. {todo}")
+
+
+def _is_stopped(pid: int) -> bool:
+    """Whether the process is halted by a signal: it lives, holds the lock, and does nothing."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] == b"T"
+    except OSError:
+        return False
+
+
 def ask_how_it_stands(store: Store) -> dict[str, Any] | None:
     """What the daemon says of itself; None if there is none. Of one that does not answer, what the home says."""
     try:
         return ask(store, "GET", "/v1/daemon")
-    except BusyError as error:
+    except SilentError as error:
         from loop.daemon.standing import standing_without
 
         return standing_without(store, {"pid": store.owner(), "unanswered": str(error)})

@@ -69,6 +69,8 @@ class Queue(Frozen):
 
     entries: tuple[Entry, ...] = ()
     next_number: int = 1
+    taken: int | None = None
+    """The number of the entry that was taken last and has not come to rest: whoever comes next goes on with it."""
 
     def by_number(self, number: int) -> Entry | None:
         """The entry of that number; None if it is gone, as when its run was submitted anew."""
@@ -84,12 +86,16 @@ class Queue(Frozen):
         over = [one.number for one in others if one.ended is not None]
         dropped = set(over[: max(0, len(over) - ENDED_KEPT)])
         kept = [one for one in others if one.number not in dropped]
-        return Queue(entries=(*kept, entry), next_number=self.next_number + 1)
+        return self.model_copy(update={"entries": (*kept, entry), "next_number": self.next_number + 1})
+
+    def order(self, entry: Entry) -> tuple[bool, int, int]:
+        """By which entries that may begin are taken, least first."""
+        return (entry.number != self.taken, -entry.priority, entry.number)
 
     def changed(self, number: int, **changes: Any) -> "Queue":
         """With one entry changed; as it is if that entry is gone."""
         entries = tuple(one.model_copy(update=changes) if one.number == number else one for one in self.entries)
-        return Queue(entries=entries, next_number=self.next_number)
+        return self.model_copy(update={"entries": entries})
 
     def over(self, number: int, ending: Ending) -> "Queue":
         """With one entry over, unless it was over before: who cancels a run is not contradicted by its end."""
@@ -100,11 +106,22 @@ class Queue(Frozen):
 def due(queue: Queue, now: datetime, passed_over: Collection[int | None] = ()) -> Entry | None:
     """What to take next: of all that may begin by `now` the highest priority, then the first submitted.
 
-    Entries whose number is in `passed_over` are not taken now.
+    The one that was at work when its daemon ended goes before all others: a run at work is never pushed aside. Entries
+    whose number is in `passed_over` are not taken now.
     """
     waiting = [entry for entry in queue.entries if entry.number not in passed_over]
     ready = [entry for entry in waiting if (time := entry.may_begin()) is not None and time <= now]
-    return min(ready, key=lambda entry: (-entry.priority, entry.number), default=None)
+    return min(ready, key=queue.order, default=None)
+
+
+def taking(queue: Queue, entry: Entry, now: datetime, closed: int) -> Queue:
+    """With the entry taken, and its bell answered (`answered`)."""
+    return answered(queue, entry, now, closed).model_copy(update={"taken": entry.number})
+
+
+def at_rest(queue: Queue) -> Queue:
+    """With what was taken come to rest: it is over, or waits for its turn again."""
+    return queue.model_copy(update={"taken": None})
 
 
 def answered(queue: Queue, entry: Entry, now: datetime, closed: int) -> Queue:

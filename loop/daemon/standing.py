@@ -36,6 +36,8 @@ def standing(daemon: "Daemon") -> dict[str, Any]:
             "shard": at_work.done,
             "shards": at_work.total,
             "since": at_work.since.isoformat(timespec="seconds"),
+            "attempt": at_work.attempt,
+            "failed": at_work.failed,
         },
         "queue": shown_queue(daemon.queue.read(), now, None if at_work is None else at_work.number),
         "outbox": owed_by_run(daemon.store),
@@ -50,7 +52,7 @@ def standing_without(store: Store, daemon: dict[str, Any] | None) -> dict[str, A
 
 def shown_queue(queue: Queue, now: datetime, at_work: int | None) -> list[dict[str, Any]]:
     """The entries as JSON values, without their configurations: first those that may begin, in their order."""
-    entries = sorted(queue.entries, key=lambda entry: (entry.ended is not None, -entry.priority, entry.number))
+    entries = sorted(queue.entries, key=lambda entry: (entry.ended is not None, queue.order(entry)))
     return [shown(entry, now, entry.number == at_work) for entry in entries]
 
 

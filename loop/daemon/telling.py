@@ -21,6 +21,8 @@ def in_lines(answer: dict[str, Any]) -> list[str]:
         if at_work is not None:
             shards = f", shard {at_work['shard']} of {at_work['shards']}" if at_work["shards"] else ""
             lines.append(f"At work: {at_work['address']}{shards}; something got done {daemon['silent_s']:.0f} s ago.")
+            if at_work["failed"]:
+                lines.append(f"This is attempt {at_work['attempt']}. Before it: {at_work['failed']}")
         if daemon["hindered"]:
             lines.append(f"Hindered, and tried again by itself: {daemon['hindered']}")
         if daemon["stopping"]:

@@ -17,7 +17,7 @@ from loop.daemon.bell import Bell, Every, Progress
 from loop.daemon.client import as_typed_beside_a_daemon
 from loop.daemon.hindrances import ALL, RETRY_S, Hindrances
 from loop.daemon.outbox import Outbox
-from loop.daemon.queue import Ending, Entry, How, QueueFile, answered, due, set_right
+from loop.daemon.queue import Ending, Entry, How, QueueFile, at_rest, due, set_right, taking
 from loop.progress import Event
 from runs.errors import FULL_OR_FAILING, ConfigError, CorruptError, DiskError, SelfsameError
 from runs.store import Store
@@ -40,6 +40,10 @@ class AtWork:
     done: int
     total: int
     since: datetime
+    attempt: int = 1
+    """At the step under way."""
+    failed: str = ""
+    """Where and why the attempt before ended; "" for the first."""
 
 
 class Daemon:
@@ -154,7 +158,9 @@ class Daemon:
             os.chdir(self.store.home)
         if ended is not None:
             log.info("run=%s %s exit_code=%d: %s", entry.name, ended.how, ended.exit_code, ended.said)
-            self.queue.change(lambda queue: queue.over(entry.number, ended))
+            self.queue.change(lambda queue: at_rest(queue.over(entry.number, ended)))
+        elif not self.stopping:
+            self.queue.change(at_rest)
 
     def _outcome(self, entry: Entry, now: datetime) -> Ending | None:
         """How the run came to rest; None if it is to go on when its turn comes again."""
@@ -163,7 +169,7 @@ class Daemon:
 
         closed = self._closed(entry.name)
         # The bell is answered on the disk before anything is done for it: no crash makes it ring twice.
-        self.queue.change(lambda queue: answered(queue, entry, now, closed))
+        self.queue.change(lambda queue: taking(queue, entry, now, closed))
         _enter(entry.folder)
         self._give_configuration(entry)
         reasons: list[str] = []
@@ -243,11 +249,19 @@ class Daemon:
         if event.kind == "note":
             log.info("%s", event.text)
             return
+        if event.kind == "retry":
+            log.warning("%s", event.text)
+            if self.at_work is not None:
+                why = event.text.partition("\n")[0]  # what follows is what the worker printed
+                self.at_work = replace(self.at_work, attempt=event.done, failed=why)
+            return
         if event.kind != "known" and not (event.kind == "shard" and event.total <= 1):
             shard = f" shard={event.done}/{event.total}" if event.kind == "shard" else f" {event.kind}"
             log.info("%s%s", event.address, shard)
         if self.at_work is not None:
             self.at_work = replace(self.at_work, address=event.address, done=event.done, total=event.total)
+            if event.kind == "end":
+                self.at_work = replace(self.at_work, attempt=1, failed="")
 
     def _ending(self, how: How, exit_code: int, said: str) -> Ending:
         return Ending(how=how, exit_code=exit_code, said=said, at=self.clock())

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import re
+import signal
 import socket
 import stat
 import subprocess
@@ -27,7 +28,7 @@ from loop.daemon.work import Daemon
 from runs.canonical import digest_folder
 from runs.durable import read_checked, write_checked
 from runs.errors import BusyError, UsageError
-from tests.loop.daemon.living import NOON, Person, owned, put, tiny_config
+from tests.loop.daemon.living import NOON, Person, living, owned, put, tiny_config
 
 GETS = [one.path for one in ENDPOINTS if one.method == "GET"]
 POSTS = [one.path.replace("{name}", "r1") for one in ENDPOINTS if one.method == "POST"]
@@ -332,8 +333,29 @@ def test_the_queue_is_shown_though_the_daemon_does_not_answer(
         code, answer = person.types(*words)
         seen = answer if verb == "daemon" else answer["daemon"]
         assert code == 0 and [entry["run"] for entry in seen["queue"]] == ["r1"]
-        assert seen["daemon"]["pid"] == os.getpid() and "does not answer" in seen["daemon"]["unanswered"]
+        assert seen["daemon"]["pid"] == os.getpid()
+        assert (
+            "does not answer" in seen["daemon"]["unanswered"]
+            and f"kill -9 {os.getpid()}" in seen["daemon"]["unanswered"]
+        )
     silent.close()
+    for left in ("nobody listens", "no socket"):
+        code, answer = person.types("daemon", "stop")
+        assert code == 75 and f"process {os.getpid()}" in answer["error"] and str(path) in answer["error"], left
+        assert "Error" not in answer["error"] and "daemon stop" not in answer["error"]
+        path.unlink(missing_ok=True)
+
+
+def test_a_daemon_that_is_stopped_by_a_signal_is_named_at_once_with_what_wakes_it(person: Person) -> None:
+    person.submits("r1", "--at", "2036-01-01")
+    with living(person.home) as daemon:
+        daemon.process.send_signal(signal.SIGSTOP)
+        seen, pid = person.sees(), daemon.process.pid
+        assert seen["daemon"]["pid"] == pid and f"`kill -CONT {pid}`" in seen["daemon"]["unanswered"]
+        assert [entry["run"] for entry in seen["queue"]] == ["r1"]
+        assert person.types("daemon", "pause", "r1")[0] == 75
+        daemon.process.send_signal(signal.SIGCONT)
+        assert person.types("daemon", "pause", "r1")[0] == 0
 
 
 def test_a_route_that_raises_is_one_answer_and_one_warning(

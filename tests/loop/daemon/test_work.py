@@ -2,6 +2,7 @@
 
 import errno
 import json
+import re
 import threading
 from dataclasses import asdict
 from datetime import timedelta
@@ -15,6 +16,7 @@ from loop.daemon.bell import Bell, Progress
 from loop.daemon.hindrances import RETRY_S, Hindrances
 from loop.daemon.schedule import Schedule
 from loop.daemon.standing import sentence, standing
+from loop.daemon.telling import in_lines
 from loop.daemon.work import Daemon
 from loop.progress import Event
 from runs import gc, points
@@ -304,6 +306,65 @@ def test_a_name_that_is_given_while_garbage_is_looked_for_keeps_what_it_names(
     daemon._collect()
     assert verify(daemon.store) == [] and daemon.store.has(run.iteration)
     assert [ref.name for ref in daemon.store.refs()] == ["r2"]
+
+
+def test_a_run_at_work_when_its_daemon_is_killed_goes_on_before_what_came_later(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class KilledError(BaseException):
+        """Nothing of the daemon's own runs after a SIGKILL."""
+
+    def hear(event: Event) -> None:
+        if event.kind == "shard":
+            put(daemon, "later", tiny_config(seed=1), priority=9)
+            raise KilledError
+
+    monkeypatch.setattr(daemon, "_hear", hear)
+    put(daemon, "r1", tiny_config())
+    with pytest.raises(KilledError):
+        daemon.turn()
+    after = Daemon(daemon.store, lambda: NOON)
+    assert [entry["run"] for entry in standing(after)["queue"]] == ["r1", "later"]
+    assert after.turn()
+    assert how(after, "r1") == ("done", 0) and how(after, "later") == (None, None)
+
+
+def test_a_run_that_was_paused_at_work_has_no_turn_before_others(daemon: Daemon) -> None:
+    def hear(event: Event) -> None:
+        if event.kind == "shard" and not daemon.queue.read().entries[0].paused:
+            wishes.pause(daemon.queue, "r1")
+
+    daemon._hear = hear  # type: ignore[method-assign]
+    put(daemon, "r1", tiny_config())
+    assert daemon.turn()
+    del daemon._hear  # type: ignore[attr-defined]
+    put(daemon, "later", tiny_config(seed=1), priority=9)
+    wishes.unpause(daemon.queue, "r1")
+    assert daemon.turn()
+    assert how(daemon, "r1") == (None, None) and how(daemon, "later") == ("done", 0)
+
+
+def test_which_attempt_it_is_and_why_the_one_before_ended_is_shown_until_the_step_is_done(
+    daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "faults").write_text(json.dumps([{"at": "Write", "do": "die"}]))
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "faults"))
+    hear, shown = daemon._hear, {}
+
+    def listen(event: Event) -> None:
+        hear(event)
+        answer = standing(daemon)
+        shown.setdefault((event.kind, answer["at_work"]["attempt"]), "\n".join(in_lines(answer)))
+
+    monkeypatch.setattr(daemon, "_hear", listen)
+    put(daemon, "r1", tiny_config())
+    assert daemon.turn() and how(daemon, "r1") == ("done", 0)
+    assert "attempt" not in shown["begin", 1] + shown["end", 1]
+    assert re.search(
+        r"This is attempt 2\. Before it: r1@0/measure.*: attempt 1 of 3 failed: the engine was killed by SIGKILL .*$",
+        shown["retry", 2],
+    )
+    assert ("shard", 2) in shown and ("end", 2) not in shown
 
 
 def test_an_engine_at_work_within_a_shard_counts_as_moving(
