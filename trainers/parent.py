@@ -1,5 +1,6 @@
 """A worker's end of the line to the process that asks it: one JSON object a line, either way."""
 
+import faulthandler
 import json
 import os
 import time
@@ -14,7 +15,11 @@ class Parent:
     """The asking process. What it sends is read with `next`, what it is told goes through `say`."""
 
     def __init__(self, fd: int) -> None:
-        """`fd` is a connected socket, open for both ways; no program that this one starts gets it."""
+        """`fd` is a connected socket, open for both ways; no program that this one starts gets it.
+
+        From now on a process that dies of SIGSEGV or SIGABRT prints where it was: its parent may ask for that.
+        """
+        faulthandler.enable()  # here, and not by the environment: for this process, and none that it starts
         os.set_inheritable(fd, False)
         self._fd = fd
         self._come = bytearray()

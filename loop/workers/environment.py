@@ -18,7 +18,6 @@ def worker_environment(threads: int) -> dict[str, str]:
         "PYTHONPATH": str(Path(__file__).resolve().parents[2]),  # the code that we run ourselves
         "PYTHONHASHSEED": "0",
         "PYTHONUNBUFFERED": "1",
-        "PYTHONFAULTHANDLER": "1",  # one that dies of SIGSEGV or of our SIGABRT says where it was
         "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0],  # TRL refuses two
         # Where torch has it by itself, had it the usual TMPDIR: each start would compile anew else (41 s, 2026-11).
         "TORCHINDUCTOR_CACHE_DIR": os.environ.get("TORCHINDUCTOR_CACHE_DIR", _compiled()),
