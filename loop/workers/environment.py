@@ -19,7 +19,7 @@ def worker_environment(threads: int) -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         "PYTHONUNBUFFERED": "1",
         "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0],  # TRL refuses two
-        # Where torch has it by itself, had it the usual TMPDIR: each start would compile anew else (41 s, 2026-11).
+        # Where torch has it by itself, had it the usual TMPDIR: each start would compile anew else.
         "TORCHINDUCTOR_CACHE_DIR": os.environ.get("TORCHINDUCTOR_CACHE_DIR", _compiled()),
         "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # the other way of asking for a GPU spoils CUDA for a fork
         "TOKENIZERS_PARALLELISM": "false",
