@@ -186,7 +186,7 @@ def main() -> None:
     """Measure the cells that have no row yet."""
     works = {
         **{
-            f"{finding}: {place}": partial(planted, judge, finding, range(20))
+            f"planted {place}, {finding}": partial(planted, judge, finding, range(20))
             for place, (finding, judge) in enumerate(PLANTED)
         },
         "fair": partial(fair, 2000),
@@ -196,6 +196,9 @@ def main() -> None:
         **{f"beyond, {wrong:.0%} of labels wrong": partial(beyond, wrong, 100) for wrong in (0.1, 0.2)},
     }
     asked = tuple(sys.argv[1:]) or ("",)
+    for begins in asked:
+        if not any(name.startswith(begins) for name in works):
+            raise SystemExit(f"no case begins with {begins!r}; there are: {'; '.join(works)}")
     cells = [{"case": name, "n": N} for name in works if name.startswith(asked)]
     run_cells("audit", cells, lambda cell: works[cell["case"]](), fresh=False)
 

@@ -12,7 +12,8 @@ def queued(home: Path) -> dict[str, str]:
     """
     value = read_checked(home / "control" / "queue.json") or {"entries": []}
     waiting = [entry for entry in value["entries"] if entry["ended"] is None]
-    waiting.sort(key=lambda entry: (-entry["priority"], entry["number"]))
+    taken = value.get("taken")
+    waiting.sort(key=lambda entry: (entry["number"] != taken, -entry["priority"], entry["number"]))
     return {
         entry["name"]: f"{entry['name']} is queued, place {place}{' (paused)' if entry['paused'] else ''}; "
         "`selfsame daemon status` says more"
