@@ -16,8 +16,9 @@ from runs.canonical import digest
 from runs.errors import ConfigError
 
 Method = Literal[
-    "rubric", "expected", "pairwise", "pairwise_reasoned", "proposition", "meta", "critique", "revision", "new_prompt"
-]
+    "rubric", "expected", "pairwise", "pairwise_reasoned", "proposition", "meta", "critique", "revision",
+    "direct_revision", "new_prompt",
+]  # fmt: skip
 ALLOWED: dict[str, set[str]] = {
     "rubric": {"request", "response"},
     "expected": {"request", "response"},
@@ -27,10 +28,15 @@ ALLOWED: dict[str, set[str]] = {
     "meta": {"request", "response", "judgment_a", "judgment_b"},
     "critique": {"principle", "request", "response"},
     "revision": {"principle", "request", "response", "critique"},
+    "direct_revision": {"principle", "request", "response"},
     "new_prompt": {"examples"},
 }
 # A question without these is about nothing, and its answers would look like any others.
 JUDGED = {"response", "response_a", "response_b", "judgment_a", "judgment_b", "critique", "proposition", "examples"}
+DEFAULTS: dict[Method, str] = {
+    "direct_revision": "{principle}\nrequest: {request}\nanswer: {response}\nwrite a better answer.",
+}
+"""What is asked by a constitution that has no such question of its own. Part of what every digest means, for ever."""
 READERS = {".yaml": lined_yaml, ".yml": lined_yaml, ".md": lined_markdown}
 MAX_FAULTS = 20  # named at once
 
@@ -99,6 +105,8 @@ class Constitution(Frozen):
 
     def question(self, method: Method) -> str:
         """The question of `method`. Raises ConfigError where this constitution does not ask it."""
+        if method in DEFAULTS:
+            return self.questions.get(method, DEFAULTS[method])
         if method not in self.questions:
             asked = ", ".join(self.questions) or "nothing"
             raise ConfigError(f"constitution {self.name!r} asks {asked}, not {method}; add it under `questions:`")

@@ -7,10 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, TypeVar, get_args
 
 from judges.tournament import Compared, strengths
-from runs.records import Judgment, PreferencePair, Response
+from runs.records import Judgment, PreferencePair, Response, Revision
+
+Said = TypeVar("Said", bound=Response | Revision)
+"""What says an answer."""
 
 
 class Unpaired(NamedTuple):
@@ -95,15 +98,15 @@ def by_comparisons(
     )
 
 
-def same_texts(responses: Iterable[Response]) -> dict[str, list[Response]]:
+def same_texts(responses: Iterable[Said]) -> dict[str, list[Said]]:
     """Each different text -> the responses that say it, in order."""
-    said: dict[str, list[Response]] = defaultdict(list)
+    said: dict[str, list[Said]] = defaultdict(list)
     for response in responses:
         said[response.text].append(response)
     return said
 
 
-def standing_for(same: Iterable[Response]) -> Response:
+def standing_for(same: Iterable[Said]) -> Said:
     """The response that stands for others of the same text: one that came to its end before one that was cut off."""
     return min(same, key=lambda own: (own.stop == "length", own.digest))
 

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 from loop.config_endpoint import Endpoint
 from loop.config_judge import Judge
 from loop.config_phase import PHASED, SEATED, Phases, phased_leaf, with_settings
+from loop.config_revise import Revise
 from loop.config_section import Count, Fraction, Positive, Section
 from loop.config_train import Train
 
@@ -181,6 +182,8 @@ class Config(Section):
     """What the policy is asked."""
     generate: Generate = Generate()
     """How candidates are written."""
+    revise: Revise = Revise()
+    """How candidates are criticised and revised."""
     judge: Judge = Judge()
     """How candidates are judged."""
     pair: Pair = Pair()
@@ -241,12 +244,23 @@ class Config(Section):
         idle: dict[str, Any] = {
             **dict.fromkeys(OPERATIONAL, True),
             "prompts": set.intersection(*(one.prompts.idle() for one in variants)),
+            "revise": set.intersection(*(one.revise.idle() for one in variants)),
             "judge": set.intersection(*(one.judge.idle() for one in variants)),
             "train": set.intersection(*(one.train.idle() for one in variants)),
         }
         if not self.phases:
             idle["phases"] = True
+        if not any(one.revise.passes for one in variants):
+            idle["revise"] = True
         return self.model_dump(mode="json", exclude=idle)
+
+    @property
+    def unasked(self) -> frozenset[str]:
+        """The steps that nobody asks for here, or whose output nobody would read."""
+        unasked = set() if self.revise.passes else {"revise"}
+        if self.train.source == "revisions":
+            unasked |= {"pair"} if self.train.revision == "best" else {"judge", "pair"}
+        return frozenset(unasked)
 
     def audits(self, index: int) -> bool:
         """Whether iteration `index` audits its judge."""

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from judges.verifier import Match
-from loop.config_section import Count, Fraction, Section
+from loop.config_section import Count, Fraction, Names, Section
 
 Method = Literal["expected", "rubric", "propositions", "verifier", "pairwise", "pairwise_reasoned"]
 Rule = Literal["mean", "majority", "unanimous"]
@@ -51,19 +51,6 @@ WHO: dict[str, frozenset[str]] = {
     "endpoint": frozenset({"endpoint_url", "endpoint_model"}),
 }
 """The leaves that describe whoever sits under these names."""
-
-
-def _names(given: Any) -> Any:
-    """A list as the command line spells it, `seed,r1@3` or `["seed", "r1@3"]`; anything else as it is."""
-    if given is None:
-        return ()
-    if not isinstance(given, str):
-        return given
-    names = (name.strip(" \"'") for name in given.strip().removeprefix("[").removesuffix("]").split(","))
-    return tuple(name for name in names if name)
-
-
-Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 
 
 class Judge(Section):

@@ -1,12 +1,25 @@
 """What every section of the configuration is made of."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+def _names(given: Any) -> Any:
+    """A list as the command line spells it, `seed,r1@3` or `["seed", "r1@3"]`; anything else as it is."""
+    if given is None:
+        return ()
+    if not isinstance(given, str):
+        return given
+    names = (name.strip(" \"'") for name in given.strip().removeprefix("[").removesuffix("]").split(","))
+    return tuple(name for name in names if name)
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 
 
 class Section(BaseModel):

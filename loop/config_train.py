@@ -25,13 +25,16 @@ OFF: dict[str, object] = {
 class Train(Section):
     method: Literal["dpo", "sft"] = "dpo"
     """`dpo`: from preference pairs, against a reference; `sft`: from answers to imitate (`train.learn`)."""
-    learn: Literal["chosen", "best", "demonstrations"] = "chosen"
-    """What `sft` imitates: the `chosen` answers of the pairs, the `best`-scored answer to each prompt (best-of-n), or a
-    file of `demonstrations`."""
+    learn: Literal["chosen", "best", "demonstrations", "revisions"] = "chosen"
+    """What `sft` imitates: the `chosen` answers of the pairs, the `best`-scored answer to each prompt (best-of-n), a
+    file of `demonstrations`, or the `revisions` of the answers (`revise.passes`)."""
+    revision: Literal["all", "last", "best"] = "all"
+    """Which of an answer's revisions: `all` of them, the `last` one, or, of the answer and them, the one that the judge
+    scores `best`. Answers that are not to be revised (`revise.tags`) are imitated as they are."""
     demonstrations: str | None = None
     """A JSONL file of answers to imitate: `messages` (or `prompt`), `answer` and, if they differ, `weight`."""
-    start: Literal["continue", "seed"] = "continue"
-    """Train the adapter promoted last further, or one afresh from the policy of iteration 0."""
+    start: Literal["continue", "seed", "base"] = "continue"
+    """Train the adapter promoted last further, or one afresh: from the policy of iteration 0, or on the bare model."""
     pooled: bool = False
     """Train on what all iterations of the run so far gave, and not on that of this iteration alone."""
     replay_frac: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -85,8 +88,8 @@ class Train(Section):
     """CPU threads of the trainer."""
 
     @property
-    def source(self) -> Literal["pairs", "best", "demonstrations"]:
-        """What the rows are made of: pairs, the judgments of single answers, or a file."""
+    def source(self) -> Literal["pairs", "best", "demonstrations", "revisions"]:
+        """What the rows are made of: pairs, the judgments of single answers, a file, or revised answers."""
         if self.method == "dpo" or self.learn == "chosen":
             return "pairs"
         return self.learn
@@ -108,6 +111,7 @@ class Train(Section):
             "reference_decay": pairs and self.reference == "ema",
             "learn": not pairs,
             "demonstrations": from_file,
+            "revision": self.source == "revisions",
             "pooled": not from_file,
             "replay_frac": not from_file and not self.pooled,
             "held_out_every_steps": looks,

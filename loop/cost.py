@@ -124,13 +124,17 @@ def _part(config: Config, span: range) -> tuple[list[Share], int]:
     settings, turns, trained = config.judge, len(span), sum(index > 0 for index in span)
     prompts, measured = config.prompts.count, config.measure.prompts
     samples, pairs = config.generate.samples, comb(config.generate.samples, 2)
-    cases = prompts * (pairs if settings.compares else samples)
+    revisions = samples * config.revise.passes
+    scored = samples + (revisions if config.train.source == "revisions" else 0)
+    cases = 0 if "judge" in config.unasked else prompts * (pairs if settings.compares else scored)
     anchors = len(anchor_pairs(config.measure.anchors, config.measure.anchor_count)) * (1 if settings.compares else 2)
     audits = sum(index % config.audit.every == 0 for index in span)
     audited, compared = _audited(config)
     circles = 3 * config.audit.items if settings.compares and audited else 0
     rivals = measured if settings.compares else 0  # of the seed policy, written once
     shares = [_answering(config, trained * prompts * samples, turns * measured + rivals + audits * circles)]
+    if revisions:
+        shares.append(_revising(config, trained * prompts * revisions))
     for name in settings.sitting:
         # The same judge says the same of the same labelled pairs, and is not asked again.
         frozen = name in FROZEN or "@" in name
@@ -172,6 +176,30 @@ def _answering(config: Config, candidates: int, measured: int) -> Share:
         candidates + measured,
         round((candidates + measured) * length),
         candidates * config.generate.max_tokens + measured * config.measure.max_tokens,
+    )
+
+
+def _revising(config: Config, revisions: int) -> Share:
+    """Every pass over every answer, with the longest answers; the words of the principle are not counted."""
+    settings, constitution = config.revise, find_constitution(config.constitution)
+    count = _counter(find_base(config.model).folder)
+    length = fmean(sum(count(message.content) for message in item.messages) for item in _items(config))
+    answer = length + max(config.generate.max_tokens, settings.max_tokens)
+    steps = [
+        (constitution.question("revision" if settings.critique else "direct_revision"), answer, settings.max_tokens)
+    ]
+    if settings.critique:
+        steps = [
+            (constitution.question("critique"), answer, settings.critique_tokens),
+            (steps[0][0], answer + settings.critique_tokens, settings.max_tokens),
+        ]
+    if settings.accept_score is not None:
+        steps.append((constitution.question("expected"), answer, 1))
+    return Share(
+        "the policy: critiques and revisions",
+        revisions * len(steps),
+        round(revisions * sum(count(question) + shown for question, shown, _ in steps)),
+        revisions * sum(written for _, _, written in steps),
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from loop import gold
 from loop.desk import Desk
-from loop.steps import audit, decide, generate, judge, measure, pair, prompts, seed, train
+from loop.steps import audit, decide, generate, judge, measure, pair, prompts, revise, seed, train
 from loop.steps.turn import Turn
 from runs.canonical import digest
 from runs.output import Output
@@ -45,6 +45,7 @@ class Step:
 SEED = Step("seed", 2, ("model",), seed.inputs, seed.run)
 PROMPTS = Step("prompts", 1, ("prompts",), prompts.inputs, prompts.run)
 GENERATE = Step("generate", 1, ("generate", "engine"), generate.inputs, generate.run)
+REVISE = Step("revise", 1, ("revise", "engine"), revise.inputs, revise.run)
 JUDGE = Step("judge", 2, ("judge", "engine"), judge.inputs, judge.run)
 PAIR = Step("pair", 2, ("pair", "judge"), pair.inputs, pair.run)
 TRAIN = Step("train", 1, ("train",), train.inputs, train.run)
@@ -55,7 +56,7 @@ GOLD = Step("gold", 2, ("gold", "engine"), gold.inputs, gold.run)
 
 
 def steps_of(index: int) -> tuple[Step, ...]:
-    """The steps of an iteration: number 0 is the seed policy, measured."""
+    """The steps of an iteration, where all are due: number 0 is the seed policy, measured."""
     if index == 0:
         return (SEED, MEASURE, AUDIT, DECIDE)
-    return (PROMPTS, GENERATE, JUDGE, PAIR, TRAIN, MEASURE, AUDIT, DECIDE)
+    return (PROMPTS, GENERATE, REVISE, JUDGE, PAIR, TRAIN, MEASURE, AUDIT, DECIDE)

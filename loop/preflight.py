@@ -9,6 +9,7 @@ from loop.anchors import anchor_pairs
 from loop.base import Base, find_base, judge_model, read_settings
 from loop.config import Config, Model
 from loop.preflight_judges import check_constitution, check_judges
+from loop.preflight_revise import check_revising
 from loop.preflight_train import check_training
 from loop.self_instruct import control_tokens, demonstrations
 from loop.sources import check_file, prompt_source
@@ -27,6 +28,7 @@ def check(config: Config) -> None:
         check_training(variant)
         check_judges(variant)
         check_constitution(variant)
+        check_revising(variant)
     check_model(config)
     for variant in config.variants():
         check_prompts(variant)
@@ -71,6 +73,8 @@ def check_settings(config: Config) -> None:
         "measure": config.measure.max_tokens,
         "gold": config.gold.max_tokens,
     }
+    if config.revise.passes:
+        lengths["revise"] = config.revise.max_tokens
     if config.prompts.self_made_frac:
         lengths["prompts"] = config.prompts.max_tokens
     for name, tokens in lengths.items():

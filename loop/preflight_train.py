@@ -15,18 +15,31 @@ def check_training(config: Config) -> None:
             f"train.batch_size={train.batch_size} is no multiple of train.micro_batch_size={train.micro_batch_size}; "
             "change one of the two"
         )
-    if train.method == "dpo" and train.reference == "ema" and train.start == "seed":
+    if train.method == "dpo" and train.reference == "ema" and train.start != "continue":
         raise ConfigError(
-            "train.reference=ema is the mean of adapters that went on from each other, and with train.start=seed each "
-            "begins afresh; set train.start=continue, or train.reference=seed"
+            "train.reference=ema is the mean of adapters that went on from each other, and with "
+            f"train.start={train.start} each begins afresh; set train.start=continue, or train.reference=seed"
         )
     if train.source == "best" and config.judge.compares:
         raise ConfigError(
             f"train.learn=best wants the best-scored answer, and judge.method={config.judge.method} scores none; "
             "set train.learn=chosen, or judge.method=expected"
         )
+    if train.source == "revisions":
+        _check_revisions(config)
     if train.source != "demonstrations":
         return
     if train.demonstrations is None:
         raise ConfigError("train.learn=demonstrations wants a file of answers; set train.demonstrations=FILE")
     read_demonstrations(Path(train.demonstrations))
+
+
+def _check_revisions(config: Config) -> None:
+    """Whether there are revisions to learn from, and scores where the best one is wanted."""
+    if not config.revise.passes:
+        raise ConfigError("train.learn=revisions wants answers that are revised; set revise.passes=1 or more")
+    if config.train.revision == "best" and config.judge.compares:
+        raise ConfigError(
+            f"train.revision=best wants the best-scored revision, and judge.method={config.judge.method} scores none; "
+            "set train.revision=last, or judge.method=expected"
+        )

@@ -6,11 +6,14 @@ from typing import Any
 from loop.summary import metrics_of
 from loop.terminal import block, cell, harmless, table
 from runs.lineage import Found, decision_of, made_by
-from runs.records import Prompt, Response
+from runs.records import Prompt, Response, Revision
 from runs.store import Store
 
-ORDER = ("seed", "prompts", "generate", "judge", "pair", "train", "measure", "audit", "decide", "gold")
+ORDER = ("seed", "prompts", "generate", "revise", "judge", "pair", "train", "measure", "audit", "decide", "gold")
 """The steps in the order in which they are done."""
+
+VERDICTS = {None: "as it stands", True: "accepted", False: "still flawed"}
+"""What is said of a revision that can be used."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +81,10 @@ def step(store: Store, found: Found, most: int) -> Shown:
 
 
 def row(store: Store, found: Found) -> Shown:
-    """Every field of a row, its texts unshortened; and those of the prompt and the answers that it names by digest."""
+    """Every field of a row, its texts unshortened, with the texts that it names by digest; a revision under its trail."""
     assert found.row is not None
+    if isinstance(found.row, Revision):
+        return _revision(store, found, found.row)
     values = asdict(found.row)  # type: ignore[call-overload]
     document = {"noun": found.noun, "digest": found.row.digest, **values}
     texts = _texts(store, found, values)
@@ -107,6 +112,28 @@ def _text(record: Prompt | Response) -> str:
     if isinstance(record, Response):
         return record.text
     return "\n".join(f"{message.role}: {message.content}" for message in record.messages)
+
+
+def _revision(store: Store, found: Found, last: Revision) -> Shown:
+    """A revision with its trail as cards: the request, the draft, and each pass up to it."""
+    assert found.output is not None
+    outputs = found.link.outputs
+    prompts: list[Prompt] = store.all_rows("prompts", store.output(outputs["prompts"]))
+    drafts: list[Response] = store.all_rows("responses", store.output(outputs["generate"]))
+    revisions: list[Revision] = store.all_rows("revisions", found.output)
+    (request,) = (prompt.messages for prompt in prompts if prompt.digest == last.prompt)
+    draft = next(draft for draft in drafts if draft.digest == last.draft)
+    trail = sorted((one for one in revisions if one.draft == last.draft and one.nth <= last.nth), key=lambda r: r.nth)
+    cards = [*((f"request: {message.role}", message.content) for message in request), ("draft", draft.text)]
+    for one in trail:
+        if one.critique_stop is not None:
+            cards.append((f"critique {one.nth}: {one.principle}", one.critique))
+        cards.append((f"revision {one.nth}: {one.unusable or VERDICTS[one.accepted]}", one.text))
+    document = {"noun": found.noun, "digest": last.digest, **asdict(last)}
+    document["trail"] = [{"card": title, "text": text} for title, text in cards]
+    shown = [f"[{harmless(title)}]\n    | {block(text)}" for title, text in cards]
+    facts = {name: value for name, value in document.items() if name not in ("text", "critique", "trail")}
+    return Shown(document, "\n".join([*shown, "", *(f"{name}: {_whole(value)}" for name, value in facts.items())]))
 
 
 def _whole(value: Any) -> str:

@@ -30,6 +30,14 @@ class Unscored(StrEnum):
     ABSTAINED = "abstained"  # the method itself decided not to decide
 
 
+class Unusable(StrEnum):
+    """Why a revision cannot stand for an answer. It is kept, and what was there before it goes on standing."""
+
+    EMPTY = "empty"  # it says nothing
+    UNFINISHED = "unfinished"  # cut off at the limit of tokens
+    UNREADABLE = "unreadable"  # holds bytes that are no text
+
+
 class Record:
     """Gives a frozen dataclass its digest: that of its fields, less those in `_beside`."""
 
@@ -91,6 +99,34 @@ class Response(Record):
     stop: Stop
 
     _beside = frozenset({"logprobs"})
+
+
+@dataclass(frozen=True)
+class Revision(Record):
+    """One pass over one answer: what was found wrong with it, and what its writer made of it.
+
+    `draft` is the response that all passes go back to, `before` what this pass was given: the draft, or the last
+    revision that was usable. `nth` counts passes from 1. `principle` is the id that was drawn. `critique` is "" and
+    `critique_stop` None where none was asked for. `text`, `token_ids` and `stop` are as a response's, `sampling` is how
+    they were drawn, `unusable` why they stand for no answer. `accepted` is None where nobody asked.
+    """
+
+    prompt: str
+    draft: str
+    before: str
+    nth: int
+    principle: str
+    critique: str
+    critique_stop: Stop | None
+    adapter: str
+    by: By
+    sampling: Sampling
+    seed: int
+    text: str
+    token_ids: tuple[int, ...]
+    stop: Stop
+    unusable: Unusable | None
+    accepted: bool | None
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,10 @@ from runs.records import (
     Record,
     Reply,
     Response,
+    Revision,
     Sampling,
     Unscored,
+    Unusable,
 )
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 KINDS: dict[str, type[Record]] = {
     "prompts": Prompt,
     "responses": Response,
+    "revisions": Revision,
     "judgments": Judgment,
     "pairs": PreferencePair,
     "measurements": Measurement,
@@ -51,6 +54,24 @@ COLUMNS: dict[str, dict[str, str]] = {
         "token_ids": "ints",
         "logprobs": "floats",
         "stop": "text",
+    },
+    "revisions": {
+        "prompt": "text",
+        "draft": "text",
+        "before": "text",
+        "nth": "int",
+        "principle": "text",
+        "critique": "text",
+        "critique_stop": "text?",
+        "adapter": "text",
+        "by": "text",
+        "sampling": "sampling",
+        "seed": "int",
+        "text": "text",
+        "token_ids": "ints",
+        "stop": "text",
+        "unusable": "unusable",
+        "accepted": "bool?",
     },
     "judgments": {
         "target": "text",
@@ -88,6 +109,8 @@ def schema(noun: str) -> "pa.Schema":
     text, floats = pa.string(), pa.list_(pa.float64())
     types = {
         "text": text,
+        "text?": text,
+        "bool?": pa.bool_(),
         "texts": pa.list_(text),
         "int": pa.int64(),
         "ints": pa.list_(pa.int32()),
@@ -95,6 +118,7 @@ def schema(noun: str) -> "pa.Schema":
         "float?": pa.float64(),
         "floats": floats,
         "unscored": text,
+        "unusable": text,
         "tags": pa.map_(text, text),
         "json": text,
         "messages": pa.list_(pa.struct([("role", text), ("content", text)])),
@@ -103,7 +127,7 @@ def schema(noun: str) -> "pa.Schema":
     }
     fields = [pa.field("digest", text, nullable=False)]
     for name, kind in COLUMNS[noun].items():
-        fields.append(pa.field(name, types[kind], nullable=kind in ("float?", "unscored")))
+        fields.append(pa.field(name, types[kind], nullable=kind.endswith("?") or kind in ("unscored", "unusable")))
     return pa.schema(fields)
 
 
@@ -196,6 +220,7 @@ _UNPACK: dict[str, Callable[[Any], Any]] = {
     "tags": dict,
     "json": _from_json,
     "unscored": lambda reason: None if reason is None else Unscored(reason),
+    "unusable": lambda reason: None if reason is None else Unusable(reason),
     "messages": lambda messages: tuple(Message(m["role"], m["content"]) for m in messages),
     "sampling": lambda s: Sampling(s["temperature"], s["top_p"], s["max_tokens"]),
 }

@@ -15,7 +15,7 @@ from runs.store import Store
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SHARDED = ("prompts", "responses", "judgments", "pairs", "decisions")
+SHARDED = ("prompts", "responses", "revisions", "judgments", "pairs", "decisions")
 VIEWS = ("runs", "iterations", "steps", *SHARDED, "adapters", "measurements", "audits")
 
 

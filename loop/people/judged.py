@@ -54,11 +54,15 @@ def judged(store: Store, found: Found) -> Judged:
     if found.step is not None:
         raise UsageError(f"{run}@{index}/{found.step} is a part of an iteration; name a whole one: {run}@{index}")
     if "judge" not in outputs:
-        raise UsageError(f"{run}@{index} only measures the seed and has no candidates; name a later iteration")
+        raise UsageError(
+            f"{run}@{index} judged no candidates: it only measures the seed, or learns from what nobody has to judge; "
+            "name another iteration"
+        )
     responses = {r.digest: r for r in store.all_rows("responses", store.output(outputs["generate"]))}
     prompts = {p.digest: p for p in store.all_rows("prompts", store.output(outputs["prompts"]))}
     judgments = store.all_rows("judgments", store.output(outputs["judge"]))
-    pairs = store.all_rows("pairs", store.output(outputs["pair"]))
+    judgments = [one for one in judgments if one.target != "revision"]
+    pairs = store.all_rows("pairs", store.output(outputs["pair"])) if "pair" in outputs else []
 
     def said(*digests: str) -> Said:
         return (responses[digests[0]].prompt, *(responses[digest].text for digest in digests))

@@ -37,7 +37,7 @@ def findings(desk: Desk, turn: Turn) -> list[Finding]:
     """What the guards see of what there is: judgments and pairs, then the training, then the measured candidate."""
     metrics = {name: value for output in turn.done.values() for name, value in output.metrics.items()}
     guards = desk.config.guards
-    found = before_training(guards, metrics, desk.config.train.source == "pairs") if "pair" in turn.done else []
+    found = before_training(guards, metrics, desk.config.train.source == "pairs") if "judge" in turn.done else []
     if "train" in turn.done:
         found += all_finite(turn.done["train"].metrics)
         used = USED[desk.config.train.method]
@@ -55,7 +55,9 @@ def _by_tag(desk: Desk, turn: Turn) -> dict[str, dict[str, float | None]]:
 
 
 def is_due(desk: Desk, turn: Turn, step: str) -> bool:
-    """Whether `step` is to be taken: nothing is trained or measured once a guard has failed."""
+    """Whether `step` is to be taken: one that is of use, and nothing is trained or measured once a guard has failed."""
+    if step in desk.config.unasked:
+        return False
     if step == "audit":
         return "measure" in turn.done and desk.config.audits(turn.index)
     return step not in ("train", "measure") or all(finding.passed for finding in findings(desk, turn))

@@ -14,17 +14,19 @@ from loop.panel import bench, decisive, judged_by, panel_metrics
 from loop.steps.turn import Turn
 from loop.steps.votes import votes_by_principle
 from runs.output import Output
-from runs.records import Judgment, Prompt, Response
+from runs.records import Judgment, Prompt, Response, Revision
 
 
 def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
-    """The model, who judges, the constitution, the prompts and the answers."""
+    """The model, who judges, the constitution, the prompts, the answers, and their revisions where one is learnt."""
+    revisions = {"revise": turn.outputs["revise"]} if _judges_revisions(desk) else {}
     return {
         "model": turn.model,
         "judge": bench(desk, turn, turn.policy).digest,
         "constitution": desk.constitution.digest,
         "prompts": turn.outputs["prompts"],
         "generate": turn.outputs["generate"],
+        **revisions,
     }
 
 
@@ -32,12 +34,11 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
     """A judgment for each answer, or for each two different answers to a prompt, by each who judges."""
     judge = configured_judge(desk.config.judge, desk.constitution)
     who = bench(desk, turn, turn.policy)
-    cases = candidate_cases(
-        judge,
-        desk.config.seed,
-        desk.store.all_rows("prompts", turn.done["prompts"]),
-        desk.store.all_rows("responses", turn.done["generate"]),
-    )
+    prompts: list[Prompt] = desk.store.all_rows("prompts", turn.done["prompts"])
+    responses: list[Response] = desk.store.all_rows("responses", turn.done["generate"])
+    cases = candidate_cases(judge, desk.config.seed, prompts, responses)
+    if _judges_revisions(desk):
+        cases += revision_cases(desk.config.seed, prompts, desk.store.all_rows("revisions", turn.done["revise"]))
     shards = judged_by(desk, f"{desk.run}@{turn.index}/judge", judge, who, cases)
     metrics = judgment_metrics(desk.store.rows_of("judgments", shards), "judge/train_")
     return Output("judge", {"judgments": shards}, {"judge": who.digest, "metrics": metrics})
@@ -65,6 +66,20 @@ def candidate_cases(
                 texts = (a.text, b.text)
                 cases.append(case(seed, "pair", prompt.messages, texts, prompt.tags, (a.digest, b.digest)))
     return cases
+
+
+def revision_cases(seed: int, prompts: Sequence[Prompt], revisions: Sequence[Revision]) -> list[Case]:
+    """Each revision that can stand for an answer, for a judge of single answers."""
+    asked = {prompt.digest: prompt for prompt in prompts}
+    return [
+        case(seed, "revision", asked[one.prompt].messages, (one.text,), asked[one.prompt].tags, (one.digest,))
+        for one in revisions
+        if one.unusable is None
+    ]
+
+
+def _judges_revisions(desk: Desk) -> bool:
+    return desk.config.train.source == "revisions"  # else nobody learns from one
 
 
 def judgment_metrics(all_judgments: Sequence[Judgment], prefix: str) -> dict[str, float | None]:

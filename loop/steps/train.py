@@ -32,7 +32,7 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
 
 def start_policy(desk: Desk, turn: Turn) -> str:
     """The policy that training goes on from."""
-    return {"continue": turn.policy, "seed": turn.seed_policy}[desk.config.train.start]
+    return {"continue": turn.policy, "seed": turn.seed_policy, "base": desk.base.digest}[desk.config.train.start]
 
 
 def reference_policies(desk: Desk, turn: Turn) -> list[str]:

@@ -10,10 +10,12 @@ from judges.best_of_n import best_answers
 from loop.demonstration_file import read_demonstrations
 from loop.desk import Desk
 from loop.panel import decisive
+from loop.steps.revised_answers import to_learn
 from loop.steps.turn import Turn
 from runs.canonical import digest, digest_file, seed_of
 from runs.errors import ConfigError
-from runs.records import Iteration, Prompt, Response
+from runs.output import Output
+from runs.records import Iteration, Judgment, Prompt, Response, Revision
 
 PROMPT = ("prompt", pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())])))
 PAIRS = pa.schema(
@@ -35,7 +37,11 @@ ANSWERS = pa.schema(
         ("held_out", pa.bool_()),
     ]
 )
-STEPS = {"pairs": ("prompts", "generate", "pair"), "best": ("prompts", "generate", "judge")}
+STEPS = {
+    "pairs": ("prompts", "generate", "pair"),
+    "best": ("prompts", "generate", "judge"),
+    "revisions": ("prompts", "generate", "revise"),
+}
 """The steps of an iteration that its rows are made of."""
 
 Row = tuple[Prompt, dict[str, Any]]
@@ -46,9 +52,9 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
     settings = desk.config.train
     if settings.source == "demonstrations":
         return {"demonstrations": digest_file(Path(str(settings.demonstrations)))}
-    made_of = {step: turn.outputs[step] for step in STEPS[settings.source]}
+    made_of = {step: turn.outputs[step] for step in _steps(desk)}
     if settings.looks_back:
-        made_of["pool"] = digest([_outputs(desk, iteration.outputs) for iteration in earlier(desk, turn)])
+        made_of["pool"] = digest([[one.outputs[step] for step in _steps(desk)] for one in _giving(desk, turn)])
     return made_of
 
 
@@ -57,7 +63,7 @@ def rows(desk: Desk, turn: Turn) -> pa.Table:
     settings = desk.config.train
     found = _demonstrations(desk) if settings.source == "demonstrations" else _own(desk, turn.outputs, turn.index)
     if settings.looks_back:
-        before = [row for one in earlier(desk, turn) for row in _own(desk, one.outputs, one.index)]
+        before = [row for one in _giving(desk, turn) for row in _own(desk, one.outputs, one.index)]
         if not settings.pooled:
             before = _drawn(before, len(found), settings.replay_frac, seed_of(desk.config.seed, turn.index, "replay"))
         found = before + found
@@ -74,32 +80,38 @@ def rows(desk: Desk, turn: Turn) -> pa.Table:
 
 
 def earlier(desk: Desk, turn: Turn) -> list[Iteration]:
-    """The iterations before this one that made pairs, oldest first, those that a branch shares included."""
+    """The iterations before this one but number 0, oldest first, those that a branch shares included."""
     known = {iteration.digest: iteration for iteration in turn.past}
     found: list[Iteration] = []
     name = turn.past[-1].digest if turn.past else ""
     while name:
         found.append(known.get(name) or desk.store.iteration(name))
         name = found[-1].parent
-    return [iteration for iteration in reversed(found) if "pair" in iteration.outputs]
+    return [iteration for iteration in reversed(found) if iteration.index]
 
 
-def _outputs(desk: Desk, outputs: dict[str, str]) -> list[str]:
-    return [outputs[step] for step in STEPS[desk.config.train.source]]
+def _giving(desk: Desk, turn: Turn) -> list[Iteration]:
+    """The earlier iterations that took the steps which rows are made of: those of another phase may not have."""
+    return [iteration for iteration in earlier(desk, turn) if iteration.outputs.keys() >= set(_steps(desk))]
+
+
+def _steps(desk: Desk) -> tuple[str, ...]:
+    settings = desk.config.train
+    judged = ("judge",) if settings.source == "revisions" and settings.revision == "best" else ()
+    return STEPS[settings.source] + judged
 
 
 def _own(desk: Desk, outputs: dict[str, str], index: int) -> list[Row]:
     """The rows that one iteration gives, from its steps' outputs."""
-    done = {step: desk.store.output(outputs[step]) for step in STEPS[desk.config.train.source]}
+    done = {step: desk.store.output(outputs[step]) for step in _steps(desk)}
     prompts = {prompt.digest: prompt for prompt in desk.store.all_rows("prompts", done["prompts"])}
     responses = {response.digest: response for response in desk.store.all_rows("responses", done["generate"])}
+    judgments = _scores(desk, done["judge"], index) if "judge" in done else []
+    if "revise" in done:
+        revisions: list[Revision] = desk.store.all_rows("revisions", done["revise"])
+        learnt = to_learn(desk.config.train.revision, list(responses.values()), revisions, judgments)
+        return [_answer(prompts, one, 1.0) for one in learnt]
     if "judge" in done:
-        judgments = decisive(desk.store.all_rows("judgments", done["judge"]))
-        if any(judgment.target != "response" for judgment in judgments):
-            raise ConfigError(
-                f"train.learn=best: the judge of iteration {index} compared answers and scored none; "
-                "set judge.method=expected, or train.learn=chosen"
-            )
         return [_answer(prompts, response, 1.0) for response in best_answers(responses.values(), judgments)]
     pairs = desk.store.all_rows("pairs", done["pair"])
     if desk.config.train.method == "sft":
@@ -118,7 +130,17 @@ def _own(desk: Desk, outputs: dict[str, str], index: int) -> list[Row]:
     ]
 
 
-def _answer(prompts: dict[str, Prompt], response: Response, weight: float) -> Row:
+def _scores(desk: Desk, judged: Output, index: int) -> list[Judgment]:
+    judgments = decisive(desk.store.all_rows("judgments", judged))
+    if any(judgment.target == "pair" for judgment in judgments):
+        raise ConfigError(
+            f"train.learn={desk.config.train.learn}: the judge of iteration {index} compared answers and scored none; "
+            "set judge.method=expected, or train.learn=chosen"
+        )
+    return judgments
+
+
+def _answer(prompts: dict[str, Prompt], response: Response | Revision, weight: float) -> Row:
     return prompts[response.prompt], {"answer_ids": response.token_ids, "answer": None, "weight": weight}
 
 

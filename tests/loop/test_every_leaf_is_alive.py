@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
-from small import run_small, small_config
+from small import quiet, run_small, small_config
 
 from loop import drive
 from loop.config import OPERATIONAL, Config
@@ -22,6 +22,7 @@ FIRST_READER = {
     "model": "0/seed",
     "prompts": "1/prompts",
     "generate": "1/generate",
+    "revise": "1/revise",
     "judge": "0/measure",
     "pair": "1/pair",
     "train": "1/train",
@@ -60,6 +61,9 @@ def leaves(section: type[BaseModel], prefix: str = "") -> list[str]:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store, outcome = run_small(tmp_path_factory.mktemp("home"), iterations="1")
     assert outcome.kind == "done"
+    revising = read_by("train.revision")
+    drive.begin(store, "r2", "test", small_config(iterations="1", **revising))
+    assert drive.carry_on(store, "r2", quiet).kind == "done"
     return store
 
 
@@ -87,10 +91,14 @@ def other_value(leaf: str, value: Any, scratch: Path) -> Any:
         "judge.principle_ids": ["overall"],
         "judge.min_confidence": 0.8,
         "judge.max_certainty": 0.6,
+        "revise.passes": 2,
+        "revise.tags": ["family=sort"],
+        "revise.accept_score": 4.5,
         "pair.labels": "soft",
         "train.method": "sft",
         "train.learn": "best",
         "train.demonstrations": str(scratch / "prompts.jsonl"),
+        "train.revision": "last",
         "train.start": "seed",
         "train.replay_frac": 0.5,
         "train.held_out_frac": 0.5,
@@ -117,6 +125,10 @@ def read_by(leaf: str) -> dict[str, object]:
     section, _, name = leaf.partition(".")
     if section == "prompts":
         return {"prompts__self_made_frac": 0.5}
+    if section == "revise":
+        return {"revise__passes": 1}
+    if leaf == "train.revision":
+        return {"revise__passes": 1, "train__method": "sft", "train__learn": "revisions"}
     if section == "audit":
         return {"audit__items": 5}
     if name in WHO["base"]:

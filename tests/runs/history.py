@@ -21,6 +21,7 @@ from runs.records import (
     Record,
     Reply,
     Response,
+    Revision,
     Run,
     Sampling,
     Unscored,
@@ -51,6 +52,13 @@ def response(to: Prompt, policy: str, seed: int) -> Response:
     return Response(
         to.digest, policy, "base" if policy == BASE else "adapter", Sampling(1.0, 0.9, 8), seed, f"1 {seed}", (5, 6, 2),
         (-0.25, -0.5, -1e-9), "end",
+    )  # fmt: skip
+
+
+def revision(of: Response) -> Revision:
+    return Revision(
+        of.prompt, of.digest, of.digest, 1, "concise", "too long.", "end", of.adapter, of.by, Sampling(1.0, 1.0, 8),
+        of.seed, f"{of.text} again", (5, 6, 7, 2), "end", None, None,
     )  # fmt: skip
 
 
@@ -87,6 +95,7 @@ def turn(store: Store, index: int, policy: str, salt: int = 0) -> tuple[dict[str
     if index:
         prompts = [prompt(index), prompt(index + 1)]
         responses = [response(p, policy, seed) for p in prompts for seed in (salt, salt + 1)]
+        revised = [revision(r) for r in responses]
         judgments = [judgment(r, 3.0 if n % 2 else None) for n, r in enumerate(responses)]
         chosen, rejected = responses[:2]
         names = (judgments[0].digest, judgments[1].digest)
@@ -94,6 +103,7 @@ def turn(store: Store, index: int, policy: str, salt: int = 0) -> tuple[dict[str
         made = adapter(store, policy, salt + index)
         outputs["prompts"] = step(store, index, "prompts", {"prompts": list(prompts)})
         outputs["generate"] = step(store, index, "generate", {"responses": list(responses)}, salt)
+        outputs["revise"] = step(store, index, "revise", {"revisions": list(revised)}, salt)
         outputs["judge"] = step(store, index, "judge", {"judgments": list(judgments)}, salt)
         outputs["pair"] = step(store, index, "pair", {"pairs": [pair]}, salt, metrics={"signal/pairs": 1})
         outputs["train"] = step(store, index, "train", {}, salt, adapter=made, metrics={"signal/loss_last": 0.5})

@@ -21,8 +21,10 @@ from runs.records import (
     Record,
     Reply,
     Response,
+    Revision,
     Sampling,
     Unscored,
+    Unusable,
 )
 from runs.tables import COLUMNS, KINDS, from_table, read_table, to_parquet
 from tests.runs.history import BASE, judgment, prompt, response
@@ -68,6 +70,13 @@ RECORDS: dict[str, st.SearchStrategy[Any]] = {
         sampling=st.builds(Sampling, temperature=number, top_p=number, max_tokens=st.integers(1, 9999)), seed=seeds,
         text=st.text(), token_ids=tuples(st.integers(0, 2**31 - 1)), logprobs=tuples(number),
         stop=st.sampled_from(["end", "length"]),
+    ),
+    "revisions": st.builds(
+        Revision, prompt=names, draft=names, before=names, nth=st.integers(1, 4), principle=st.text(),
+        critique=st.text(), critique_stop=st.sampled_from(["end", "length", None]), adapter=names, by=by,
+        sampling=st.builds(Sampling, temperature=number, top_p=number, max_tokens=st.integers(1, 9999)), seed=seeds,
+        text=st.text(), token_ids=tuples(st.integers(0, 2**31 - 1)), stop=st.sampled_from(["end", "length"]),
+        unusable=st.none() | st.sampled_from(list(Unusable)), accepted=st.none() | st.booleans(),
     ),
     "judgments": judgments(),
     "pairs": st.builds(
