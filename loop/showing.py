@@ -81,7 +81,7 @@ def step(store: Store, found: Found, most: int) -> Shown:
 
 
 def row(store: Store, found: Found) -> Shown:
-    """Every field of a row, its texts unshortened, with the texts that it names by digest; a revision under its trail."""
+    """Every field of a row, unshortened, with the texts that it names by digest; a revision under its trail."""
     assert found.row is not None
     if isinstance(found.row, Revision):
         return _revision(store, found, found.row)

@@ -37,6 +37,7 @@ FIRST_READER = {
 
 TRAIN_READ: dict[str, dict[str, object]] = {
     "learn": {"method": "sft"},
+    "revision": {"method": "sft", "learn": "revisions"},
     "demonstrations": {"method": "sft", "learn": "demonstrations", "demonstrations": __file__},
     "reference_decay": {"reference": "ema"},
     "flip_rate": {"loss": "robust"},
@@ -128,7 +129,7 @@ def read_by(leaf: str) -> dict[str, object]:
     if section == "revise":
         return {"revise__passes": 1}
     if leaf == "train.revision":
-        return {"revise__passes": 1, "train__method": "sft", "train__learn": "revisions"}
+        return {"revise__passes": 1} | {f"train__{name}": value for name, value in TRAIN_READ["revision"].items()}
     if section == "audit":
         return {"audit__items": 5}
     if name in WHO["base"]:
