@@ -18,6 +18,9 @@ from runs.errors import ConfigError, SelfsameError, WorkerError
 from trainers.spec import Lora
 
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
+HEAD = "score"
+"""The module that makes a preference model of an adapter: one reward from the last hidden state."""
+HEAD_WEIGHTS = f"base_model.model.{HEAD}.weight"
 HEADER_LIMIT_BYTES = 100_000_000  # the limit of the safetensors library itself
 DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<u4"), "BF16": np.dtype("<u2")}
 EXPONENT = {"F32": 0x7F800000, "BF16": 0x7F80}  # all ones: infinite or not a number
@@ -48,14 +51,16 @@ class Tensor:
     end: int
 
 
-def adopt(folder: Path, base: Path, lora: Lora | None) -> Adopted:
+def adopt(folder: Path, base: Path, lora: Lora | None, head: bool = False) -> Adopted:
     """The adapter in `folder`, once it is certain to be a finite LoRA of the base model in folder `base`.
+
+    With a `head` it is to be a preference model, and without one a policy.
 
     `lora` is the shape that our trainer was asked for; a failed check is then a WorkerError. None is for an adapter
     that a person gave: any rank will do, and a failed check is a ConfigError.
     """
     try:
-        return _adopt(folder, base, lora)
+        return _adopt(folder, base, lora, head)
     except (ValueError, OSError, RecursionError) as reason:
         raise _error(folder, str(reason), given=lora is None) from reason
 
@@ -68,31 +73,36 @@ def _error(folder: Path, reason: str, given: bool) -> SelfsameError:
     return WorkerError(f"the adapter that training left in {folder} is refused: {reason}. {advice}")
 
 
-def _adopt(folder: Path, base: Path, lora: Lora | None) -> Adopted:
+def _adopt(folder: Path, base: Path, lora: Lora | None, head: bool) -> Adopted:
     weights = folder / WEIGHTS
     if not weights.is_file():
         pickled = any((folder / name).exists() for name in ("adapter_model.bin", "adapter_model.pt"))
         raise ValueError(f"{WEIGHTS} is missing{', and pickled weights are never read' if pickled else ''}")
-    config = _read_config(folder / CONFIG)
+    config = _read_config(folder / CONFIG, head)
     if lora and (config["r"], config["lora_alpha"]) != (lora.rank, lora.alpha):
         asked = f"rank {lora.rank} and alpha {lora.alpha:g}"
         raise ValueError(f"{CONFIG} says rank {config['r']} and alpha {config['lora_alpha']}, not {asked}")
     tensors = read_header(weights)
-    _check_shapes(tensors, expected_shapes(base, config["target_modules"], config["r"]))
+    shapes = expected_shapes(base, config["target_modules"], config["r"])
+    _check_shapes(tensors, shapes | (head_shape(base) if head else {}))
     _check_values(weights, tensors)
     return Adopted(weights, _canonical(config))
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def _read_config(path: Path, head: bool) -> dict[str, Any]:
     config = json.loads(path.read_bytes())
     if not isinstance(config, dict) or config.get("peft_type") != "LORA":
         raise ValueError(f"{path.name} does not describe a LoRA")
+    if head:
+        saved = config.pop("modules_to_save", None)
+        if config.get("task_type") != "SEQ_CLS" or not isinstance(saved, list) or HEAD not in saved:
+            raise ValueError(f"{path.name} describes no preference model: one of task type SEQ_CLS that saves {HEAD}")
     if odd := [name for name in UNSUPPORTED if config.get(name)] + ["bias"] * (config.get("bias", "none") != "none"):
         raise ValueError(f"{path.name} sets {odd[0]}, which the engine cannot serve")
     targets = config.get("target_modules")
     if not isinstance(targets, list) or not targets or not isinstance(config.get("r"), int):
         raise ValueError(f"{path.name} has no list of target_modules or no rank r")
-    return config
+    return config | ({"modules_to_save": [HEAD]} if head else {})
 
 
 def _canonical(config: Mapping[str, Any]) -> bytes:
@@ -152,6 +162,12 @@ def expected_shapes(base: Path, targets: list[str], rank: int) -> dict[str, tupl
             shapes[f"base_model.model.{module}.lora_A.weight"] = (rank, in_features)
             shapes[f"base_model.model.{module}.lora_B.weight"] = (out_features, rank)
     return shapes
+
+
+def head_shape(base: Path) -> dict[str, tuple[int, ...]]:
+    """The name and shape of a preference model's head, from the base model's configuration."""
+    config = json.loads((base / "config.json").read_bytes())
+    return {HEAD_WEIGHTS: (1, config.get("text_config", config).get("hidden_size"))}
 
 
 def _is_target(module: str, targets: list[str]) -> bool:

@@ -26,6 +26,19 @@ def preference_losses(
     return weight_B * (label_probability_B * as_labelled_B + (1 - label_probability_B) * swapped_B)
 
 
+def reward_losses(
+    gaps_B: torch.Tensor, label_probability_B: torch.Tensor, weight_B: torch.Tensor, margin_B: torch.Tensor
+) -> torch.Tensor:
+    """What the gaps r_chosen - r_rejected of a preference model's rewards cost, (B,).
+
+    w (p L(r_c - r_r - m) + (1 - p) L(r_r - r_c - m)) with L(x) = -log sigma(x): Bradley and Terry's likelihood of a
+    label that is right with probability p, with the margin m by which the better answer should win (Llama 2,
+    2307.09288, equation 2).
+    """
+    as_labelled_B, swapped_B = F.logsigmoid(gaps_B - margin_B), F.logsigmoid(-gaps_B - margin_B)
+    return -weight_B * (label_probability_B * as_labelled_B + (1 - label_probability_B) * swapped_B)
+
+
 def likelihood_losses(
     chosen_B: torch.Tensor, rejected_B: torch.Tensor, label_probability_B: torch.Tensor, weight_B: torch.Tensor
 ) -> torch.Tensor:

@@ -11,7 +11,7 @@ from trl.trainer.utils import add_fused_lm_head
 
 from trainers.losses import desensitised, likelihood_losses, policy_weights, preference_losses
 from trainers.spec import PairLoss
-from trainers.token_trainer import Batch, Measured, TokenTrainer
+from trainers.token_trainer import Batch, Measured, PairwiseTrainer
 
 LABELS = ("label_probability", "weight")
 
@@ -24,12 +24,10 @@ class PairCollator(DataCollatorForPreference):
         return batch | {name: torch.tensor([row[name] for row in examples]) for name in LABELS}
 
 
-class PairTrainer(TokenTrainer, DPOTrainer):
+class PairTrainer(PairwiseTrainer, DPOTrainer):
     """Trains on rows of `TokenPair` against reference log-probabilities computed beforehand."""
 
     extra_columns = LABELS
-    # TRL's is not, but divided by the number of micro-batches: the pairs of a smaller one, the last, would count more.
-    loss_is_scaled_for_ga = True
 
     def __init__(self, loss: PairLoss, **arguments: Any) -> None:
         super().__init__(**arguments)
@@ -96,6 +94,3 @@ class PairTrainer(TokenTrainer, DPOTrainer):
             "logps/rejected": plain_2B.chunk(2)[1],
         }
         return Measured(cost_B, torch.ones_like(cost_B), shown)
-
-    def _get_num_items_in_batch(self, batch_samples: list[Batch], device: torch.device) -> int:
-        return sum(len(batch["weight"]) for batch in batch_samples)

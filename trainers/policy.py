@@ -1,6 +1,7 @@
 """The base model with an adapter on it, as training and probing programs see it."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
@@ -12,16 +13,18 @@ from trainers.adopt import WEIGHTS
 from trainers.spec import PROJECTIONS, Lora, ModelSpec
 
 
-def load_base(model: ModelSpec) -> PreTrainedModel:
-    """The base model from its folder: safetensors only, no code of its own, nothing fetched."""
+def load_base(model: ModelSpec, kind: Any = AutoModelForCausalLM, **settings: Any) -> PreTrainedModel:
+    """The base model from its folder, as a `kind` of transformers' auto classes: safetensors only, no code of its own,
+    nothing fetched."""
     disable_progress_bar()
     torch.set_num_threads(model.threads)
-    return AutoModelForCausalLM.from_pretrained(
+    return kind.from_pretrained(
         model.base,
         dtype=getattr(torch, model.dtype),
         local_files_only=True,
         trust_remote_code=False,
         use_safetensors=True,
+        **settings,
     ).to(model.device)
 
 
@@ -38,19 +41,28 @@ def load_policy(model: ModelSpec, lora: Lora, seed: int) -> PeftModel:
         return get_peft_model(base, config)
     policy = PeftModel.from_pretrained(base, model.start, is_trainable=True)
     check_loaded(policy, "default", model.start)
-    config = policy.peft_config["default"]
-    if (config.r, config.lora_alpha) != (lora.rank, lora.alpha):
-        raise ValueError(
-            f"{model.start} has rank {config.r} and alpha {config.lora_alpha}, but the configuration asks for rank "
-            f"{lora.rank} and alpha {lora.alpha}; set train.lora_rank and train.lora_alpha to its own"
-        )
+    check_shape(policy.peft_config["default"], lora, model.start)
     return policy
 
 
-def check_loaded(policy: PeftModel, name: str, folder: Path) -> None:
-    """Raise ValueError unless adapter `name` holds exactly the weights of `folder`: PEFT only warns of missing keys."""
+def check_shape(config: LoraConfig, lora: Lora, start: Path) -> None:
+    """Raise ValueError unless the adapter in `start` has the shape that `lora` asks for."""
+    if (config.r, config.lora_alpha) != (lora.rank, lora.alpha):
+        raise ValueError(
+            f"{start} has rank {config.r} and alpha {config.lora_alpha}, but the configuration asks for rank "
+            f"{lora.rank} and alpha {lora.alpha}; set train.lora_rank and train.lora_alpha to its own"
+        )
+
+
+def check_loaded(policy: PeftModel, name: str, folder: Path, may_lack: str = "") -> None:
+    """Raise ValueError unless adapter `name` holds exactly the weights of `folder`: PEFT only warns of missing keys.
+
+    The tensor `may_lack` need not be in the folder.
+    """
     held = get_peft_model_state_dict(policy, adapter_name=name, save_embedding_layers=False)
     stored = load_file(folder / WEIGHTS)
+    if may_lack and may_lack not in stored:
+        del held[may_lack]
     if held.keys() != stored.keys():
         odd = sorted(held.keys() ^ stored.keys())
         raise ValueError(f"{folder} does not fit the base model: {len(odd)} tensors without a match, first {odd[0]}")

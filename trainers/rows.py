@@ -29,6 +29,13 @@ class TokenPair:
 
 
 @dataclass(frozen=True)
+class TokenComparison(TokenPair):
+    """One pair as a preference model's collator takes it. `margin` is what the better answer's reward should win by."""
+
+    margin: float
+
+
+@dataclass(frozen=True)
 class TokenAnswer:
     """One demonstration as the trainer's collator takes it."""
 
@@ -64,12 +71,26 @@ def read_pairs(path: Path, tokenizer: Any, max_length_tokens: int) -> Rows:
     """
 
     def pair(row: dict[str, Any], messages: tuple[Message, ...]) -> TokenPair:
-        if not 0 <= row["label_probability"] <= 1:
-            raise ValueError(f"the label probability {row['label_probability']} is not within 0 and 1")
         prompt = render(tokenizer, messages)
         return TokenPair(prompt, row["chosen_ids"], row["rejected_ids"], row["label_probability"], row["weight"])
 
     return _read(path, max_length_tokens, pair)
+
+
+def read_comparisons(path: Path, tokenizer: Any, max_length_tokens: int) -> Rows:
+    """The pairs of a Parquet file (`PreferenceSpec`). All else is as for `read_pairs`."""
+
+    def comparison(row: dict[str, Any], messages: tuple[Message, ...]) -> TokenComparison:
+        if not (math.isfinite(row["margin"]) and row["margin"] >= 0):
+            raise ValueError(f"the margin {row['margin']} is not a number from 0 up")
+        chosen, rejected = (
+            answer_ids(tokenizer, messages, row[side]) if row[f"{side}_ids"] is None else row[f"{side}_ids"]
+            for side in ("chosen", "rejected")
+        )
+        label = (row["label_probability"], row["weight"], row["margin"])
+        return TokenComparison(render(tokenizer, messages), chosen, rejected, *label)
+
+    return _read(path, max_length_tokens, comparison)
 
 
 def read_answers(path: Path, tokenizer: Any, max_length_tokens: int) -> Rows:
@@ -108,5 +129,7 @@ def _read(path: Path, max_length_tokens: int, read: Callable[[dict[str, Any], tu
 def _check(row: Row) -> None:
     if not all(row.answers):
         raise ValueError("an answer is empty")
+    if isinstance(row, TokenPair) and not 0 <= row.label_probability <= 1:
+        raise ValueError(f"the label probability {row.label_probability} is not within 0 and 1")
     if not (math.isfinite(row.weight) and row.weight >= 0):
         raise ValueError(f"the weight {row.weight} is not a number from 0 up")

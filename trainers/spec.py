@@ -121,6 +121,15 @@ class SftSpec(TrainingSpec):
     """
 
 
+class PreferenceSpec(TrainingSpec):
+    """One training of a preference model. A row is a pair:
+
+    `prompt` (list of {role, content}), `label_probability`, `weight`, `margin` (of rewards, 0 or more), `held_out`, and
+    the two answers: either `chosen_ids` and `rejected_ids` (token ids as sampled, end token included), or `chosen` and
+    `rejected` (texts, which are encoded as whole answers); the other two are null.
+    """
+
+
 class ProbeSpec(Spec):
     """Compute the probe of an adapter that was trained elsewhere (`model.start`): `python -P -m trainers.probe`."""
 

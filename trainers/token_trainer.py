@@ -5,7 +5,7 @@ model, where they vanish; `trainers.training_state` says what is wrong with how 
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +15,9 @@ from torch.utils.data import Sampler
 from transformers import Trainer
 
 from trainers.adopt import WEIGHTS
+from trainers.policy import save_adapter
+from trainers.probe import write_probe
+from trainers.rows import Rows
 from trainers.training_state import restore_optimizer, restore_policy, restore_random_numbers
 
 Batch = dict[str, torch.Tensor]
@@ -84,6 +87,13 @@ class TokenTrainer(Trainer):
             self._metrics["train"][name].append(values_B.detach().mean().item())
         return found.cost_B.sum() / (found.count_B.sum() if num_items_in_batch is None else num_items_in_batch)
 
+    def leave(self, out: Path, rows: Rows, beat: Callable[[], None]) -> dict[str, Any]:
+        """Write the adapter of the weights of now to `out`, and its probe; returns what the account is to say of it."""
+        save_adapter(self.model, out)
+        beat()
+        write_probe(out, self.model.eval(), self.processing_class, rows.probe_messages, rows.probe_ids)
+        return {}
+
     def batches(self, rows: Sequence[dict[str, Any]]) -> Iterator[Batch]:
         """The rows, in order, as micro-batches on the device."""
         size = self.args.per_device_train_batch_size
@@ -112,3 +122,13 @@ class TokenTrainer(Trainer):
     def _load_rng_state(self, checkpoint: str | None) -> None:
         if checkpoint is not None:
             restore_random_numbers(Path(checkpoint))
+
+
+class PairwiseTrainer(TokenTrainer):
+    """One whose batches count by their pairs."""
+
+    # TRL's is not, but divided by the number of micro-batches: the pairs of a smaller one, the last, would count more.
+    loss_is_scaled_for_ga = True
+
+    def _get_num_items_in_batch(self, batch_samples: list[Batch], device: torch.device) -> int:
+        return sum(len(batch["weight"]) for batch in batch_samples)

@@ -17,8 +17,6 @@ from trainers.beat import Beat
 from trainers.checkpoint import Kept, asked_of
 from trainers.held_out import HeldOutRows
 from trainers.pace import Pace
-from trainers.policy import save_adapter
-from trainers.probe import write_probe
 from trainers.progress import Progress
 from trainers.rows import Rows
 from trainers.spec import TrainingSpec
@@ -77,12 +75,11 @@ def train(spec: Asked, out: Path, pace: Pace, read: Read, prepare: Prepare[Asked
     if not held_out.is_over:  # it was stopped after its last step
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     held_out.put_best()
-    save_adapter(trainer.model, out)
-    beat()
-    write_probe(out, trainer.model.eval(), tokenizer, rows.probe_messages, rows.probe_ids)
+    left = trainer.leave(out, rows, beat)
     beat()
     last = progress.rows[-1]
     result = counts | {"steps": last["step"], "first": progress.rows[0], "last": last, "held_out": held_out.account()}
+    result |= left
     (out / "result.json").write_bytes(canonical_json(result))
 
 

@@ -4,11 +4,11 @@ import json
 import os
 import signal
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from runs import points
-from trainers import dpo, sft
 
 FILES = {"row": ("log.jsonl", "a"), "beat": ("beat", "w")}
 """What is counted: the times that a file is opened so. A row is written once its step is done."""
@@ -17,12 +17,12 @@ FILES = {"row": ("log.jsonl", "a"), "beat": ("beat", "w")}
 def main(spec_path: Path, out: Path) -> None:
     """Train, and die before the `number`-th of what `at` counts: steps on the way to the disk, or writes of a file."""
     order = out / "order.json"
-    if order.exists():
-        arm(**json.loads(order.read_bytes()))
-        order.unlink()
+    asked = json.loads(order.read_bytes())
+    program = asked.pop("program")
+    arm(**asked)
+    order.unlink()
     try:
-        program = dpo if "loss" in json.loads(spec_path.read_bytes()) else sft
-        program.main(spec_path, out)
+        import_module(program).main(spec_path, out)
     except SystemExit as ending:
         (out / "exit").write_text(str(ending.code))
         raise

@@ -16,10 +16,11 @@ from runs.errors import WorkerError
 from runs.records import Message
 from trainers.adopt import adopt
 from trainers.chat import render
-from trainers.spec import STOPPED, TrainingSpec
+from trainers.spec import STOPPED, DpoSpec, PreferenceSpec, SftSpec, TrainingSpec
 
 FILES = ("adapter_model.safetensors", "adapter_config.json")
 DYING = "tests.trainers.dying"
+PROGRAMS = {DpoSpec: "trainers.dpo", SftSpec: "trainers.sft", PreferenceSpec: "trainers.preference"}
 
 
 def result_of(folder: Path) -> dict[str, Any]:
@@ -55,7 +56,8 @@ def curve_of(out: Path) -> list[dict[str, Any]]:
 
 
 def assert_same(out: Path, spec: TrainingSpec, wanted: Path) -> None:
-    ours, theirs = (adopt(folder, spec.model.base, spec.lora) for folder in (out, wanted))
+    head = isinstance(spec, PreferenceSpec)
+    ours, theirs = (adopt(folder, spec.model.base, spec.lora, head) for folder in (out, wanted))
     assert ours.weights.read_bytes() == theirs.weights.read_bytes()
     assert ours.config == theirs.config
     for name in ("probe.json", "result.json"):
@@ -66,7 +68,8 @@ def assert_same(out: Path, spec: TrainingSpec, wanted: Path) -> None:
 def ends(trainers: Trainers, spec: TrainingSpec, out: Path, at: str, number: int, send: int = signal.SIGKILL) -> str:
     """How a program that is to end there did end."""
     out.mkdir(exist_ok=True)
-    (out / "order.json").write_text(json.dumps({"at": at, "number": number, "send": send}))
+    order = {"program": PROGRAMS[type(spec)], "at": at, "number": number, "send": send}
+    (out / "order.json").write_text(json.dumps(order))
     with pytest.raises(WorkerError) as ended:
         trainers.run(DYING, spec, out, timeout_s=120)
     assert not (out / "result.json").exists()

@@ -10,9 +10,9 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from trainers import dpo, sft
+from trainers import dpo, preference, sft
 from trainers.pace import Pace
-from trainers.spec import DpoSpec, SftSpec
+from trainers.spec import DpoSpec, PreferenceSpec, SftSpec
 
 WORDS = ["<|user|>", "<|assistant|>", "<|end|>", "<|unk|>", *(f"w{i}" for i in range(60))]
 END = 2
@@ -132,6 +132,16 @@ def write_sft_spec(folder: Path, base: Path, rows: list[dict[str, Any]], **chang
     return SftSpec.model_validate(_settings(folder, base, rows, changes))
 
 
+def comparisons(pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The pairs as rows for `PreferenceSpec`."""
+    return [{"margin": 0.0, "chosen": None, "rejected": None, **row} for row in pairs]
+
+
+def write_preference_spec(folder: Path, base: Path, rows: list[dict[str, Any]], **changes: Any) -> PreferenceSpec:
+    """The same for a preference model."""
+    return PreferenceSpec.model_validate(_settings(folder, base, rows, changes))
+
+
 def train(spec: DpoSpec, out: Path) -> None:
     """`trainers.dpo` in this process, where nobody asks it to stop."""
     dpo.train(spec, out, Pace(spec.checkpoint_every_s))
@@ -140,3 +150,8 @@ def train(spec: DpoSpec, out: Path) -> None:
 def fine_tune(spec: SftSpec, out: Path) -> None:
     """`trainers.sft` in this process."""
     sft.train(spec, out, Pace(spec.checkpoint_every_s))
+
+
+def prefer(spec: PreferenceSpec, out: Path) -> None:
+    """`trainers.preference` in this process."""
+    preference.train(spec, out, Pace(spec.checkpoint_every_s))
