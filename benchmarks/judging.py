@@ -66,9 +66,11 @@ class Desks(ExitStack):
 def desk_with(prefix_caching: bool, overrides: Sequence[str] = ()) -> Iterator[Desk]:
     """The working place of a run whose engine caches what prompts begin with, or does not."""
 
-    def start(store: Store, config: Config, base: Base, on_moved: Callable[[], None]) -> ChildEngine:
+    def start(
+        store: Store, config: Config, base: Base, on_moved: Callable[[], None], say: Callable[[str], None]
+    ) -> ChildEngine:
         options = replace(engine_options(config, base), prefix_caching=prefix_caching)
-        return ChildEngine("loop.engine.vllm_child", options, base.digest, store.logs, on_moved=on_moved)
+        return ChildEngine("loop.engine.vllm_child", options, base.digest, store.logs, on_moved=on_moved, say=say)
 
     with (
         tempfile.TemporaryDirectory(prefix="selfsame-bench-") as folder,

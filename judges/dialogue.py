@@ -59,6 +59,15 @@ class Likely:
 
 
 @dataclass(frozen=True)
+class Reward:
+    """Say what a preference model gives `text` as the answer; `kind` is which one, where several sit together."""
+
+    messages: tuple[Message, ...]
+    text: str
+    kind: str
+
+
+@dataclass(frozen=True)
 class Text:
     """A written reply. One that is not `finished` was cut off at its token limit."""
 
@@ -81,9 +90,16 @@ class Likelihood:
     tokens: int
 
 
-Kind = TypeVar("Kind", Text, Chances, Likelihood)
-Question = Write | Choose | Likely
-Replied = Text | Chances | Likelihood
+@dataclass(frozen=True)
+class Rewarded:
+    """A preference model's reward, in log-odds."""
+
+    reward: float
+
+
+Kind = TypeVar("Kind", Text, Chances, Likelihood, Rewarded)
+Question = Write | Choose | Likely | Reward
+Replied = Text | Chances | Likelihood | Rewarded
 Round = tuple[Replied, ...]
 """The replies to the questions of one `ask`, in their order."""
 
@@ -101,6 +117,11 @@ def chances(replies: Round) -> tuple[Chances, ...]:
 def likelihoods(replies: Round) -> tuple[Likelihood, ...]:
     """The replies to questions that were all `Likely`. Raises TypeError for another reply."""
     return tuple(_of_kind(reply, Likelihood) for reply in replies)
+
+
+def rewards(replies: Round) -> tuple[Rewarded, ...]:
+    """The replies to questions that were all `Reward`. Raises TypeError for another reply."""
+    return tuple(_of_kind(reply, Rewarded) for reply in replies)
 
 
 def _of_kind(reply: Replied, kind: type[Kind]) -> Kind:

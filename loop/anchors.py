@@ -39,7 +39,7 @@ def anchor_pairs(name: str | None, count: int | None = None) -> list[AnchorPair]
     if name is None:
         return []
     path = _path(name)
-    return [_pair(row, f"{path}: line {number}") for number, row in numbered_rows(path)][:count]
+    return [anchor_pair(row, f"{path}: line {number}") for number, row in numbered_rows(path)][:count]
 
 
 def anchors_digest(name: str | None) -> str:
@@ -51,7 +51,8 @@ def _path(name: str) -> Path:
     return Path(microworld.__file__).with_name("anchor.jsonl") if name == "microworld" else Path(name)
 
 
-def _pair(row: object, place: str) -> AnchorPair:
+def anchor_pair(row: object, place: str) -> AnchorPair:
+    """The pair that a line of a file holds. Raises ConfigError with the `place` of the line."""
     if not isinstance(row, dict):
         raise ConfigError(f"{place}: a labelled pair must be an object, and it is {row!r:.80}")
     for side in ("a", "b"):

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 from loop.config_endpoint import Endpoint
 from loop.config_judge import Judge
 from loop.config_phase import PHASED, SEATED, Phases, phased_leaf, with_settings
+from loop.config_preference import Preference
 from loop.config_revise import Revise
 from loop.config_section import Count, Fraction, Positive, Section
 from loop.config_train import Train
@@ -188,6 +189,8 @@ class Config(Section):
     """How candidates are judged."""
     pair: Pair = Pair()
     """How judgments become preference pairs."""
+    preference: Preference = Preference()
+    """How pairs, or people's labels, become a preference model."""
     train: Train = Train()
     """How pairs become an adapter."""
     measure: Measure = Measure()
@@ -247,18 +250,22 @@ class Config(Section):
             "revise": set.intersection(*(one.revise.idle() for one in variants)),
             "judge": set.intersection(*(one.judge.idle() for one in variants)),
             "train": set.intersection(*(one.train.idle() for one in variants)),
+            "preference": set.intersection(*(one.preference.idle() for one in variants)),
         }
+        if not any(one.preference.is_on for one in variants):
+            idle["preference"] = True
         if not self.phases:
             idle["phases"] = True
         if not any(one.revise.passes for one in variants):
             idle["revise"] = True
         return self.model_dump(mode="json", exclude=idle)
 
-    @property
-    def unasked(self) -> frozenset[str]:
-        """The steps that nobody asks for here, or whose output nobody would read."""
+    def unasked(self, index: int) -> frozenset[str]:
+        """The steps that nobody asks for in iteration `index` by these settings, or whose output nobody would read."""
         unasked = set() if self.revise.passes else {"revise"}
-        if self.train.source == "revisions":
+        if not self.preference.is_due(index):
+            unasked.add("preference")
+        if self.train.source == "revisions" and not self.preference.wants_pairs:
             unasked |= {"pair"} if self.train.revision == "best" else {"judge", "pair"}
         return frozenset(unasked)
 

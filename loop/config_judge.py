@@ -7,7 +7,7 @@ from pydantic import Field
 from judges.verifier import Match
 from loop.config_section import Count, Fraction, Names, Section
 
-Method = Literal["expected", "rubric", "propositions", "verifier", "pairwise", "pairwise_reasoned"]
+Method = Literal["expected", "rubric", "propositions", "verifier", "pairwise", "pairwise_reasoned", "preference"]
 Rule = Literal["mean", "majority", "unanimous"]
 
 DRAWN = frozenset({"temperature", "top_p", "max_tokens"})
@@ -33,6 +33,7 @@ READ: dict[Method, frozenset[str]] = {
     "verifier": frozenset({"match"}),
     "pairwise": BY_PRINCIPLE | {"min_mass", "commit_first"},
     "pairwise_reasoned": BY_PRINCIPLE | WRITTEN,
+    "preference": frozenset({"safety_first"}),
 }
 """The leaves that each method reads, besides `method`."""
 MORE: dict[str, frozenset[str]] = {
@@ -55,11 +56,12 @@ WHO: dict[str, frozenset[str]] = {
 
 class Judge(Section):
     method: Method = "expected"
-    """One answer: `expected` score, a written `rubric`, the reward of graded `propositions`, or a `verifier`, which
-    asks nobody; two by principle: `pairwise`, `pairwise_reasoned`."""
+    """One answer: `expected` score, a written `rubric`, the reward of graded `propositions`, that of the `preference`
+    model trained last, or a `verifier`, which asks nobody; two by principle: `pairwise`, `pairwise_reasoned`."""
     adapter: str = "self"
     """Who judges: `self` (the policy that answers), `previous` (the one before it), `seed`, an address (`r1@3`; so an
-    adapter that was trained to judge is put in this seat by a person, on evidence), `base`, or `endpoint`."""
+    adapter that was trained to judge is put in this seat by a person, on evidence), `base`, or `endpoint`. Where
+    preference models judge: those trained last in this run (`self`), or up to an address."""
     panel: Names = ()
     """Who else judges the same, named as in `adapter`, with commas between; then the panel's verdict is what counts."""
     panel_rule: Rule = "mean"
@@ -149,9 +151,12 @@ class Judge(Section):
         """The constitution's questions that this way of judging asks."""
         first = {"propositions": "proposition"}.get(self.method, self.method)
         by_rule = any(getattr(self, leaf) for leaf in BY_RULE & self._read())
-        return frozenset({first, "proposition"} if by_rule else {first}) - {"verifier"}
+        if self.method in ("verifier", "preference"):
+            return frozenset()
+        return frozenset({first, "proposition"} if by_rule else {first})
 
     def _read(self) -> frozenset[str]:
         read = READ[self.method]
         on = read - {leaf for leaf in SWITCHES if not getattr(self, leaf)}
-        return on.union(*(more for leaf, more in MORE.items() if leaf in on and getattr(self, leaf)))
+        more = on.union(*(more for leaf, more in MORE.items() if leaf in on and getattr(self, leaf)))
+        return more - {"min_mass"} if self.method == "preference" else more

@@ -1,11 +1,14 @@
 """The judge that a configuration asks for."""
 
+import math
+
 from constitutions.load import Constitution
 from judges.commit_first import CommitFirst
 from judges.composite import SafetyFirst, Weighted
 from judges.dialogue import Judge
 from judges.expected import Expected
 from judges.pairwise import Pairwise
+from judges.preference import PreferenceModel
 from judges.propositions import Propositions
 from judges.rubric import Rubric
 from judges.safety import safety
@@ -24,11 +27,22 @@ def configured_judge(settings: Settings, constitution: Constitution) -> Judge:
             return _verifier(settings)
         case "pairwise" | "pairwise_reasoned":
             return _committed(settings, _comparing(settings, constitution))
+        case "preference":
+            return _by_model(settings)
         case "expected":
             return _with_rules(settings, constitution, Expected(constitution, settings.min_mass))
         case "rubric":
             rubric = Rubric(constitution, settings.replies, settings.min_readable_frac)
             return _with_rules(settings, constitution, rubric)
+
+
+def _by_model(settings: Settings) -> Judge:
+    """One model; or two by Llama 2's rule, whose floor is a probability: sigma of the safety model's reward."""
+    if not settings.safety_first:
+        return PreferenceModel()
+    share = settings.safety_floor
+    floor = math.log(share / (1 - share)) if 0 < share < 1 else math.copysign(math.inf, share - 0.5)
+    return SafetyFirst(PreferenceModel("safety"), PreferenceModel("helpfulness"), settings.safety_tags, floor)
 
 
 def _verifier(settings: Settings) -> Verifier:

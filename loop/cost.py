@@ -13,7 +13,21 @@ from typing import Any
 
 from constitutions.load import find_constitution
 from judges.audit.insertions import ENGLISH, MICROWORLD
-from judges.dialogue import Chances, Choose, Item, Judge, Likelihood, Likely, Question, Replied, Round, Text, Write
+from judges.dialogue import (
+    Chances,
+    Choose,
+    Item,
+    Judge,
+    Likelihood,
+    Likely,
+    Question,
+    Replied,
+    Reward,
+    Rewarded,
+    Round,
+    Text,
+    Write,
+)
 from loop.anchors import anchor_pairs
 from loop.base import find_base, find_judge_base
 from loop.config import Config
@@ -126,7 +140,7 @@ def _part(config: Config, span: range) -> tuple[list[Share], int]:
     samples, pairs = config.generate.samples, comb(config.generate.samples, 2)
     revisions = samples * config.revise.passes
     scored = samples + (revisions if config.train.source == "revisions" else 0)
-    cases = 0 if "judge" in config.unasked else prompts * (pairs if settings.compares else scored)
+    cases = 0 if "judge" in config.unasked(1) else prompts * (pairs if settings.compares else scored)
     anchors = len(anchor_pairs(config.measure.anchors, config.measure.anchor_count)) * (1 if settings.compares else 2)
     audits = sum(index % config.audit.every == 0 for index in span)
     audited, compared = _audited(config)
@@ -242,6 +256,8 @@ def _nothing_said(question: Question) -> Replied:
             return Chances((-log(len(question.labels)),) * len(question.labels))
         case Likely():
             return Likelihood(0.0, 1)
+        case Reward():
+            return Rewarded(0.0)
 
 
 def _items(config: Config) -> list[Item]:

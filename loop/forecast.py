@@ -77,7 +77,7 @@ def forecast(store: Store, timed: Run, config: Config, planned: list[PlannedStep
 
 def _names(config: Config, index: int) -> list[str]:
     """The steps of that iteration, if no guard fails."""
-    unasked = config.at(index).unasked | (set() if config.audits(index) else {AUDIT.name})
+    unasked = config.at(index).unasked(index) | (set() if config.audits(index) else {AUDIT.name})
     due = [step.name for step in steps_of(index) if step.name not in unasked]
     return [*due, GOLD.name] if config.gold.enabled else due
 

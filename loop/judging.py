@@ -11,9 +11,10 @@ from judges.verifier import Verifier
 from loop.desk import Desk
 from loop.endpoint_replies import Kept
 from loop.engine.protocol import Choose, Score, Write
+from loop.preference_models import maker, models_of, rewards
 from runs.canonical import seed_of
 from runs.errors import ConfigError
-from runs.records import Judgment, Message, Sampling, Target, Unscored
+from runs.records import By, Judgment, Message, Sampling, Target, Unscored
 
 VERSION = 1
 """Of what makes verdicts: raised with any change after which the same question would have another verdict."""
@@ -69,7 +70,7 @@ def judged_shards(
         "judged": VERSION,
         "way": desk.config.judge.way() if way is None else way,
         "constitution": desk.constitution.digest,
-        **desk.maker(policy),
+        **(maker(desk, policy) if models_of(desk, policy) else desk.maker(policy)),
     }
     different = once(cases)
 
@@ -137,6 +138,8 @@ def answers(desk: Desk, policy: str, asked: Sequence[tuple[Question, int]]) -> l
     Raises ConfigError where an endpoint would have to say how likely a given answer is.
     """
     settings = desk.config.judge
+    if models := models_of(desk, policy):
+        return list(rewards(desk, models, _of_models(asked)))
     sampling = Sampling(settings.temperature, settings.top_p, settings.max_tokens)
     if desk.endpoint is not None and desk.by(policy) == "endpoint":
         kept = Kept(desk.unfinished) if desk.unfinished else None
@@ -179,12 +182,20 @@ def engine_answers(desk: Desk, policy: str, asked: Sequence[tuple[Question, int]
     return [replies[n] for n in range(len(asked))]
 
 
+def _of_models(asked: Sequence[tuple[Question, int]]) -> list[dialogue.Reward]:
+    """What a preference model can be asked."""
+    questions = [question for question, _ in asked if isinstance(question, dialogue.Reward)]
+    if len(questions) < len(asked):
+        raise ConfigError("a preference model only gives rewards to answers: it neither writes nor chooses")
+    return questions
+
+
 def _sayable(asked: Sequence[tuple[Question, int]]) -> list[tuple[dialogue.Write | dialogue.Choose, int]]:
     """What an endpoint can be asked."""
     sayable = []
     for question, seed in asked:
-        if isinstance(question, dialogue.Likely):
-            raise ConfigError("no endpoint says how likely a given answer is; ask a model that has an engine here")
+        if isinstance(question, dialogue.Likely | dialogue.Reward):
+            raise ConfigError("no endpoint says how likely or how good a given answer is; ask a model that is here")
         sayable.append((question, seed))
     return sayable
 
@@ -192,6 +203,12 @@ def _sayable(asked: Sequence[tuple[Question, int]]) -> list[tuple[dialogue.Write
 def questions_per_case(judge: Judge, cases: Sequence[Case]) -> int:
     """How many questions a verdict takes to begin with: as many as the first case does."""
     return max(1, len(judge.ask(cases[0].item, []))) if cases else 1
+
+
+def _kind(desk: Desk, judge: Judge, policy: str) -> By:
+    if judge.method == Verifier.method:
+        return "verifier"
+    return "preference_model" if models_of(desk, policy) else desk.by(policy)
 
 
 def _judgment(
@@ -202,7 +219,7 @@ def _judgment(
         target=judged_case.target,
         judged=judged,
         adapter=policy,
-        by="verifier" if judge.method == Verifier.method else desk.by(policy),
+        by=_kind(desk, judge, policy),
         method=judge.method,
         constitution=desk.constitution.digest,
         principles=verdict.principles,

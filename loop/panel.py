@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from judges.dialogue import Judge
+from judges.preference import PreferenceModel
 from judges.verifier import Verifier
 from judges.voting import EXACT, commonest
 from loop.config_judge import Rule
 from loop.desk import Desk
 from loop.judging import Case, judged_shards
+from loop.preference_models import seated
 from loop.steps.turn import Turn
 from runs.canonical import digest
 from runs.errors import ConfigError
@@ -44,6 +46,8 @@ def bench(desk: Desk, turn: Turn, answering: str) -> Bench:
     settings = desk.config.judge
     if settings.method == Verifier.method:
         return Bench((digest({"verifier": settings.way()}),), None)
+    if settings.method == PreferenceModel.method:
+        return Bench((seated(desk, turn),), None)
     members = tuple(dict.fromkeys(_policy(desk, turn, answering, name) for name in settings.sitting))
     return Bench(members, settings.panel_rule if settings.panel else None)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from loop import gold
 from loop.desk import Desk
-from loop.steps import audit, decide, generate, judge, measure, pair, prompts, revise, seed, train
+from loop.steps import audit, decide, generate, judge, measure, pair, preference, prompts, revise, seed, train
 from loop.steps.turn import Turn
 from runs.canonical import digest
 from runs.output import Output
@@ -48,6 +48,7 @@ GENERATE = Step("generate", 1, ("generate", "engine"), generate.inputs, generate
 REVISE = Step("revise", 1, ("revise", "engine"), revise.inputs, revise.run)
 JUDGE = Step("judge", 2, ("judge", "engine"), judge.inputs, judge.run)
 PAIR = Step("pair", 2, ("pair", "judge"), pair.inputs, pair.run)
+PREFERENCE = Step("preference", 1, ("preference",), preference.inputs, preference.run)
 TRAIN = Step("train", 1, ("train",), train.inputs, train.run)
 MEASURE = Step("measure", 3, ("measure", "judge", "engine"), measure.inputs, measure.run)
 AUDIT = Step("audit", 2, ("audit", "judge", "engine"), audit.inputs, audit.run)
@@ -58,5 +59,5 @@ GOLD = Step("gold", 2, ("gold", "engine"), gold.inputs, gold.run)
 def steps_of(index: int) -> tuple[Step, ...]:
     """The steps of an iteration, where all are due: number 0 is the seed policy, measured."""
     if index == 0:
-        return (SEED, MEASURE, AUDIT, DECIDE)
-    return (PROMPTS, GENERATE, REVISE, JUDGE, PAIR, TRAIN, MEASURE, AUDIT, DECIDE)
+        return (SEED, PREFERENCE, MEASURE, AUDIT, DECIDE)
+    return (PROMPTS, GENERATE, REVISE, JUDGE, PAIR, PREFERENCE, TRAIN, MEASURE, AUDIT, DECIDE)

@@ -4,6 +4,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from constitutions.load import find_constitution
+from judges.preference import PreferenceModel
 from judges.verifier import Verifier
 from loop.config import Config
 from loop.configured_judge import configured_judge
@@ -12,6 +13,7 @@ from loop.limits import LimitWatch
 from loop.sources import prompt_source
 from runs.canonical import seed_of
 from runs.errors import ConfigError
+from runs.pruned import NAMED_JUDGES
 
 LOOKED_AT = 256
 """Training prompts that are looked through for something to verify."""
@@ -46,6 +48,12 @@ def check_judges(config: Config) -> None:
         _check_asking(config)
     if judge.method == Verifier.method:
         _check_verifying(config)
+    if judge.method == PreferenceModel.method and (judge.panel or judge.adapter in set(NAMED_JUDGES) - {"self"}):
+        raise ConfigError(
+            f"judge.method=preference asks the preference models trained last in this run (judge.adapter=self) or up "
+            f"to an address (judge.adapter=r1@3), and no panel: judge.adapter={judge.adapter}, "
+            f"judge.panel={','.join(judge.panel) or '[]'}"
+        )
 
 
 def check_constitution(config: Config) -> None:

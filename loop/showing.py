@@ -9,7 +9,10 @@ from runs.lineage import Found, decision_of, made_by
 from runs.records import Prompt, Response, Revision
 from runs.store import Store
 
-ORDER = ("seed", "prompts", "generate", "revise", "judge", "pair", "train", "measure", "audit", "decide", "gold")
+ORDER = (
+    *("seed", "prompts", "generate", "revise", "judge", "pair", "preference", "train", "measure", "audit", "decide"),
+    "gold",
+)
 """The steps in the order in which they are done."""
 
 VERDICTS = {None: "as it stands", True: "accepted", False: "still flawed"}

@@ -15,7 +15,13 @@ from runs.errors import ConfigError
 from runs.records import Adapter
 from trainers.adopt import Adopted, adopt
 from trainers.average import average
-from trainers.spec import ModelSpec, ProbeSpec, TrainingSpec
+from trainers.spec import DpoSpec, ModelSpec, PreferenceSpec, ProbeSpec, SftSpec, TrainingSpec
+
+PROGRAMS: dict[type[TrainingSpec], str] = {
+    DpoSpec: "trainers.dpo",
+    SftSpec: "trainers.sft",
+    PreferenceSpec: "trainers.preference",
+}
 
 
 @dataclass(frozen=True)
@@ -31,11 +37,12 @@ def programs(config: Config) -> tuple[str, ...]:
     """The programs that train and probe in a run; with the stub engine, the one that only pretends to."""
     if config.engine.kind == "stub":
         return ("trainers.stub",)
-    return (*sorted({_program(variant) for variant in config.variants()}), "trainers.probe")
-
-
-def _program(config: Config) -> str:
-    return "trainers.stub" if config.engine.kind == "stub" else f"trainers.{config.train.method}"
+    needed = {f"trainers.{variant.train.method}" for variant in config.variants()}
+    if any(variant.preference.is_on for variant in config.variants()):
+        needed.add("trainers.preference")
+    if any(variant.judge.method == "preference" for variant in config.variants()):
+        needed.add("trainers.score")
+    return (*sorted(needed), "trainers.probe")
 
 
 @contextmanager
@@ -65,10 +72,12 @@ def train_adapter(desk: Desk, spec: TrainingSpec, out: Path, parent: str, refere
 
     Raises DivergedError if the training left the finite numbers, and WorkerError if the program failed.
     """
-    result = desk.train(_program(desk.config), spec, out)
+    program = "trainers.stub" if desk.config.engine.kind == "stub" else PROGRAMS[type(spec)]
+    result = desk.train(program, spec, out)
     if not result["rows_used"]:
         return Trained(None, result, [])
-    adapter = _keep(desk, out, parent, reference, pairs, adopt(out, desk.base.folder, spec.lora))
+    adopted = adopt(out, desk.base.folder, spec.lora, head=isinstance(spec, PreferenceSpec))
+    adapter = _keep(desk, out, parent, reference, pairs, adopted)
     curve = [json.loads(line) for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     return Trained(adapter, result, curve)
 

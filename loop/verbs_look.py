@@ -11,7 +11,7 @@ from loop.terminal import Json, harmless, print_aside, print_document, print_lin
 from runs.records import Run
 from runs.store import Store
 
-OF_THE_SEED = ("seed", "measure", "audit", "decide", "gold")
+OF_THE_SEED = ("seed", "preference", "measure", "audit", "decide", "gold")
 """The steps of iteration 0. They are spelt here and not asked for: `status` has no time to import them."""
 
 
@@ -92,7 +92,11 @@ def _unasked(run: Run, index: int) -> set[str]:
         return changed.get(f"{section}.{leaf}", run.config.get(section, {}).get(leaf))
 
     unasked = set() if setting("revise", "passes") else {"revise"}
-    if setting("train", "method") == "sft" and setting("train", "learn") == "revisions":
+    source = setting("preference", "source") or "none"
+    if source == "none" or (index == 0 and source != "labels"):
+        unasked.add("preference")
+    revisions = setting("train", "method") == "sft" and setting("train", "learn") == "revisions"
+    if revisions and source in ("none", "labels"):
         unasked |= {"pair"} if setting("train", "revision") == "best" else {"judge", "pair"}
     return unasked
 

@@ -216,8 +216,8 @@ def _prunable(store: Store, refs: list[Run], in_use: set[str], retention: Retent
         for iteration in chain:
             outputs = [store.output(output) for output in iteration.outputs.values()]
             lets_go = retention.lets_go(iteration.index, chain[-1].index)
-            (going if lets_go else staying).update(output.adapter for output in outputs if output.adapter)
-        staying.update(store.output(output).adapter or "" for output in ref.under_way.values())
-    kept = {store.adapter(adapter).weights for adapter in staying if adapter and store.has(adapter)}
+            (going if lets_go else staying).update(adapter for output in outputs for adapter in output.adapters)
+        staying.update(adapter for output in ref.under_way.values() for adapter in store.output(output).adapters)
+    kept = {store.adapter(adapter).weights for adapter in staying if store.has(adapter)}
     weights = {store.adapter(adapter).weights for adapter in going - staying} - kept
     return [path for name in sorted(weights) if (path := store.object_path(name)).exists()]

@@ -118,6 +118,16 @@ def shared_up_to(run: Run, index: int) -> dict[str, int]:
     return before | {made_by(run, index): index}
 
 
+def newest_preference(store: Store, iteration: str) -> Output | None:
+    """The last output with preference models on the way to the iteration of that digest; None if there is none."""
+    while iteration:
+        one = store.iteration(iteration)
+        if "preference" in one.outputs and (output := store.output(one.outputs["preference"])).models:
+            return output
+        iteration = one.parent
+    return None
+
+
 def decision_of(store: Store, iteration: Iteration) -> dict[str, Any]:
     """The decision that closed the iteration, as JSON: its verdict, policy, reason, evidence and config changes."""
     decision: dict[str, Any] = store.output(iteration.outputs["decide"]).values["decision"]

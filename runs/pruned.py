@@ -6,10 +6,11 @@ hole is known from a loss. An adapter's record, its configuration and its probe 
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from runs.durable import make_folder, read_checked, write_checked
 from runs.errors import UsageError
-from runs.lineage import iterations, nearest, resolve
+from runs.lineage import iterations, nearest, newest_preference, resolve
 from runs.records import Run
 from runs.store import Store
 
@@ -32,31 +33,50 @@ def note_pruned(store: Store, weights: Iterable[str]) -> None:
 def policies_in_use(store: Store, run: Run) -> dict[str, str]:
     """The policies that the next iteration of `run` may need, each with an address of it.
 
-    They are that of iteration 0, the one promoted last, the judges', and all where the reference is their mean. Raises
-    UsageError where the configuration names a judge by an address that names nothing.
+    They are that of iteration 0, the one promoted last, the judges', and all where the reference is their mean; and the
+    preference models trained last, where there are any. Raises UsageError where the configuration names a judge by an
+    address that names nothing.
     """
     past = tuple(iterations(store, run)) if _averages(run) else nearest(store, run)
     judges = judges_of(run)
     needed = past if _averages(run) else (*past[:1], *past[-2 if "previous" in judges else -1 :])
     used = {iteration.policy: f"{run.name}@{iteration.index}" for iteration in needed}
+    by_model = "preference" in run.config or "preference" in _in_any_phase(run, "judge.method")
+    if by_model:  # one may have been trained thousands of iterations ago
+        used |= dict.fromkeys(models_at(store, run.iteration), run.name)
     for address in judges:
         if address not in NAMED_JUDGES:
-            used[resolve(store, address).iteration.policy] = address
+            iteration = resolve(store, address).iteration
+            used[iteration.policy] = address
+            if by_model:
+                used |= dict.fromkeys(models_at(store, iteration.digest), address)
     return used
+
+
+def models_at(store: Store, iteration: str) -> tuple[str, ...]:
+    """The preference models trained last on the way to that iteration."""
+    output = newest_preference(store, iteration)
+    return output.adapters if output else ()
 
 
 def judges_of(run: Run) -> tuple[str, ...]:
     """Who judges in `run`, in whichever phase, as its configuration names them."""
     judge = run.config.get("judge", {})
-    in_phases = [phase["settings"].get("judge.adapter") for phase in run.config.get("phases", ())]
-    named = [judge.get("adapter", "self"), *judge.get("panel", ()), *filter(None, in_phases)]
+    first, *in_phases = _in_any_phase(run, "judge.adapter")
+    named = [first or "self", *judge.get("panel", ()), *filter(None, in_phases)]
     return tuple(dict.fromkeys(map(str, named)))
 
 
 def _averages(run: Run) -> bool:
     """Whether DPO's reference is, in whichever phase, a moving average of all policies."""
-    in_phases = [phase["settings"].get("train.reference") for phase in run.config.get("phases", ())]
-    return "ema" in (run.config.get("train", {}).get("reference"), *in_phases)
+    return "ema" in _in_any_phase(run, "train.reference")
+
+
+def _in_any_phase(run: Run, dotted: str) -> tuple[Any, ...]:
+    """The values of a leaf: outside of phases, and in each."""
+    section, leaf = dotted.split(".")
+    in_phases = [phase["settings"].get(dotted) for phase in run.config.get("phases", ())]
+    return (run.config.get(section, {}).get(leaf), *in_phases)
 
 
 def refuse_pruned(store: Store, run: Run) -> None:

@@ -352,9 +352,9 @@ def needed_by(store: Store, output: Output) -> Iterator[str]:
     """The digests of the objects that an output names: its shards, its adapter, and what the adapter is made of."""
     for shards in output.tables.values():
         yield from shards
-    if output.adapter is not None:
-        adapter = store.adapter(output.adapter)
-        yield from (output.adapter, adapter.weights, adapter.config, adapter.probe)
+    for name in output.adapters:
+        adapter = store.adapter(name)
+        yield from (name, adapter.weights, adapter.config, adapter.probe)
 
 
 def hex_of(name: str) -> str:

@@ -136,8 +136,8 @@ class _Survey:
         for noun, shards in output.tables.items():
             for shard in shards:
                 self._read(self._need(shard, address), partial(self._rows, noun, shard))
-        if output.adapter is not None:
-            adapter = self._need(output.adapter, address)
+        for name in output.adapters:
+            adapter = self._need(name, address)
             for part in self._read(adapter, lambda: list(needed_by(self.store, output))) or ():
                 self._need(part, address)
 

@@ -159,8 +159,7 @@ def _steps(store: Store) -> Iterable[dict[str, Any]]:
 
 def _adapters(store: Store) -> Iterable[dict[str, Any]]:
     for made in made_steps(store):
-        adapter = store.output(made.output).adapter
-        if adapter is not None:
+        for adapter in store.output(made.output).adapters:
             place = {"run": made.run, "iteration": made.iteration, "step": made.step, "digest": adapter}
             yield place | asdict(store.adapter(adapter))
 

@@ -47,6 +47,7 @@ WORKER_PROGRAMS = {
     "trainers/preference_trainer.py",
     "trainers/probe.py",
     "trainers/progress.py",
+    "trainers/score.py",
     "trainers/sft.py",
     "trainers/token_trainer.py",
     "trainers/training.py",

@@ -130,6 +130,26 @@ class PreferenceSpec(TrainingSpec):
     """
 
 
+class RewardProbe(Spec):
+    """What a preference model said of a prompt and an answer when it was trained."""
+
+    messages: list[dict[str, str]]
+    token_ids: list[int]
+    reward: float
+
+
+class ScoreSpec(Spec):
+    """Ask the preference model `model.start` for the rewards of answers: `python -P -m trainers.score`.
+
+    A row of the Parquet file is `prompt` (list of {role, content}) and `answer`, a text that is a whole answer.
+    """
+
+    model: ModelSpec
+    rows: Path
+    batch_size: int = Field(ge=1)
+    probe: RewardProbe
+
+
 class ProbeSpec(Spec):
     """Compute the probe of an adapter that was trained elsewhere (`model.start`): `python -P -m trainers.probe`."""
 

@@ -1,7 +1,7 @@
 """A trainer without a model: `python -P -m trainers.stub SPEC.json OUT` leaves an adapter made from the spec's bytes.
 
-It stands in for `trainers.dpo` and `trainers.sft` where the stub engine stands in for vLLM: for tests of everything
-around training.
+It stands in for every other training program, and for `trainers.score`, where the stub engine stands in for vLLM: for
+tests of everything around training.
 """
 
 import json
@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 from safetensors.numpy import save_file
 
 from runs.canonical import canonical_json, digest, seed_of
-from trainers.adopt import expected_shapes
-from trainers.spec import DpoSpec, SftSpec, TrainingSpec
+from trainers.adopt import HEAD, expected_shapes, head_shape
+from trainers.spec import DpoSpec, ScoreSpec, SftSpec, TrainingSpec
 from trainers.stub_faults import commit, fault_at, spoil
 
 PROJECTIONS = ["q_proj", "v_proj"]
@@ -28,6 +28,8 @@ LOOK = {
     "logps/answer": -1.0,
 }
 """What every step is said to have shown."""
+REWARDS = {"reward_mean": 0.0, "reward_std": 1.0, "calibration": {}}
+"""What is said of a preference model's rewards."""
 
 
 def train(spec: TrainingSpec, out: Path) -> None:
@@ -49,9 +51,12 @@ def train(spec: TrainingSpec, out: Path) -> None:
     start = digest(str(spec.model.start.name)) if spec.model.start else ""
     rng = np.random.default_rng(seed_of(digest(settings), digest(rows), start))
     shapes = expected_shapes(spec.model.base, PROJECTIONS, spec.lora.rank)
+    config = {"peft_type": "LORA", "r": spec.lora.rank, "lora_alpha": spec.lora.alpha, "target_modules": PROJECTIONS}
+    if "margin" in trained[0]:  # the rows of a preference model
+        shapes |= head_shape(spec.model.base)
+        config |= {"task_type": "SEQ_CLS", "modules_to_save": [HEAD]}
     tensors = {name: rng.standard_normal(shape, dtype=np.float32) for name, shape in sorted(shapes.items())}
     save_file(tensors, out / "adapter_model.safetensors", metadata={"format": "pt"})
-    config = {"peft_type": "LORA", "r": spec.lora.rank, "lora_alpha": spec.lora.alpha, "target_modules": PROJECTIONS}
     (out / "adapter_config.json").write_bytes(canonical_json(config))
     first = trained[0]
     answer = first.get("chosen_ids") or first.get("answer_ids") or [0]
@@ -61,6 +66,8 @@ def train(spec: TrainingSpec, out: Path) -> None:
         "token_ids": answer,
         "logprobs": scored,
         "base_logprobs": [value - 1 for value in scored],
+        **REWARDS,
+        "reward": 1.0,
     }
     (out / "probe.json").write_bytes(canonical_json(probe))
     look = LOOK | {"step": 1}
@@ -68,7 +75,17 @@ def train(spec: TrainingSpec, out: Path) -> None:
         json.dumps(look | {"grad_norm": 1.0, "time_s": time.time()}) + "\n", encoding="utf-8"
     )
     held_out = {"start": LOOK | {"step": 0}, "best": look} if counts["rows_held_out"] else {}
-    (out / "result.json").write_bytes(canonical_json(counts | {"steps": 1, "held_out": held_out}))
+    (out / "result.json").write_bytes(canonical_json(counts | REWARDS | {"steps": 1, "held_out": held_out}))
+
+
+def score(spec: ScoreSpec, out: Path) -> None:
+    """Leave in `out` a reward from -2 to 2 for each row, made from the model's name and the row."""
+    out.mkdir(parents=True, exist_ok=True)
+    rows = pq.ParquetFile(spec.rows).read().to_pylist()
+    model = spec.model.start.name if spec.model.start else ""
+    rewards = [4 * seed_of(model, digest(row)) / 2**63 - 2 for row in rows]
+    (out / "rewards.json").write_bytes(canonical_json(rewards))
+    (out / "result.json").write_bytes(canonical_json({"rows": len(rows)}))
 
 
 def main(spec_path: Path, out: Path) -> None:
@@ -77,8 +94,12 @@ def main(spec_path: Path, out: Path) -> None:
     if fault and fault.when == "start":
         commit(fault)
     asked = spec_path.read_bytes()
-    kind: type[TrainingSpec] = DpoSpec if "loss" in json.loads(asked) else SftSpec
-    train(kind.model_validate_json(asked), out)
+    settings = json.loads(asked)
+    if "probe" in settings:
+        score(ScoreSpec.model_validate_json(asked), out)
+    else:  # what tells rows for a preference model from others is their columns
+        kind: type[TrainingSpec] = DpoSpec if "loss" in settings else SftSpec
+        train(kind.model_validate_json(asked), out)
     if fault:
         spoil(fault, out)
         if fault.when == "end":

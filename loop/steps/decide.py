@@ -38,6 +38,8 @@ def findings(desk: Desk, turn: Turn) -> list[Finding]:
     metrics = {name: value for output in turn.done.values() for name, value in output.metrics.items()}
     guards = desk.config.guards
     found = before_training(guards, metrics, desk.config.train.source == "pairs") if "judge" in turn.done else []
+    if "preference" in turn.done:
+        found += all_finite(turn.done["preference"].metrics)
     if "train" in turn.done:
         found += all_finite(turn.done["train"].metrics)
         used = USED[desk.config.train.method]
@@ -56,8 +58,8 @@ def _by_tag(desk: Desk, turn: Turn) -> dict[str, dict[str, float | None]]:
 
 def is_due(desk: Desk, turn: Turn, step: str) -> bool:
     """Whether `step` is to be taken: one that is of use, and nothing is trained or measured once a guard has failed."""
-    if step in desk.config.unasked:
+    if step in desk.config.unasked(turn.index):
         return False
     if step == "audit":
         return "measure" in turn.done and desk.config.audits(turn.index)
-    return step not in ("train", "measure") or all(finding.passed for finding in findings(desk, turn))
+    return step not in ("preference", "train", "measure") or all(finding.passed for finding in findings(desk, turn))

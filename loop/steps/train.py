@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from loop.config_preference import Preference
 from loop.config_train import Train
 from loop.desk import Desk
 from loop.steps import train_rows
@@ -73,7 +74,7 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
     return Output("train", {}, values | ({"reference": reference} if reference else {}))
 
 
-def fitting_micro_batch(settings: Train, divisor: int) -> int:
+def fitting_micro_batch(settings: Train | Preference, divisor: int) -> int:
     """Rows computed at once after `divisor` made the micro-batch smaller: at least 1, and a divisor of the batch."""
     most = max(1, settings.micro_batch_size // divisor)
     return next(size for size in range(most, 0, -1) if settings.batch_size % size == 0)
@@ -94,7 +95,7 @@ def _spec(desk: Desk, turn: Turn, rows: Path, start: str, reference: str) -> Tra
     shared: dict[str, Any] = {
         "model": model_spec(desk, desk.folder(start), desk.folder(reference) if reference else None),
         "rows": rows,
-        "lora": _lora(desk, start),
+        "lora": lora_of(desk, start, settings),
         "learning_rate": settings.learning_rate,
         "epochs": settings.epochs,
         "batch_size": settings.batch_size,
@@ -121,11 +122,11 @@ def _spec(desk: Desk, turn: Turn, rows: Path, start: str, reference: str) -> Tra
     return DpoSpec(**shared, loss=loss)
 
 
-def _lora(desk: Desk, start: str) -> Lora:
+def lora_of(desk: Desk, start: str, settings: Train | Preference) -> Lora:
     """The shape of the adapter to train: that of the one it goes on from, or the configuration's."""
     folder = desk.folder(start)
     if folder is None:
-        return Lora(rank=desk.config.train.lora_rank, alpha=desk.config.train.lora_alpha)
+        return Lora(rank=settings.lora_rank, alpha=settings.lora_alpha)
     shape = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
     return Lora(rank=shape["r"], alpha=shape["lora_alpha"])
 

@@ -1,6 +1,7 @@
 """What an adapter is trained on: rows of this iteration, and of those before it where the settings say so."""
 
 import random
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from loop.steps.turn import Turn
 from runs.canonical import digest, digest_file, seed_of
 from runs.errors import ConfigError
 from runs.output import Output
-from runs.records import Iteration, Judgment, Prompt, Response, Revision
+from runs.records import Iteration, Judgment, PreferencePair, Prompt, Response, Revision
 
 PROMPT = ("prompt", pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())])))
 PAIRS = pa.schema(
@@ -54,7 +55,9 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
         return {"demonstrations": digest_file(Path(str(settings.demonstrations)))}
     made_of = {step: turn.outputs[step] for step in _steps(desk)}
     if settings.looks_back:
-        made_of["pool"] = digest([[one.outputs[step] for step in _steps(desk)] for one in _giving(desk, turn)])
+        made_of["pool"] = digest(
+            [[one.outputs[step] for step in _steps(desk)] for one in giving(desk, turn, _steps(desk))]
+        )
     return made_of
 
 
@@ -63,20 +66,45 @@ def rows(desk: Desk, turn: Turn) -> pa.Table:
     settings = desk.config.train
     found = _demonstrations(desk) if settings.source == "demonstrations" else _own(desk, turn.outputs, turn.index)
     if settings.looks_back:
-        before = [row for one in _giving(desk, turn) for row in _own(desk, one.outputs, one.index)]
+        before = [row for one in giving(desk, turn, _steps(desk)) for row in _own(desk, one.outputs, one.index)]
         if not settings.pooled:
             before = _drawn(before, len(found), settings.replay_frac, seed_of(desk.config.seed, turn.index, "replay"))
         found = before + found
-    held_out = _held_out({prompt.digest for prompt, _ in found}, settings.held_out_frac, desk.config.seed)
-    listed = [
+    held_out = held_out_prompts({prompt.digest for prompt, _ in found}, settings.held_out_frac, desk.config.seed)
+    return pa.Table.from_pylist(listed(found, held_out), schema=PAIRS if settings.method == "dpo" else ANSWERS)
+
+
+def listed(rows: Sequence[Row], held_out: set[str]) -> list[dict[str, Any]]:
+    """The rows with their prompts, those marked whose prompts are held out."""
+    return [
         {
             "prompt": [{"role": m.role, "content": m.content} for m in prompt.messages],
             "held_out": prompt.digest in held_out,
             **row,
         }
-        for prompt, row in found
+        for prompt, row in rows
     ]
-    return pa.Table.from_pylist(listed, schema=PAIRS if settings.method == "dpo" else ANSWERS)
+
+
+def pair_rows(
+    desk: Desk, outputs: dict[str, str], beside: Callable[[PreferencePair], dict[str, Any]] = lambda pair: {}
+) -> list[Row]:
+    """The pairs of one iteration, from its steps' outputs, each with what `beside` says of it."""
+    prompts = {one.digest: one for one in desk.store.all_rows("prompts", desk.store.output(outputs["prompts"]))}
+    answers = {one.digest: one for one in desk.store.all_rows("responses", desk.store.output(outputs["generate"]))}
+    return [
+        (
+            prompts[pair.prompt],
+            {
+                "chosen_ids": answers[pair.chosen].token_ids,
+                "rejected_ids": answers[pair.rejected].token_ids,
+                "label_probability": pair.label_probability,
+                "weight": pair.weight,
+                **beside(pair),
+            },
+        )
+        for pair in desk.store.all_rows("pairs", desk.store.output(outputs["pair"]))
+    ]
 
 
 def earlier(desk: Desk, turn: Turn) -> list[Iteration]:
@@ -90,9 +118,9 @@ def earlier(desk: Desk, turn: Turn) -> list[Iteration]:
     return [iteration for iteration in reversed(found) if iteration.index]
 
 
-def _giving(desk: Desk, turn: Turn) -> list[Iteration]:
+def giving(desk: Desk, turn: Turn, steps: Sequence[str]) -> list[Iteration]:
     """The earlier iterations that took the steps which rows are made of: those of another phase may not have."""
-    return [iteration for iteration in earlier(desk, turn) if iteration.outputs.keys() >= set(_steps(desk))]
+    return [iteration for iteration in earlier(desk, turn) if iteration.outputs.keys() >= set(steps)]
 
 
 def _steps(desk: Desk) -> tuple[str, ...]:
@@ -103,6 +131,8 @@ def _steps(desk: Desk) -> tuple[str, ...]:
 
 def _own(desk: Desk, outputs: dict[str, str], index: int) -> list[Row]:
     """The rows that one iteration gives, from its steps' outputs."""
+    if desk.config.train.method == "dpo":
+        return pair_rows(desk, outputs)
     done = {step: desk.store.output(outputs[step]) for step in _steps(desk)}
     prompts = {prompt.digest: prompt for prompt in desk.store.all_rows("prompts", done["prompts"])}
     responses = {response.digest: response for response in desk.store.all_rows("responses", done["generate"])}
@@ -114,20 +144,7 @@ def _own(desk: Desk, outputs: dict[str, str], index: int) -> list[Row]:
     if "judge" in done:
         return [_answer(prompts, response, 1.0) for response in best_answers(responses.values(), judgments)]
     pairs = desk.store.all_rows("pairs", done["pair"])
-    if desk.config.train.method == "sft":
-        return [_answer(prompts, responses[pair.chosen], pair.weight) for pair in pairs]
-    return [
-        (
-            prompts[pair.prompt],
-            {
-                "chosen_ids": responses[pair.chosen].token_ids,
-                "rejected_ids": responses[pair.rejected].token_ids,
-                "label_probability": pair.label_probability,
-                "weight": pair.weight,
-            },
-        )
-        for pair in pairs
-    ]
+    return [_answer(prompts, responses[pair.chosen], pair.weight) for pair in pairs]
 
 
 def _scores(desk: Desk, judged: Output, index: int) -> list[Judgment]:
@@ -155,7 +172,7 @@ def _drawn(before: list[Row], new: int, share: float, seed: int) -> list[Row]:
     return [before[number] for number in sorted(random.Random(seed).sample(range(len(before)), wanted))]
 
 
-def _held_out(prompts: set[str], share: float, seed: int) -> set[str]:
+def held_out_prompts(prompts: set[str], share: float, seed: int) -> set[str]:
     """The prompts that are held out, by lot of each by itself, so that one is in every iteration or in none.
 
     At least one is, if any are to be: else a small iteration could not be looked at.

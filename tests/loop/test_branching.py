@@ -34,6 +34,7 @@ AFTER_THE_SEED = {
     "revise": "judge",  # where the parent has no step to revise in
     "judge": "judge",
     "pair": "pair",
+    "preference": "train",  # as with revising
     "train": "train",
     "measure": "measure",
     "audit": "decide",  # which weighs what there is; the parent has no audit
@@ -104,6 +105,7 @@ READ_BY_NOBODY = {
     "prompts": small_config().prompts.idle() - {"self_made_frac"},
     "revise": small_config().revise.idle() - {"passes"},
     "judge": IDLE_JUDGE,
+    "preference": small_config().preference.idle() - {"source"},
     "train": TRAIN_READ,
 }
 """The leaves that nothing reads in a run that is as `r1` is."""

@@ -25,6 +25,7 @@ FIRST_READER = {
     "revise": "1/revise",
     "judge": "0/measure",
     "pair": "1/pair",
+    "preference": "1/preference",
     "train": "1/train",
     "measure": "0/measure",
     "audit": "0/audit",
@@ -96,6 +97,11 @@ def other_value(leaf: str, value: Any, scratch: Path) -> Any:
         "revise.tags": ["family=sort"],
         "revise.accept_score": 4.5,
         "pair.labels": "soft",
+        "preference.source": "pairs",
+        "preference.labels": str(scratch / "labels.jsonl"),
+        "preference.models": "by_safety",
+        "preference.safety_tags": ["family=sort"],
+        "preference.start": "policy",
         "train.method": "sft",
         "train.learn": "best",
         "train.demonstrations": str(scratch / "prompts.jsonl"),
@@ -137,6 +143,11 @@ def read_by(leaf: str) -> dict[str, object]:
     if name in WHO["endpoint"]:
         url = "https://here.example/v1"
         return {"judge__adapter": "endpoint", "judge__endpoint_url": url, "judge__endpoint_model": "one"}
+    if section == "preference":
+        labels = {"source": "hybrid", "labels": "microworld"}
+        read = {"source": labels, "labels": labels, "safety_tags": {"models": "by_safety"}}
+        settings = {"source": "pairs"} | read.get(name, {})
+        return {f"preference__{leaf}": value for leaf, value in settings.items()}
     if name in MORE["safety_first"]:
         return {"judge__safety_first": True}
     if name == "match":
@@ -168,6 +179,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "other.yaml").write_text(shipped.replace("judge this answer", "score this answer"), encoding="utf-8")
     lines = [f'{{"prompt": "question {n}", "split": "{"held-out" if n % 2 else "train"}"}}' for n in range(40)]
     (folder / "prompts.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    (folder / "labels.jsonl").write_text('{"prompt": "p", "chosen": "a", "rejected": "b"}', encoding="utf-8")
     (folder / "adapter").mkdir()
     (folder / "adapter" / "adapter_config.json").write_text("{}", encoding="utf-8")
     return folder
@@ -182,7 +194,7 @@ def gold_key(store: Store, config: Config) -> str:
     with drive.desk_of(store, "r1", config) as desk:
         turn = Turn(0, ())
         for step in steps_of(0):
-            if step.name == "audit":  # not made, as SMALL has it
+            if step.name in ("audit", "preference"):  # not made, as SMALL has it
                 continue
             got = store.recall(step.key(desk, turn))
             assert got is not None
