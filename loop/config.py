@@ -12,6 +12,7 @@ from loop.config_endpoint import Endpoint
 from loop.config_judge import Judge
 from loop.config_phase import PHASED, SEATED, Phases, phased_leaf, with_settings
 from loop.config_preference import Preference
+from loop.config_prompts import Prompts
 from loop.config_revise import Revise
 from loop.config_section import Count, Fraction, Positive, Section
 from loop.config_train import Train
@@ -30,37 +31,6 @@ class Model(Section):
     """The numbers that engine and trainer compute in; float32 on a CPU, bfloat16 for a model of billions on a GPU."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where engine and trainer compute."""
-
-
-class Prompts(Section):
-    source: str = "microworld"
-    """From where: `microworld`, or a JSONL or Parquet file with `prompt`, or `messages` of several turns."""
-    count: Count = 384
-    """Prompts an iteration. A file is gone through in a seeded order, and again from its start when it ends."""
-    self_made_frac: Fraction = 0
-    """Share of the prompts that a model writes after the example of others; the leaves below are about these alone."""
-    adapter: Literal["seed", "self"] = "seed"
-    """Whose weights write them: those of iteration 0, or the policy that answers."""
-    examples: Count = 4
-    """Prompts shown each time, drawn from the source: those of one turn and of no other length than a new one's."""
-    temperature: Annotated[float, Field(ge=0, le=2)] = 0.6
-    """Sampling temperature of new prompts. Higher ones are newer and make less sense; at 0 hardly any is new."""
-    top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
-    """Nucleus sampling of new prompts."""
-    max_tokens: Count = 48
-    """Longest new prompt in tokens; one that is cut off here is dropped."""
-    min_words: Count = 3
-    """Fewest words of a new prompt; words are what stands between blanks."""
-    max_words: Count = 150
-    """Most words of a new prompt."""
-    max_rouge_l: Fraction = 0.7
-    """Highest ROUGE-L F1 of a new prompt with any of this iteration's and any new one before; 1 drops copies only."""
-    attempts: Count = 8
-    """Times that as many prompts are asked for as are wanted, before the source gives what is still lacking."""
-
-    def idle(self) -> set[str]:
-        """The leaves that decide nothing: where no prompt is self-made, all that is about those."""
-        return set() if self.self_made_frac else set(type(self).model_fields) - {"source", "count"}
 
 
 class Generate(Section):
@@ -263,6 +233,7 @@ class Config(Section):
     def unasked(self, index: int) -> frozenset[str]:
         """The steps that nobody asks for in iteration `index` by these settings, or whose output nobody would read."""
         unasked = set() if self.revise.passes else {"revise"}
+        unasked |= set() if self.prompts.red_team_frac else {"red_team"}
         if not self.preference.is_due(index):
             unasked.add("preference")
         if self.train.source == "revisions" and not self.preference.wants_pairs:

@@ -1,11 +1,10 @@
 """Phases: iterations whose settings differ from the recipe's others, as where a paper trains in two ways in turn."""
 
-import json
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from loop.config_section import Count, Section
+from loop.config_section import Count, Section, spelt_in_json
 
 PHASED = ("prompts", "generate", "revise", "judge", "pair", "preference", "train")
 """The sections that a phase may change. What is measured stays the same, or no two iterations could be compared."""
@@ -20,17 +19,7 @@ class Phase(Section):
     """What differs from the settings outside of phases, by dotted name: `train.method: sft`."""
 
 
-def _spelt(given: Any) -> Any:
-    """A list as the command line spells it, in JSON; anything else as it is."""
-    if not isinstance(given, str):
-        return given
-    try:
-        return json.loads(given)
-    except ValueError as error:
-        raise ValueError(f"no list of phases in JSON ({error})") from error
-
-
-Phases = Annotated[tuple[Phase, ...], BeforeValidator(_spelt)]
+Phases = Annotated[tuple[Phase, ...], BeforeValidator(spelt_in_json)]
 
 
 def phased_leaf(dotted: str) -> bool:

@@ -1,5 +1,6 @@
 """What every section of the configuration is made of."""
 
+import json
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -20,6 +21,16 @@ def _names(given: Any) -> Any:
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+
+
+def spelt_in_json(given: Any) -> Any:
+    """A list as the command line spells it, in JSON; anything else as it is."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return json.loads(given)
+    except ValueError as error:
+        raise ValueError(f"no list in JSON ({error})") from error
 
 
 class Section(BaseModel):

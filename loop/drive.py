@@ -19,8 +19,8 @@ from loop.desk import Desk
 from loop.export import Exporter
 from loop.iterate import Outcome, PlannedStep
 from loop.limits import LimitWatch, Stop, never
+from loop.mixing import sources_digest
 from loop.progress import Event, Say
-from loop.sources import prompt_source
 from loop.start_engine import allowance, start_engine
 from loop.training import programs
 from loop.workers.attempts import Attempts
@@ -160,7 +160,7 @@ def input_digests(config: Config) -> dict[str, str]:
         "model.base": find_base(config.model).digest,
         "model.adapter": digest_folder(Path(config.model.adapter)) if config.model.adapter else "",
         "constitution": find_constitution(config.constitution).digest,
-        "prompts.source": prompt_source(config.prompts.source).digest,
+        "prompts.source": sources_digest(config.prompts),
         "measure.anchors": anchors_digest(config.measure.anchors),
         **({"judge.base": other.digest} if (other := find_judge_base(config)) else {}),
     }

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from loop import gold
 from loop.desk import Desk
-from loop.steps import audit, decide, generate, judge, measure, pair, preference, prompts, revise, seed, train
+from loop.steps import audit, decide, generate, judge, measure, pair, preference, prompts, red_team, revise, seed, train
 from loop.steps.turn import Turn
 from runs.canonical import digest
 from runs.output import Output
@@ -43,6 +43,7 @@ class Step:
 
 
 SEED = Step("seed", 2, ("model",), seed.inputs, seed.run)
+RED_TEAM = Step("red_team", 1, ("prompts", "generate", "judge", "engine"), red_team.inputs, red_team.run)
 PROMPTS = Step("prompts", 1, ("prompts",), prompts.inputs, prompts.run)
 GENERATE = Step("generate", 1, ("generate", "engine"), generate.inputs, generate.run)
 REVISE = Step("revise", 1, ("revise", "engine"), revise.inputs, revise.run)
@@ -60,4 +61,4 @@ def steps_of(index: int) -> tuple[Step, ...]:
     """The steps of an iteration, where all are due: number 0 is the seed policy, measured."""
     if index == 0:
         return (SEED, PREFERENCE, MEASURE, AUDIT, DECIDE)
-    return (PROMPTS, GENERATE, REVISE, JUDGE, PAIR, PREFERENCE, TRAIN, MEASURE, AUDIT, DECIDE)
+    return (RED_TEAM, PROMPTS, GENERATE, REVISE, JUDGE, PAIR, PREFERENCE, TRAIN, MEASURE, AUDIT, DECIDE)

@@ -4,16 +4,14 @@ import os
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from constitutions.load import find_constitution
 from loop.anchors import anchor_pairs
 from loop.base import Base, find_base, judge_model, read_settings
 from loop.config import Config, Model
 from loop.preflight_judges import check_constitution, check_judges
+from loop.preflight_prompts import check_prompts
 from loop.preflight_revise import check_revising
 from loop.preflight_train import check_training
-from loop.self_instruct import control_tokens, demonstrations
-from loop.sources import check_file, prompt_source
-from runs.canonical import seed_of
+from loop.sources import check_file
 from runs.errors import ConfigError
 from runs.lineage import resolve
 from runs.pruned import NAMED_JUDGES
@@ -75,7 +73,7 @@ def check_settings(config: Config) -> None:
     }
     if config.revise.passes:
         lengths["revise"] = config.revise.max_tokens
-    if config.prompts.self_made_frac:
+    if config.prompts.self_made_frac or config.prompts.red_team_frac:
         lengths["prompts"] = config.prompts.max_tokens
     for name, tokens in lengths.items():
         if tokens >= config.engine.max_model_len_tokens:
@@ -83,22 +81,6 @@ def check_settings(config: Config) -> None:
                 f"{name}.max_tokens={tokens} leaves no room for a prompt within "
                 f"engine.max_model_len_tokens={config.engine.max_model_len_tokens}; raise the second"
             )
-
-
-def check_prompts(config: Config) -> None:
-    """Returns if the source is there and, where a model writes prompts, can be followed. Raises ConfigError."""
-    settings = config.prompts
-    source = prompt_source(settings.source)
-    if not settings.self_made_frac:
-        return
-    if settings.min_words > settings.max_words:
-        raise ConfigError(
-            f"prompts.min_words={settings.min_words} is above prompts.max_words={settings.max_words}; "
-            "no prompt can have such a length"
-        )
-    demonstrations(source.train(settings.count, 1, seed_of(config.seed, "prompts")), settings)
-    find_constitution(config.constitution).question("new_prompt")
-    control_tokens(find_base(config.model).folder)
 
 
 def check_judge(config: Config, store: Store) -> None:

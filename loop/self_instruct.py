@@ -13,7 +13,7 @@ from pathlib import Path
 
 from constitutions.fill import fill
 from constitutions.load import Constitution
-from loop.config import Prompts
+from loop.config_prompts import Prompts
 from loop.near_duplicates import NearDuplicates
 from loop.sources import plain
 from runs.errors import ConfigError
@@ -21,6 +21,8 @@ from runs.records import Message, Prompt, Response
 
 SOURCE = "self-made"
 """The `source` of every prompt that a model of the loop wrote."""
+RED_TEAM = "red-team"
+"""The `source` of those that were written to be failed."""
 NOT_DECODED = "\ufffd"  # stands where bytes were no text
 
 
@@ -40,11 +42,7 @@ def demonstrations(drawn: Sequence[Prompt], settings: Prompts) -> list[Prompt]:
 
     Raises ConfigError where they are fewer than `prompts.examples`.
     """
-    fitting = [
-        prompt
-        for prompt in drawn
-        if len(prompt.messages) == 1 and has_length(prompt.messages[0].content, settings.min_words, settings.max_words)
-    ]
+    fitting = showable(drawn, settings)
     if len(fitting) < settings.examples:
         raise ConfigError(
             f"prompts.examples={settings.examples}: of {len(drawn)} prompts of prompts.source={settings.source} only "
@@ -52,6 +50,15 @@ def demonstrations(drawn: Sequence[Prompt], settings: Prompts) -> list[Prompt]:
             "(prompts.examples), allow longer ones (prompts.max_words), or set prompts.self_made_frac=0"
         )
     return fitting
+
+
+def showable(drawn: Sequence[Prompt], settings: Prompts) -> list[Prompt]:
+    """Those of the drawn prompts that are of one turn, and as long as a new prompt may be."""
+    return [
+        prompt
+        for prompt in drawn
+        if len(prompt.messages) == 1 and has_length(prompt.messages[0].content, settings.min_words, settings.max_words)
+    ]
 
 
 def question(constitution: Constitution, examples: Sequence[Prompt]) -> Prompt:

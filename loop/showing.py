@@ -10,7 +10,8 @@ from runs.records import Prompt, Response, Revision
 from runs.store import Store
 
 ORDER = (
-    *("seed", "prompts", "generate", "revise", "judge", "pair", "preference", "train", "measure", "audit", "decide"),
+    *("seed", "red_team", "prompts", "generate", "revise", "judge", "pair", "preference", "train", "measure"),
+    *("audit", "decide"),
     "gold",
 )
 """The steps in the order in which they are done."""

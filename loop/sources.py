@@ -3,17 +3,19 @@
 import json
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from microworld import splits
+from constitutions.principle import in_scope
+from microworld import grammar, splits
 from runs.canonical import digest, digest_file
 from runs.errors import ConfigError
 from runs.records import Message, Prompt, Split
 
 HELD_OUT_OF = 10  # where a file does not say, one prompt in ten is held out, by its digest
+RAREST = 1_000  # prompts of the microworld among which every kind of them comes up
 MAX_PROMPT_CHARACTERS = 100_000
 MAX_ROWS = 1_000_000
 MAX_ROW_BYTES = 2 * 2**20  # a prompt of the most characters, each spelt in JSON's longest way
@@ -26,14 +28,17 @@ class Source(Protocol):
 
     digest: str
 
-    def train(self, count: int, index: int, seed: int) -> list[Prompt]:
-        """`count` prompts for iteration `index`, or as many as there are."""
+    def train(self, count: int, index: int, seed: int, tags: Collection[str] = ()) -> list[Prompt]:
+        """`count` prompts for iteration `index`, or as many as there are; with any of `tags`, where some are named."""
 
     def held_out(self, count: int, seed: int) -> list[Prompt]:
         """At most `count` prompts to measure on, the same in every iteration."""
 
     def holds_back(self, text: str) -> bool:
         """Whether a request in these words is not for training, whatever its capitals and blanks."""
+
+    def classify(self, text: str) -> dict[str, str] | None:
+        """The tags of a request in these words, none if it is no request of this source; None if nobody can tell."""
 
 
 def prompt_source(name: str) -> Source:
@@ -47,8 +52,13 @@ class Microworld:
     def __init__(self) -> None:
         self.digest = _digest_of_the_grammar()
 
-    def train(self, count: int, index: int, seed: int) -> list[Prompt]:
-        return splits.prompts("train", count, seed + index)
+    def train(self, count: int, index: int, seed: int, tags: Collection[str] = ()) -> list[Prompt]:
+        among = count
+        while True:
+            drawn = [p for p in splits.prompts("train", among, seed + index) if in_scope(tags, p.tags)]
+            if len(drawn) >= count or (not drawn and among >= RAREST):
+                return drawn[:count]
+            among *= 2
 
     def held_out(self, count: int, seed: int) -> list[Prompt]:
         return splits.prompts("held-out", count, seed)
@@ -56,6 +66,10 @@ class Microworld:
     def holds_back(self, text: str) -> bool:
         # The grammar's own requests are plain, so that the digest of the plain text tells the split of any spelling.
         return splits.split_of(Prompt((Message("user", plain(text)),), "microworld").digest) != "train"
+
+    def classify(self, text: str) -> dict[str, str] | None:
+        task = grammar.parse((Message("user", text),))
+        return grammar.tags_of(task) if task else {}
 
 
 @cache
@@ -80,8 +94,8 @@ class PromptFile:
                     f"prompts.source={path}: none of its {len(prompts)} prompts is in the split {split!r}"
                 )
 
-    def train(self, count: int, index: int, seed: int) -> list[Prompt]:
-        order = list(self._train)
+    def train(self, count: int, index: int, seed: int, tags: Collection[str] = ()) -> list[Prompt]:
+        order = [prompt for prompt in self._train if in_scope(tags, prompt.tags)]
         random.Random(seed).shuffle(order)
         start = (index - 1) * count
         return [order[(start + n) % len(order)] for n in range(min(count, len(order)))]
@@ -93,6 +107,9 @@ class PromptFile:
 
     def holds_back(self, text: str) -> bool:
         return plain(text) in self._held_back
+
+    def classify(self, text: str) -> dict[str, str] | None:
+        return None
 
 
 def plain(text: str) -> str:

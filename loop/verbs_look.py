@@ -92,6 +92,7 @@ def _unasked(run: Run, index: int) -> set[str]:
         return changed.get(f"{section}.{leaf}", run.config.get(section, {}).get(leaf))
 
     unasked = set() if setting("revise", "passes") else {"revise"}
+    unasked |= set() if setting("prompts", "red_team_frac") else {"red_team"}
     source = setting("preference", "source") or "none"
     if source == "none" or (index == 0 and source != "labels"):
         unasked.add("preference")

@@ -3,14 +3,15 @@
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from loop.anchors import anchor_pairs, anchors_digest
 from loop.config import Config
 from loop.desk import Desk
+from loop.mixing import account, draw, sources_digest
 from loop.progress import Event
-from loop.self_instruct import SOURCE, Drop, Sieve, control_tokens, demonstrations, question
+from loop.self_instruct import RED_TEAM, SOURCE, Drop, Sieve, control_tokens, demonstrations, question
 from loop.sources import plain, prompt_source
 from loop.steps.generate import write_answers
 from loop.steps.turn import Turn
@@ -23,9 +24,9 @@ from runs.records import Iteration, Message, Prompt, Response, Sampling
 class Made:
     """What a model wrote: the prompts that passed, the shards of all its replies, and how many there were."""
 
-    prompts: tuple[Prompt, ...]
-    replies: tuple[str, ...]
-    metrics: dict[str, float]
+    prompts: tuple[Prompt, ...] = ()
+    replies: tuple[str, ...] = ()
+    metrics: dict[str, float] = field(default_factory=dict)
 
 
 def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
@@ -35,10 +36,14 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
     (no new one repeats it) and the labelled pairs (no new one is among them).
     """
     config = desk.config
-    source = {"source": prompt_source(config.prompts.source).digest}
+    asked = {"source": sources_digest(config.prompts)}
+    if config.prompts.mix:
+        asked["anchors"] = anchors_digest(config.measure.anchors)
+    if config.prompts.red_team_frac:
+        asked["red_team"] = turn.outputs["red_team"]
     if not config.prompts.self_made_frac:
-        return source
-    return source | {
+        return asked
+    return asked | {
         "model": turn.model,
         "writer": writer(desk, turn),
         "question": digest(desk.constitution.question("new_prompt")),
@@ -51,20 +56,35 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
 def run(desk: Desk, turn: Turn, key: str) -> Output:
     """`prompts.count` training prompts; other ones in each iteration until the source is used up."""
     settings = desk.config.prompts
-    drawn = prompt_source(settings.source).train(settings.count, turn.index, seed_of(desk.config.seed, "prompts"))
-    if not settings.self_made_frac:
-        shard = desk.store.put_rows("prompts", drawn)
-        return Output("prompts", {"prompts": (shard,)}, {"metrics": {"signal/prompts": len(drawn)}})
-    made = make_prompts(desk, turn, key, drawn)
-    # Any of them: from a file that is gone through in one order, the first ones would be taken again and again.
-    rng = random.Random(seed_of(desk.config.seed, turn.index, "prompts", "from the source"))
-    kept = sorted(rng.sample(range(len(drawn)), min(len(drawn), settings.count - len(made.prompts))))
-    chosen = [*made.prompts, *(drawn[n] for n in kept)]
-    return Output(
-        "prompts",
-        {"prompts": (desk.store.put_rows("prompts", chosen),), "responses": made.replies},
-        {"metrics": {"signal/prompts": len(chosen), **made.metrics}},
-    )
+    holds_back = held_back(desk.config) if settings.mix else lambda text: False
+    parts = draw(settings, turn.index, seed_of(desk.config.seed, "prompts"), holds_back)
+    drawn = [prompt for part in parts for prompt in part.prompts]
+    made = make_prompts(desk, turn, key, drawn) if settings.self_made_frac else Made()
+    failed = failed_prompts(desk, turn) if settings.red_team_frac else []
+    written = [*made.prompts, *failed][: settings.count]
+    chosen = drawn
+    if written:
+        # Any of them: from a file that is gone through in one order, the first ones would be taken again and again.
+        rng = random.Random(seed_of(desk.config.seed, turn.index, "prompts", "from the source"))
+        kept = sorted(rng.sample(range(len(drawn)), min(len(drawn), settings.count - len(written))))
+        chosen = [*written, *(drawn[n] for n in kept)]
+    tables: dict[str, tuple[str, ...]] = {"prompts": (desk.store.put_rows("prompts", chosen),)}
+    if settings.self_made_frac:
+        tables["responses"] = made.replies
+    metrics: dict[str, float | None] = {"signal/prompts": len(chosen), **made.metrics}
+    values: dict[str, object] = {"metrics": metrics}
+    if settings.mix:
+        values["mix"] = account(parts, settings, chosen)
+    if settings.red_team_frac:
+        metrics["prompts/red_team"] = len(failed)
+    return Output("prompts", tables, values)
+
+
+def failed_prompts(desk: Desk, turn: Turn) -> list[Prompt]:
+    """The model-written prompts that the policy fails: `prompts.red_team_frac` of `prompts.count`, or what there is."""
+    settings = desk.config.prompts
+    found: list[Prompt] = desk.store.all_rows("prompts", turn.done["red_team"])
+    return found[: max(1, round(settings.count * settings.red_team_frac))]
 
 
 def writer(desk: Desk, turn: Turn) -> str:
@@ -80,7 +100,10 @@ def make_prompts(desk: Desk, turn: Turn, key: str, drawn: list[Prompt]) -> Made:
     settings, address = desk.config.prompts, f"{desk.run}@{turn.index}/prompts"
     wanted = max(1, round(settings.count * settings.self_made_frac))
     showable = demonstrations(drawn, settings)
-    sieve = Sieve(settings, drawn + made_before(desk, turn), control_tokens(desk.base.folder), held_back(desk.config))
+    pool = [*drawn, *made_before(desk, turn)]
+    if settings.red_team_frac:
+        pool += desk.store.all_rows("prompts", turn.done["red_team"])
+    sieve = Sieve(settings, pool, control_tokens(desk.base.folder), held_back(desk.config))
     sampling = Sampling(settings.temperature, settings.top_p, settings.max_tokens)
     write = partial(write_answers, desk, writer(desk, turn), sampling=sampling)
     passed: list[Prompt] = []
@@ -97,7 +120,7 @@ def make_prompts(desk: Desk, turn: Turn, key: str, drawn: list[Prompt]) -> Made:
             if isinstance(sifted, Drop):
                 dropped[sifted] += 1
             else:
-                passed.append(self_made(sifted, examples, reply))
+                passed.append(new_prompt(sifted, examples, reply, SOURCE, {}))
         replies += shards
         asked += wanted
     if len(passed) < wanted:
@@ -114,16 +137,16 @@ def make_prompts(desk: Desk, turn: Turn, key: str, drawn: list[Prompt]) -> Made:
     return Made(tuple(passed[:wanted]), tuple(replies), metrics)
 
 
-def self_made(text: str, examples: list[Prompt], reply: Response) -> Prompt:
+def new_prompt(text: str, examples: list[Prompt], reply: Response, source: str, tags: dict[str, str]) -> Prompt:
     """A new prompt that says where it comes from: the reply that it was, and what had been shown."""
     origin = {"reply": reply.digest, "examples": " ".join(example.digest for example in examples)}
-    return Prompt((Message("user", text),), SOURCE, "train", origin)
+    return Prompt((Message("user", text),), source, "train", tags | origin)
 
 
 def made_before(desk: Desk, turn: Turn) -> list[Prompt]:
     """The prompts of earlier iterations that a model wrote."""
     outputs = [desk.store.output(iteration.outputs["prompts"]) for iteration in after_the_seed(desk, turn)]
-    return [p for output in outputs for p in desk.store.all_rows("prompts", output) if p.source == SOURCE]
+    return [p for output in outputs for p in desk.store.all_rows("prompts", output) if p.source in (SOURCE, RED_TEAM)]
 
 
 def after_the_seed(desk: Desk, turn: Turn) -> list[Iteration]:

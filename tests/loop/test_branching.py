@@ -50,6 +50,7 @@ TOGETHER = {
     "train.batch_size": ["train.batch_size=32"],
     "train.micro_batch_size": ["train.micro_batch_size=4"],
     "prompts.self_made_frac": ["prompts.self_made_frac=0.5"],
+    "prompts.red_team_frac": ["prompts.red_team_frac=0.25"],
     "prompts.source": ["gold.enabled=false", "measure.anchors=null"],
 }
 """What a leaf needs to be a legal change: another value, or other leaves with it."""
@@ -102,7 +103,7 @@ def test_a_branch_that_trains_otherwise_recalls_what_comes_before_training(home:
 
 IDLE_JUDGE = small_config().judge.idle() - {"panel", "base"} - (SWITCHES & READ["expected"])
 READ_BY_NOBODY = {
-    "prompts": small_config().prompts.idle() - {"self_made_frac"},
+    "prompts": small_config().prompts.idle() - {"mix", "self_made_frac", "red_team_frac"},
     "revise": small_config().revise.idle() - {"passes"},
     "judge": IDLE_JUDGE,
     "preference": small_config().preference.idle() - {"source"},

@@ -80,6 +80,8 @@ def other_value(leaf: str, value: Any, scratch: Path) -> Any:
         "model.device": "cuda",
         "prompts.source": str(scratch / "prompts.jsonl"),
         "prompts.adapter": "self",
+        "prompts.mix": [{"share": 1.0, "tags": ["harm=none"]}],
+        "prompts.red_team_tags": ["harm=subtle"],
         "judge.method": "rubric",
         "judge.adapter": "seed",
         "judge.panel": ["seed"],
@@ -130,6 +132,8 @@ def other_value(leaf: str, value: Any, scratch: Path) -> Any:
 def read_by(leaf: str) -> dict[str, object]:
     """What must be so for anything to read the leaf: self-made prompts, a way of judging, or somebody who judges."""
     section, _, name = leaf.partition(".")
+    if leaf in ("prompts.red_team_tags", "prompts.red_team_score"):
+        return {"prompts__red_team_frac": 0.5}
     if section == "prompts":
         return {"prompts__self_made_frac": 0.5}
     if section == "revise":
@@ -212,7 +216,9 @@ def test_a_semantic_leaf_changes_the_key_of_its_own_step_and_none_before_it(
     steps = [f"{step.index}/{step.step}" for step in before]
     first = next(step for step in steps if keys(before)[step] != keys(after).get(step, "never reached"))
     # A source also names the held-out prompts, on which the seed is measured first.
-    assert first == ("0/measure" if leaf == "prompts.source" else FIRST_READER[leaf.split(".")[0]])
+    # What is written to be failed is written first of all.
+    odd = {"prompts.source": "0/measure", "prompts.red_team_tags": "1/red_team", "prompts.red_team_score": "1/red_team"}
+    assert first == odd.get(leaf, FIRST_READER[leaf.split(".")[0]])
 
 
 @pytest.mark.parametrize("leaf", [leaf for leaf in leaves(Config) if leaf.split(".")[0] in OPERATIONAL])

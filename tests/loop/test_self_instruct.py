@@ -12,7 +12,8 @@ from small import small_config
 
 from constitutions.load import find_constitution
 from loop.base import find_base
-from loop.config import Model, Prompts
+from loop.config import Model
+from loop.config_prompts import Prompts
 from loop.near_duplicates import NearDuplicates
 from loop.preflight import check
 from loop.self_instruct import Drop, Sieve, control_tokens, demonstrations, question
