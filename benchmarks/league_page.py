@@ -201,11 +201,11 @@ def sizes(found: Sequence[Row], judge: str, names: Mapping[str, str]) -> list[st
     ]
 
 
-def write(mark: str, lines: Sequence[str]) -> None:
+def write(mark: str, lines: Sequence[str], page: Path = PAGE) -> None:
     """Put the lines between the marks of that name in the page."""
     begin, end = f"<!-- {mark}: begin -->", f"<!-- {mark}: end -->"
-    head, rest = PAGE.read_text(encoding="utf-8").split(begin)
-    PAGE.write_text("\n".join([head + begin, *lines, end]) + rest.split(end)[1], encoding="utf-8")
+    head, rest = page.read_text(encoding="utf-8").split(begin)
+    page.write_text("\n".join([head + begin, *lines, end]) + rest.split(end)[1], encoding="utf-8")
 
 
 def between(mark: str) -> str:
