@@ -125,7 +125,7 @@ def _revision(store: Store, found: Found, last: Revision) -> Shown:
     prompts: list[Prompt] = store.all_rows("prompts", store.output(outputs["prompts"]))
     drafts: list[Response] = store.all_rows("responses", store.output(outputs["generate"]))
     revisions: list[Revision] = store.all_rows("revisions", found.output)
-    (request,) = (prompt.messages for prompt in prompts if prompt.digest == last.prompt)
+    request = next(prompt.messages for prompt in prompts if prompt.digest == last.prompt)
     draft = next(draft for draft in drafts if draft.digest == last.draft)
     trail = sorted((one for one in revisions if one.draft == last.draft and one.nth <= last.nth), key=lambda r: r.nth)
     cards = [*((f"request: {message.role}", message.content) for message in request), ("draft", draft.text)]

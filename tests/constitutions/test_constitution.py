@@ -149,6 +149,15 @@ def test_a_constitution_is_found_by_its_file_whatever_the_format(tmp_path: Path)
     assert found[0] == found[1]
 
 
+def test_a_question_with_a_default_is_asked_in_the_files_own_words_where_it_has_any() -> None:
+    shipped = find_constitution("microworld")
+    default = shipped.question("direct_revision")
+    assert placeholders(default) == {"principle", "request", "response"}
+    own = shipped.model_copy(update={"questions": {**shipped.questions, "direct_revision": "{response} Again."}})
+    assert own.question("direct_revision") == "{response} Again."
+    assert own.digest != shipped.digest and "direct_revision" not in shipped.questions
+
+
 @pytest.mark.parametrize("name", shipped_files())
 def test_every_shipped_constitution_loads_and_asks_for_scores(name: str) -> None:
     constitution = find_constitution(name)

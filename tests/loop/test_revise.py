@@ -257,6 +257,14 @@ def test_an_iteration_that_imitates_revisions_is_followed_by_one_that_prefers(tm
     assert "revise" in first.config and "revise" not in second.config
 
 
+def test_pooled_revisions_are_those_of_all_iterations(tmp_path: Path) -> None:
+    store, outcome = run_small(tmp_path, **REVISING | {"iterations": "2", "train__pooled": "true"})
+    assert outcome.kind == "done", outcome.reason
+    found = [store.all_rows("revisions", output(store, "revise", index)) for index in (1, 2)]
+    usable = sum(one.unusable is None for rows in found for one in rows)
+    assert output(store, "train", 2).metrics["signal/demonstrations_used"] == usable
+
+
 def test_the_estimate_counts_critiques_and_revisions_and_not_what_is_not_judged(tmp_path: Path) -> None:
     config = small_config(**REVISING)
     found = estimate(Store(tmp_path), config, [])
