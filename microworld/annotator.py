@@ -1,7 +1,8 @@
 """A simulated person who compares two answers: the stand-in for the labels that a user would have from people.
 
 `python -m microworld.annotator --n 400 --seed 0 --out FILE` writes pairs of the anchor split with the person's labels;
-`microworld/anchor.jsonl` is made by exactly that.
+`microworld/anchor.jsonl` is made by exactly that, and `microworld/labels.jsonl`, for a preference model to learn from,
+with `--n 600 --seed 1 --split train`: another part of the prompts, so that no pair is for both.
 """
 
 import argparse

@@ -4,6 +4,7 @@ It decides nothing and nothing is trained on it. The judgments are kept with tho
 """
 
 from judges.audit.insertions import ENGLISH, MICROWORLD
+from judges.preference import PreferenceModel
 from loop.anchors import anchor_pairs, anchors_digest
 from loop.configured_judge import configured_judge
 from loop.desk import Desk
@@ -37,8 +38,9 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
     settings = desk.config.judge
     on_scale = settings.method in ON_SCALE and not settings.rule_weight
     who = bench(desk, turn, turn.candidate)
-    # A panel has no weights of its own, and an endpoint's are out of reach.
-    of_a_policy = who.rule is None and desk.by(who.digest) != "endpoint"
+    by_model = settings.method == PreferenceModel.method
+    # A panel has no weights of its own, an endpoint's are out of reach, and a preference model's write nothing.
+    of_a_policy = who.rule is None and desk.by(who.digest) != "endpoint" and not by_model
     judge = Audited(
         judge=configured_judge(settings, desk.constitution),
         who=who,
@@ -46,7 +48,7 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
         weights=who.digest if of_a_policy else None,
         scale=desk.constitution.scale if on_scale else None,
         drawn="temperature" not in settings.idle() and settings.temperature > 0,
-        by_constitution=True,
+        by_constitution=not by_model,
     )
     return audited(desk, turn, judge, "audit")
 

@@ -116,6 +116,16 @@ def test_labels_of_prompts_that_are_held_back_for_measuring_are_not_learnt_from(
     }
 
 
+def test_a_model_that_judges_is_measured_against_labels_and_audited_as_any_judge_is(tmp_path: Path) -> None:
+    store, outcome = run_small(tmp_path, **BY_MODEL, iterations="1", audit__items="16")
+    assert outcome.kind == "done"
+    assert all(output.metrics["judge/anchor_unscored_frac"] == 0 for output in outputs(store, "measure"))
+    found = outputs(store, "audit")[-1]
+    assert any(name.startswith("audit/") and value is not None for name, value in found.metrics.items())
+    rows = store.all_rows("judgments", found)
+    assert rows and {own.by for own in rows} == {"preference_model"}
+
+
 def test_a_judge_by_model_before_there_is_one_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="this run has no preference model yet"):
         run_small(tmp_path, judge__method="preference")

@@ -12,6 +12,7 @@ from runs.canonical import digest_file
 from runs.records import Message, Prompt
 
 ANCHOR = Path(microworld.__file__).with_name("anchor.jsonl")
+LABELS = Path(microworld.__file__).with_name("labels.jsonl")
 PIN = "s1:fd9c7a767d6d85581c1707382451b2405fd8bb44d0c5b74506bd378901df8372"
 
 
@@ -40,6 +41,13 @@ def test_the_shipped_pairs_are_of_the_anchor_split_and_of_all_families() -> None
         prompt = Prompt(tuple(Message(**message) for message in row["messages"]), "microworld")
         assert split_of(prompt.digest) == "anchor"
         assert row["a"] != row["b"]
+
+
+def test_the_labels_to_learn_from_are_those_that_the_annotator_writes_about_other_prompts() -> None:
+    lines = LABELS.read_text(encoding="utf-8").splitlines()
+    pairs = list(labelled_pairs(Annotator(), 600, seed=1, split="train"))
+    assert lines == [pair.line() for pair in pairs]
+    assert {split_of(Prompt(pair.messages, "microworld").digest) for pair in pairs} == {"train"}
 
 
 def test_about_four_labels_in_five_agree_with_gold_and_some_are_ties() -> None:

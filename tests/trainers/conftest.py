@@ -10,7 +10,8 @@ os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}  # before
 
 from loop.workers.trainers import Trainers
 
-PROGRAMS = ("trainers.dpo", "trainers.sft", "trainers.preference", "trainers.probe", "tests.trainers.dying")
+TRAINING = ("trainers.dpo", "trainers.sft", "trainers.preference")
+PROGRAMS = (*TRAINING, "trainers.score", "trainers.probe", "tests.trainers.dying")
 ADAPTERS = {"seed": 1, "previous": 2}
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as parquet
 import pytest
 import torch
 from peft import PeftModel
@@ -24,7 +26,7 @@ from trainers.losses import reward_losses
 from trainers.preference import preference_trainer
 from trainers.preference_model import open_preference_model, score
 from trainers.rows import read_comparisons
-from trainers.spec import Lora, ModelSpec, PreferenceSpec
+from trainers.spec import Lora, ModelSpec, PreferenceSpec, RewardProbe, ScoreSpec
 
 
 def rows(n: int, seed: int = 0) -> list[dict[str, Any]]:
@@ -152,6 +154,25 @@ def test_a_reward_does_not_depend_on_the_batch_and_its_padding(whole: Path, spec
     alone = score(model, answered, 1)
     assert score(model, answered, 4) == pytest.approx(alone, abs=1e-5)
     assert score(model, answered[::-1], 9)[::-1] == pytest.approx(alone, abs=1e-5)
+
+
+def test_the_scoring_program_gives_texts_the_rewards_of_their_tokens_and_refuses_a_model_that_is_not_as_it_was(
+    whole: Path, spec: PreferenceSpec, base: Path, trainers: Trainers, tmp_path: Path
+) -> None:
+    asked = rows(5, seed=7)
+    texts = [" ".join(WORDS[id_] for id_ in row["chosen_ids"][:-1]) for row in asked]
+    table = [{"prompt": row["prompt"], "answer": text} for row, text in zip(asked, texts, strict=True)]
+    parquet.write_table(pa.Table.from_pylist(table), tmp_path / "rows.parquet")
+    told = json.loads((whole / "probe.json").read_bytes())
+    probe = RewardProbe(messages=told["messages"], token_ids=told["token_ids"], reward=told["reward"])
+    model = spec.model.model_copy(update={"start": whole})
+    asks = ScoreSpec(model=model, rows=tmp_path / "rows.parquet", batch_size=2, probe=probe)
+    trainers.run("trainers.score", asks, tmp_path / "out", timeout_s=120)
+    found = json.loads((tmp_path / "out" / "rewards.json").read_bytes())
+    assert found == pytest.approx(score(opened(spec, whole), sequences(base, asked, "chosen"), 5), abs=1e-5)
+    other = asks.model_copy(update={"probe": probe.model_copy(update={"reward": told["reward"] + 0.1})})
+    with pytest.raises(WorkerError, match="gives its probe the reward"):
+        trainers.run("trainers.score", other, tmp_path / "out", timeout_s=120)
 
 
 def test_killed_and_started_again_it_ends_with_the_same_bytes(
