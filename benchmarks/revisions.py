@@ -101,25 +101,26 @@ def _numbers(asked: dict[str, Prompt], answers: Sequence[Response | Revision]) -
 
 def lines(rows: Sequence[dict[str, Any]]) -> list[str]:
     """The table of means, and the paired differences."""
-    if len(rows) < 2:
+    if not rows:
         return NOT_YET
     places = [("drafts", "critique", 0)]
     for way, words in (("critique", "criticised and revised"), ("at_once", "revised at once")):
         places += [(f"{words}, {nth} passes" if nth > 1 else f"{words} once", way, nth) for nth in range(1, PASSES + 1)]
     means = [[words, *(_spread(_values(rows, way, nth, name)) for name in COLUMNS)] for words, way, nth in places]
+    said = [
+        f"Seeds {', '.join(str(row['cell']['seed']) for row in rows)}: means, in brackets the least and the most. "
+        f"{rows[-1]['date']}, {rows[-1]['commit']}.",
+        "",
+        *table(["", *COLUMNS.values()], means),
+    ]
+    if len(rows) < 2:
+        return said
     differences = [
         [words, *(_signed(paired(_values(rows, *one, name) - _values(rows, *other, name))) for name in COLUMNS)]
         for words, one, other in COMPARED
     ]
-    return [
-        f"{len(rows)} seeds: means, in brackets the least and the most. {rows[-1]['date']}, {rows[-1]['commit']}.",
-        "",
-        *table(["", *COLUMNS.values()], means),
-        "",
-        "Paired differences, with Student's interval of 95 % over seeds:",
-        "",
-        *table(["", *COLUMNS.values()], differences),
-    ]
+    paired_lines = table(["", *COLUMNS.values()], differences)
+    return [*said, "", "Paired differences, with Student's interval of 95 % over seeds:", "", *paired_lines]
 
 
 def _values(rows: Sequence[dict[str, Any]], way: str, nth: int, name: str) -> "np.ndarray[Any, np.dtype[np.float64]]":
