@@ -39,6 +39,7 @@ COLUMNS = {
     "helpful": "helpful gold, %",
     "harmful": "harmful, %",
     "refusing": "over-refusing, %",
+    "tokens": "tokens",
 }
 COMPARED = (
     ("a critique first, against revising at once; one pass", ("critique", 1), ("at_once", 1)),
@@ -104,7 +105,7 @@ def lines(rows: Sequence[dict[str, Any]]) -> list[str]:
     if not rows:
         return NOT_YET
     places = [("drafts", "critique", 0)]
-    for way, words in (("critique", "criticised and revised"), ("at_once", "revised at once")):
+    for way, words in (("critique", "criticised and revised"), ("at_once", "revised without critique")):
         places += [(f"{words}, {nth} passes" if nth > 1 else f"{words} once", way, nth) for nth in range(1, PASSES + 1)]
     means = [[words, *(_spread(_values(rows, way, nth, name)) for name in COLUMNS)] for words, way, nth in places]
     said = [
