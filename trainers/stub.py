@@ -60,16 +60,12 @@ def train(spec: TrainingSpec, out: Path) -> None:
     (out / "adapter_config.json").write_bytes(canonical_json(config))
     first = trained[0]
     answer = first.get("chosen_ids") or first.get("answer_ids") or [0]
-    scored = [-1.0] * len(answer)
-    probe = {
-        "messages": first["prompt"],
-        "token_ids": answer,
-        "logprobs": scored,
-        "base_logprobs": [value - 1 for value in scored],
-        **REWARDS,
-        "reward": 1.0,
-    }
-    (out / "probe.json").write_bytes(canonical_json(probe))
+    if "margin" in first:
+        said: dict[str, object] = {**REWARDS, "reward": 1.0}
+    else:
+        scored = [-1.0] * len(answer)
+        said = {"logprobs": scored, "base_logprobs": [value - 1 for value in scored]}
+    (out / "probe.json").write_bytes(canonical_json({"messages": first["prompt"], "token_ids": answer, **said}))
     look = LOOK | {"step": 1}
     (out / "log.jsonl").write_text(
         json.dumps(look | {"grad_norm": 1.0, "time_s": time.time()}) + "\n", encoding="utf-8"
