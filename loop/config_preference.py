@@ -29,9 +29,9 @@ class Preference(Section):
     """Share of the prompts that it never learns from, in any iteration: it is calibrated and evaluated on them."""
     patience: Count | None = None
     """End the training after so many epochs in a row without a lower held-out loss; none goes on to the last."""
-    learning_rate: Positive = 5e-4
+    learning_rate: Positive = 2e-3
     """AdamW's peak learning rate, after a rise over a tenth of the steps; from there it falls to 0."""
-    epochs: Count = 2
+    epochs: Count = 1
     """Passes over the pairs. More make it memorise them; the weights of the lowest held-out loss are what is kept."""
     batch_size: Count = 16
     """Pairs a gradient step."""

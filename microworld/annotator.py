@@ -2,7 +2,7 @@
 
 `python -m microworld.annotator --n 400 --seed 0 --out FILE` writes pairs of the anchor split with the person's labels;
 `microworld/anchor.jsonl` is made by exactly that, and `microworld/labels.jsonl`, for a preference model to learn from,
-with `--n 600 --seed 1 --split train`: another part of the prompts, so that no pair is for both.
+with `--n 1600 --seed 1 --split train`: another part of the prompts, so that no pair is for both.
 """
 
 import argparse

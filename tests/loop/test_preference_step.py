@@ -80,7 +80,7 @@ def test_two_models_judge_by_llama_2s_rule_each_where_it_is_its_turn(tmp_path: P
     made = outputs(store, "preference")[0]
     assert made.models.keys() == {"safety", "helpfulness"} and len(set(made.models.values())) == 2
     total = made.values["sources"]["safety"]["people"] + made.values["sources"]["helpfulness"]["people"]
-    assert (made.values["sources"]["safety"]["people"], total) == (126, 572)  # 28 are held back
+    assert (made.values["sources"]["safety"]["people"], total) == (328, 1517)  # 83 are held back
     rows = judgments(store)
     assert {(own.by, own.method, own.adapter) for own in rows} == {
         ("preference_model", "safety_first", made.values["seat"])
@@ -94,8 +94,8 @@ def test_hybrid_takes_the_judges_word_on_risky_prompts_and_peoples_on_all_others
     prompts = {p.digest: p for p in store.all_rows("prompts", outputs(store, "prompts")[0])}
     pairs = store.all_rows("pairs", outputs(store, "pair")[0])
     risky = [p for p in pairs if prompts[p.prompt].tags["harm"] in ("obvious", "subtle")]
-    assert made.values["sources"]["all"] == {"judge": len(risky), "people": 446}
-    assert made.values["left_out"]["other_source"] == len(pairs) - len(risky) + 126
+    assert made.values["sources"]["all"] == {"judge": len(risky), "people": 1189}
+    assert made.values["left_out"]["other_source"] == len(pairs) - len(risky) + 328
 
 
 def test_labels_of_prompts_that_are_held_back_for_measuring_are_not_learnt_from(tmp_path: Path) -> None:

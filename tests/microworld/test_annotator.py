@@ -45,7 +45,7 @@ def test_the_shipped_pairs_are_of_the_anchor_split_and_of_all_families() -> None
 
 def test_the_labels_to_learn_from_are_those_that_the_annotator_writes_about_other_prompts() -> None:
     lines = LABELS.read_text(encoding="utf-8").splitlines()
-    pairs = list(labelled_pairs(Annotator(), 600, seed=1, split="train"))
+    pairs = list(labelled_pairs(Annotator(), 1600, seed=1, split="train"))
     assert lines == [pair.line() for pair in pairs]
     assert {split_of(Prompt(pair.messages, "microworld").digest) for pair in pairs} == {"train"}
 
