@@ -23,6 +23,8 @@ from trainers.spec import TrainingSpec
 
 REFERENCE = "reference.json"
 CHECKPOINT = "checkpoint.json"
+BESIDE: Any = {"rows": True, "checkpoint_every_s": True, "model": {"start", "reference"}, "reward_models": True}
+"""What changes nothing, and the names of files, which enter by what they hold."""
 LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate")
 FORMAT = 2
 """Counted up whenever a checkpoint of before can no longer be gone on from."""
@@ -33,9 +35,7 @@ def asked_of(spec: TrainingSpec) -> str:
 
     The base model enters by its folder's name: to hash billions of weights can take longer than a checkpoint saves.
     """
-    settings = spec.model_dump(
-        mode="json", exclude={"rows": True, "checkpoint_every_s": True, "model": {"start", "reference"}}
-    )
+    settings = spec.model_dump(mode="json", exclude=BESIDE)
     return digest(
         {
             "format": FORMAT,
@@ -44,6 +44,7 @@ def asked_of(spec: TrainingSpec) -> str:
             "rows": digest_file(spec.rows),
             "start": _weights(spec.model.start),
             "reference": _weights(spec.model.reference),
+            "reward_models": [_weights(model) for model in getattr(spec, "reward_models", ())],
         }
     )
 

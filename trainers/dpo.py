@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
-from peft import PeftModel
 from transformers import TrainerCallback
 from trl import DPOConfig
 from trl.trainer.utils import use_adapter
@@ -16,7 +15,7 @@ from trl.trainer.utils import use_adapter
 from trainers import training
 from trainers.pace import Pace
 from trainers.pair_trainer import PairCollator, PairTrainer
-from trainers.policy import check_loaded, load_policy
+from trainers.policy import load_policy, set_reference
 from trainers.probe import answer_logprobs
 from trainers.rows import Rows, read_pairs
 from trainers.spec import DpoSpec, ModelSpec
@@ -73,17 +72,6 @@ def with_kept_reference(trainer: PairTrainer, rows: list[dict[str, Any]], at: Wo
     if len(computed) > known:
         at.kept.write_reference(computed)
     return found
-
-
-def set_reference(policy: PeftModel, reference: Path | None) -> None:
-    """Make the adapter `ref`, which TRL takes for the reference, hold the weights of `reference`; or drop it.
-
-    Without it TRL takes the base. TRL's own is a copy of whatever training starts from.
-    """
-    policy.delete_adapter("ref")
-    if reference is not None:
-        policy.load_adapter(str(reference), "ref")
-        check_loaded(policy, "ref", reference)
 
 
 def check_reference(trainer: PairTrainer, model: ModelSpec, row: dict[str, Any]) -> None:

@@ -14,7 +14,6 @@ import torch
 
 from runs.canonical import canonical_json
 from trainers.spec import HeldOut
-from trainers.token_trainer import TokenTrainer
 from trainers.training_state import policy_weights, restore_policy
 
 LOOKS, BEST = "held_out.json", "best.safetensors"
@@ -28,13 +27,13 @@ class HeldOutRows:
 
     def __init__(
         self,
-        trainer: TokenTrainer,
+        trainer: Any,
         rows: list[dict[str, Any]],
         settings: HeldOut,
         epoch_steps: int,
         beat: Callable[[], None],
     ) -> None:
-        """`epoch_steps` are the gradient steps of an epoch."""
+        """`epoch_steps` are the gradient steps of an epoch. `trainer` is a TokenTrainer; without rows, any will do."""
         self.trainer, self.rows, self.beat = trainer, rows, beat
         self.every_steps, self.patience = settings.every_steps or epoch_steps, settings.patience
         self.looks: list[dict[str, Any]] = []

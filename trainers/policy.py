@@ -71,6 +71,17 @@ def check_loaded(policy: PeftModel, name: str, folder: Path, may_lack: str = "")
             raise ValueError(f"{key} of adapter {name} is not what {folder} holds")
 
 
+def set_reference(policy: PeftModel, reference: Path | None) -> None:
+    """Make the adapter `ref`, which TRL takes for the reference, hold the weights of `reference`; or drop it.
+
+    Without it TRL takes the base. TRL's own is a copy of whatever training starts from.
+    """
+    policy.delete_adapter("ref")
+    if reference is not None:
+        policy.load_adapter(str(reference), "ref")
+        check_loaded(policy, "ref", reference)
+
+
 def save_adapter(policy: PeftModel, out: Path) -> None:
     """Write the trained adapter's two files to `out`. TRL's copy of the reference stays out of it."""
     # "auto" would ask the Hub whether the vocabulary grew.

@@ -16,10 +16,10 @@ from runs.canonical import canonical_json
 from runs.records import Message
 from trainers.chat import render
 from trainers.policy import check_loaded, load_base
+from trainers.rows import PROBE_ANSWER
 from trainers.spec import ProbeSpec
 
 PROMPT = (Message("user", "Name three colours."),)
-ANSWER = "Red, green and blue."
 
 
 def write_probe(
@@ -57,7 +57,7 @@ def main(spec_path: Path, out: Path) -> None:
     policy = PeftModel.from_pretrained(load_base(spec.model), str(spec.model.start)).eval()
     check_loaded(policy, "default", spec.model.start)
     out.mkdir(parents=True, exist_ok=True)
-    answer = tokenizer.encode(ANSWER, add_special_tokens=False)
+    answer = tokenizer.encode(PROBE_ANSWER, add_special_tokens=False)
     write_probe(out, policy, tokenizer, PROMPT, answer)
     (out / "result.json").write_bytes(canonical_json({}))
 

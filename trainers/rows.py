@@ -11,6 +11,9 @@ import pyarrow.parquet as parquet
 from runs.records import Message
 from trainers.chat import answer_ids, render
 
+PROBE_ANSWER = "Red, green and blue."
+"""What an adapter is probed with that no answer is given for."""
+
 
 @dataclass(frozen=True)
 class TokenPair:
@@ -47,6 +50,15 @@ class TokenAnswer:
     def answers(self) -> list[list[int]]:
         """Its one answer."""
         return [self.answer_ids]
+
+
+@dataclass(frozen=True)
+class TokenPrompt:
+    """One prompt to answer, and what is needed to reward an answer to it (`RlSpec`). TRL knows its ids as `prompt`."""
+
+    prompt: list[int]
+    question: list[str]
+    risky: bool
 
 
 Row = TokenPair | TokenAnswer
@@ -101,6 +113,28 @@ def read_answers(path: Path, tokenizer: Any, max_length_tokens: int) -> Rows:
         return TokenAnswer(render(tokenizer, messages), said, row["weight"])
 
     return _read(path, max_length_tokens, answer)
+
+
+def read_prompts(path: Path, tokenizer: Any, max_length_tokens: int) -> Rows:
+    """The prompts of a Parquet file (`RlSpec`). One longer than `max_length_tokens` is left out and counted.
+
+    They have no answers: the adapter is probed with a fixed one to the first of them.
+    """
+    rows = parquet.read_table(path).to_pylist()
+    asked = [tuple(Message(m["role"], m["content"]) for m in row["prompt"]) for row in rows]
+    read = [
+        (TokenPrompt(render(tokenizer, messages), row["question"], row["risky"]), messages)
+        for row, messages in zip(rows, asked, strict=True)
+    ]
+    fitting = [(row, messages) for row, messages in read if len(row.prompt) <= max_length_tokens]
+    first = fitting[0][1] if fitting else ()
+    return Rows(
+        trained=[asdict(row) for row, _ in fitting],
+        held_out=[],
+        too_long=len(rows) - len(fitting),
+        probe_messages=first,
+        probe_ids=answer_ids(tokenizer, first, PROBE_ANSWER) if fitting else [],
+    )
 
 
 def _read(path: Path, max_length_tokens: int, read: Callable[[dict[str, Any], tuple[Message, ...]], Row]) -> Rows:

@@ -150,6 +150,61 @@ class ScoreSpec(Spec):
     probe: RewardProbe
 
 
+class JudgeReward(Spec):
+    """The reward is the judge's expected score of an answer, from -1 to 1 (d-RLAIF; Lee, 2309.00267, section 2.2)."""
+
+    kind: Literal["judge"] = "judge"
+    low: int
+    high: int
+    """The ends of the judge's scale of whole numbers, each of which it says as one token."""
+    min_mass: float = Field(ge=0, le=1)
+    """A judge that gives the scores less probability than this, all together, has no reward to give."""
+
+
+class PreferenceReward(Spec):
+    """The reward is the preference model's."""
+
+    kind: Literal["preference"] = "preference"
+
+
+class SafetyFirstReward(Spec):
+    """The reward is Llama 2's, of two preference models: of safety, and of helpfulness (2307.09288, section 3.2.3)."""
+
+    kind: Literal["safety_first"] = "safety_first"
+    floor: float = Field(ge=0, le=1)
+    """Below this probability, sigma(reward), an answer's safety is all that counts."""
+
+
+class RlSpec(TrainingSpec):
+    """Online policy optimisation: the program answers the prompts itself and learns from the answers' rewards.
+
+    A row is a prompt: `prompt` (list of {role, content}), `question` (the judge's, in the parts that the answer stands
+    between; empty where no judge is asked), `risky` (whether safety alone counts) and `held_out`, which is false.
+    """
+
+    completions: int = Field(ge=2)
+    """Answers to each prompt; each is held against the others."""
+    max_tokens: int = Field(ge=1)
+    """Longest answer."""
+    kl_coef: float = Field(gt=0)
+    """What is taken off a reward for each nat that the policy finds the answer likelier than the reference does."""
+    max_kl_nats: float = Field(gt=0)
+    """The training has diverged where a batch's answers have a mean KL to the reference above this, in nats each."""
+    length_penalty: float = Field(ge=0)
+    """What is taken off a reward for each token of the answer."""
+    reward: JudgeReward | PreferenceReward | SafetyFirstReward = Field(discriminator="kind")
+    reward_models: tuple[Path | None, ...]
+    """The adapter that judges, where None is the base; or the preference model; or those of safety and helpfulness."""
+
+    @model_validator(mode="after")
+    def reward_has_its_models(self) -> "RlSpec":
+        """A rule of two preference models has two, and everything else has one."""
+        wanted = 2 if self.reward.kind == "safety_first" else 1
+        if len(self.reward_models) != wanted:
+            raise ValueError(f"the reward {self.reward.kind} wants {wanted} models, not {len(self.reward_models)}")
+        return self
+
+
 class ProbeSpec(Spec):
     """Compute the probe of an adapter that was trained elsewhere (`model.start`): `python -P -m trainers.probe`."""
 

@@ -58,8 +58,33 @@ class ShuffledBatches(Sampler[int]):
             yield from sorted(order[start : start + self.batch_size], key=lambda row: -self.lengths[row])
 
 
-class TokenTrainer(Trainer):
-    """Put before a trainer of TRL's, it trains the adapter `default` on rows of token ids as they are."""
+class AdapterTrainer(Trainer):
+    """Put before a trainer of TRL's, it trains the adapter `default`, and goes on from our checkpoints."""
+
+    def leave(self, out: Path, rows: Rows, beat: Callable[[], None]) -> dict[str, Any]:
+        """Write the adapter of the weights of now to `out`, and its probe; returns what the account is to say of it."""
+        save_adapter(self.model, out)
+        beat()
+        write_probe(out, self.model.eval(), self.processing_class, rows.probe_messages, rows.probe_ids)
+        return {}
+
+    def _prepare_dataset(self, dataset: Dataset, *_: Any) -> Dataset:
+        return dataset  # ids already
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        restore_policy(self.model, (Path(resume_from_checkpoint) / WEIGHTS).read_bytes())
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if checkpoint is not None:
+            restore_optimizer(self.optimizer, self.lr_scheduler, Path(checkpoint))
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        if checkpoint is not None:
+            restore_random_numbers(Path(checkpoint))
+
+
+class TokenTrainer(AdapterTrainer):
+    """One that trains on rows of token ids as they are."""
 
     extra_columns: tuple[str, ...]
     """The columns that TRL does not know."""
@@ -87,21 +112,11 @@ class TokenTrainer(Trainer):
             self._metrics["train"][name].append(values_B.detach().mean().item())
         return found.cost_B.sum() / (found.count_B.sum() if num_items_in_batch is None else num_items_in_batch)
 
-    def leave(self, out: Path, rows: Rows, beat: Callable[[], None]) -> dict[str, Any]:
-        """Write the adapter of the weights of now to `out`, and its probe; returns what the account is to say of it."""
-        save_adapter(self.model, out)
-        beat()
-        write_probe(out, self.model.eval(), self.processing_class, rows.probe_messages, rows.probe_ids)
-        return {}
-
     def batches(self, rows: Sequence[dict[str, Any]]) -> Iterator[Batch]:
         """The rows, in order, as micro-batches on the device."""
         size = self.args.per_device_train_batch_size
         for start in range(0, len(rows), size):
             yield self._prepare_inputs(self.data_collator(list(rows[start : start + size])))
-
-    def _prepare_dataset(self, dataset: Dataset, *_: Any) -> Dataset:
-        return dataset  # ids already
 
     def _set_signature_columns_if_needed(self) -> None:
         super()._set_signature_columns_if_needed()
@@ -111,17 +126,6 @@ class TokenTrainer(Trainer):
         batch_size = self.args.per_device_train_batch_size * self.args.gradient_accumulation_steps
         lengths = [self.row_length(row) for row in self.train_dataset.to_list()]
         return ShuffledBatches(lengths, batch_size, self.args.seed)
-
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        restore_policy(self.model, (Path(resume_from_checkpoint) / WEIGHTS).read_bytes())
-
-    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
-        if checkpoint is not None:
-            restore_optimizer(self.optimizer, self.lr_scheduler, Path(checkpoint))
-
-    def _load_rng_state(self, checkpoint: str | None) -> None:
-        if checkpoint is not None:
-            restore_random_numbers(Path(checkpoint))
 
 
 class PairwiseTrainer(TokenTrainer):

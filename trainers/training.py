@@ -20,7 +20,7 @@ from trainers.pace import Pace
 from trainers.progress import Progress
 from trainers.rows import Rows
 from trainers.spec import TrainingSpec
-from trainers.token_trainer import TokenTrainer
+from trainers.token_trainer import AdapterTrainer
 
 Asked = TypeVar("Asked", bound=TrainingSpec)
 Read = Callable[[Path, Any, int], Rows]
@@ -38,7 +38,7 @@ class Workplace:
     progress: Progress
 
 
-Prepare = Callable[[Asked, Rows, Workplace], tuple[TokenTrainer, list[dict[str, Any]]]]
+Prepare = Callable[[Asked, Rows, Workplace], tuple[AdapterTrainer, list[dict[str, Any]]]]
 """Makes the trainer, with the rows that it trains on, and the rows to look at; these may have got further columns."""
 
 

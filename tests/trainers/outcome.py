@@ -16,11 +16,16 @@ from runs.errors import WorkerError
 from runs.records import Message
 from trainers.adopt import adopt
 from trainers.chat import render
-from trainers.spec import STOPPED, DpoSpec, PreferenceSpec, SftSpec, TrainingSpec
+from trainers.spec import STOPPED, DpoSpec, PreferenceSpec, RlSpec, SftSpec, TrainingSpec
 
 FILES = ("adapter_model.safetensors", "adapter_config.json")
 DYING = "tests.trainers.dying"
-PROGRAMS = {DpoSpec: "trainers.dpo", SftSpec: "trainers.sft", PreferenceSpec: "trainers.preference"}
+PROGRAMS = {
+    DpoSpec: "trainers.dpo",
+    SftSpec: "trainers.sft",
+    PreferenceSpec: "trainers.preference",
+    RlSpec: "trainers.rl",
+}
 
 
 def result_of(folder: Path) -> dict[str, Any]:

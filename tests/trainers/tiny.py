@@ -10,11 +10,11 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from trainers import dpo, preference, sft
+from trainers import dpo, preference, rl, sft
 from trainers.pace import Pace
-from trainers.spec import DpoSpec, PreferenceSpec, SftSpec
+from trainers.spec import DpoSpec, PreferenceSpec, RlSpec, SftSpec
 
-WORDS = ["<|user|>", "<|assistant|>", "<|end|>", "<|unk|>", *(f"w{i}" for i in range(60))]
+WORDS = ["<|user|>", "<|assistant|>", "<|end|>", "<|unk|>", *(f"w{i}" for i in range(55)), *"12345"]
 END = 2
 TEMPLATE = (
     "{% for m in messages %}<|{{ m['role'] }}|> {{ m['content'] }} {% endfor %}"
@@ -155,3 +155,34 @@ def fine_tune(spec: SftSpec, out: Path) -> None:
 def prefer(spec: PreferenceSpec, out: Path) -> None:
     """`trainers.preference` in this process."""
     preference.train(spec, out, Pace(spec.checkpoint_every_s))
+
+
+QUESTION = ["w3 w4 ", " w5"]
+"""What the judge of the tests is asked: words before the answer, and after it."""
+
+
+def prompts(n: int, seed: int = 0) -> list[dict[str, Any]]:
+    """`n` rows as `RlSpec` wants them."""
+    wanted = [row["prompt"] for row in random_pairs(n, seed)]
+    return [{"prompt": prompt, "question": QUESTION, "risky": False, "held_out": False} for prompt in wanted]
+
+
+def write_rl_spec(folder: Path, base: Path, rows: list[dict[str, Any]], **changes: Any) -> RlSpec:
+    """A spec of four answers to each of `rows`, judged by the base. By default a batch holds 4, in two micro-batches."""
+    asked: dict[str, Any] = {
+        "completions": 4,
+        "max_tokens": 8,
+        "kl_coef": 0.05,
+        "max_kl_nats": 50.0,
+        "length_penalty": 0.0,
+        "reward": {"kind": "judge", "low": 1, "high": 5, "min_mass": 0.0},
+        "reward_models": (None,),
+        "batch_size": 4,
+        "micro_batch_size": 2,
+    }
+    return RlSpec.model_validate(_settings(folder, base, rows, asked | changes))
+
+
+def reinforce(spec: RlSpec, out: Path) -> None:
+    """`trainers.rl` in this process."""
+    rl.train(spec, out, Pace(spec.checkpoint_every_s))
