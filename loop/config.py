@@ -238,7 +238,14 @@ class Config(Section):
             unasked.add("preference")
         if self.train.source == "revisions" and not self.preference.wants_pairs:
             unasked |= {"pair"} if self.train.revision == "best" else {"judge", "pair"}
+        if not self.wants_answers:
+            unasked |= {"generate", "revise", "judge", "pair"}
         return frozenset(unasked)
+
+    @property
+    def wants_answers(self) -> bool:
+        """Whether anything is learnt from answers that the engine samples: not where the trainer samples its own."""
+        return self.train.method != "rl" or self.preference.wants_pairs
 
     def audits(self, index: int) -> bool:
         """Whether iteration `index` audits its judge."""

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from loop.config_section import Count, Fraction, Positive, Section
 
+RL = frozenset({"reward", "completions", "kl_coef", "max_kl_nats", "length_penalty"})
 LOSS = frozenset({"loss", "length_normalised", "length_desensitisation", "nll_weight", "wpo"})
 OFF: dict[str, object] = {
     "method": "dpo",
@@ -18,13 +19,17 @@ OFF: dict[str, object] = {
     "length_desensitisation": 1.0,
     "nll_weight": 0.0,
     "wpo": False,
+    "length_penalty": 0.0,
 }
 """Leaves that are read only where they are set to something else, so that a run from before them keeps its keys."""
+PAST = ("pairs", "best", "revisions")
+"""What rows of earlier iterations can be made of."""
 
 
 class Train(Section):
-    method: Literal["dpo", "sft"] = "dpo"
-    """`dpo`: from preference pairs, against a reference; `sft`: from answers to imitate (`train.learn`)."""
+    method: Literal["dpo", "sft", "rl"] = "dpo"
+    """`dpo`: from preference pairs, against a reference; `sft`: from answers to imitate (`train.learn`); `rl`: from the
+    rewards of answers that the trainer itself samples (`train.reward`), also against a reference."""
     learn: Literal["chosen", "best", "demonstrations", "revisions"] = "chosen"
     """What `sft` imitates: the `chosen` answers of the pairs, the `best`-scored answer to each prompt (best-of-n), a
     file of `demonstrations`, or the `revisions` of the answers (`revise.passes`)."""
@@ -46,8 +51,8 @@ class Train(Section):
     patience: Count | None = None
     """End the training after so many looks in a row without a lower held-out loss; none goes on to the last step."""
     reference: Literal["previous", "seed", "base", "ema"] = "previous"
-    """DPO's reference: the policy promoted last, the policy of iteration 0, the model without an adapter, or `ema`, the
-    exponential moving average of the policies promoted so far."""
+    """What the new policy is held against: the policy promoted last, the policy of iteration 0, the model without an
+    adapter, or `ema`, the exponential moving average of the policies promoted so far."""
     reference_decay: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """What the moving average keeps of itself an iteration: near 0 it is the policy promoted last, near 1 the seed."""
     loss: Literal["sigmoid", "ipo", "hinge", "robust"] = "sigmoid"
@@ -62,6 +67,17 @@ class Train(Section):
     """How much of the better answer's negative log-likelihood, a token, is added; it holds the chosen answer likely."""
     wpo: bool = False
     """WPO: weigh a pair by how probably the policy itself says its answers; for pairs that others wrote."""
+    reward: Literal["judge", "preference"] = "judge"
+    """What `rl` rewards: the `judge`'s expected score, laid over -1 to 1, or the `preference` model trained last; of
+    two (`preference.models=by_safety`) by Llama 2's rule, with the batch's rewards whitened."""
+    completions: Annotated[int, Field(ge=2)] = 4
+    """Answers to each prompt in `rl`, as long as `generate.max_tokens`; each is held against the mean of the others."""
+    kl_coef: Positive = 0.05
+    """What `rl` takes off an answer's reward for each nat that the policy finds it likelier than the reference does."""
+    max_kl_nats: Positive = 50.0
+    """End `rl` as diverged where a step's answers have a mean KL to the reference above this, in nats an answer."""
+    length_penalty: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    """What `rl` takes off an answer's reward for each of its tokens."""
     learning_rate: Positive = 5e-4
     """AdamW's peak learning rate. LoRA wants more than full fine-tuning does; 1e-3 breaks the microworld's model."""
     beta: Positive = 0.3
@@ -69,7 +85,7 @@ class Train(Section):
     epochs: Count = 2
     """Passes over the rows."""
     batch_size: Count = 16
-    """Rows a gradient step."""
+    """Rows a gradient step; in `rl` a row is a prompt with all its answers."""
     micro_batch_size: Count = 8
     """Rows computed at once; `batch_size` must be a multiple of it. Lower it where memory runs out."""
     warmup_frac: Annotated[float, Field(ge=0, lt=1)] = 0.1
@@ -88,34 +104,49 @@ class Train(Section):
     """CPU threads of the trainer."""
 
     @property
-    def source(self) -> Literal["pairs", "best", "demonstrations", "revisions"]:
-        """What the rows are made of: pairs, the judgments of single answers, a file, or revised answers."""
+    def source(self) -> Literal["prompts", "pairs", "best", "demonstrations", "revisions"]:
+        """What the rows are made of: prompts, pairs, the judgments of single answers, a file, or revised answers."""
+        if self.method == "rl":
+            return "prompts"
         if self.method == "dpo" or self.learn == "chosen":
             return "pairs"
         return self.learn
 
     @property
+    def refers(self) -> bool:
+        """Whether the new policy is held against a reference."""
+        return self.method in ("dpo", "rl")
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether prompts are held out; those that are answered while training are not."""
+        return self.held_out_frac > 0 and self.method != "rl"
+
+    @property
     def looks_back(self) -> bool:
         """Whether rows of earlier iterations are trained on too."""
-        return self.source != "demonstrations" and (self.pooled or self.replay_frac > 0)
+        return self.source in PAST and (self.pooled or self.replay_frac > 0)
 
     def idle(self) -> set[str]:
         """The leaves that decide nothing: those that are off, or about what is off, or another method's.
 
         `beta` is read whatever the method: audits compare the judge with DPO's implicit reward.
         """
-        pairs, from_file, looks = self.method == "dpo", self.source == "demonstrations", self.held_out_frac > 0
+        pairs, online, past = self.method == "dpo", self.method == "rl", self.source in PAST
         read = {
-            **dict.fromkeys(LOSS | {"reference"}, pairs),
+            **dict.fromkeys(LOSS, pairs),
+            **dict.fromkeys(RL, online),
+            "reference": self.refers,
             "flip_rate": pairs and self.loss == "robust",
-            "reference_decay": pairs and self.reference == "ema",
-            "learn": not pairs,
-            "demonstrations": from_file,
+            "reference_decay": self.refers and self.reference == "ema",
+            "learn": self.method == "sft",
+            "demonstrations": self.source == "demonstrations",
             "revision": self.source == "revisions",
-            "pooled": not from_file,
-            "replay_frac": not from_file and not self.pooled,
-            "held_out_every_steps": looks,
-            "patience": looks,
+            "pooled": past,
+            "replay_frac": past and not self.pooled,
+            "held_out_frac": not online,
+            "held_out_every_steps": self.holds_out,
+            "patience": self.holds_out,
         }
         off = {leaf for leaf, value in OFF.items() if getattr(self, leaf) == value}
         return off | {leaf for leaf, needed in read.items() if not needed}

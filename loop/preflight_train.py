@@ -18,7 +18,7 @@ def check_training(config: Config) -> None:
             f"train.batch_size={train.batch_size} is no multiple of train.micro_batch_size={train.micro_batch_size}; "
             "change one of the two"
         )
-    if train.method == "dpo" and train.reference == "ema" and train.start != "continue":
+    if train.refers and train.reference == "ema" and train.start != "continue":
         raise ConfigError(
             "train.reference=ema is the mean of adapters that went on from each other, and with "
             f"train.start={train.start} each begins afresh; set train.start=continue, or train.reference=seed"
@@ -30,6 +30,8 @@ def check_training(config: Config) -> None:
         )
     if train.source == "revisions":
         _check_revisions(config)
+    if train.method == "rl":
+        _check_online(config)
     _check_preference(config)
     if train.source != "demonstrations":
         return
@@ -46,6 +48,27 @@ def _check_revisions(config: Config) -> None:
         raise ConfigError(
             f"train.revision=best wants the best-scored revision, and judge.method={config.judge.method} scores none; "
             "set train.revision=last, or judge.method=expected"
+        )
+
+
+def _check_online(config: Config) -> None:
+    train, judge = config.train, config.judge
+    if config.generate.max_tokens >= train.max_length_tokens:
+        raise ConfigError(
+            f"generate.max_tokens={config.generate.max_tokens} leaves no room for a prompt within "
+            f"train.max_length_tokens={train.max_length_tokens}; raise the second"
+        )
+    if train.reward != "judge":
+        return
+    if judge.method != "expected" or judge.commit_first or judge.rule_weight or judge.safety_first or judge.panel:
+        raise ConfigError(
+            "train.reward=judge asks one judge for its expected score and nothing else; set judge.method=expected "
+            "without judge.panel, commit_first, rule_weight and safety_first, or train.reward=preference"
+        )
+    if judge.adapter in ("base", "endpoint"):
+        raise ConfigError(
+            f"train.reward=judge asks an adapter of the model that is trained, and judge.adapter={judge.adapter} is "
+            "another model; set judge.adapter=seed"
         )
 
 

@@ -15,12 +15,13 @@ from runs.errors import ConfigError
 from runs.records import Adapter
 from trainers.adopt import Adopted, adopt
 from trainers.average import average
-from trainers.spec import DpoSpec, ModelSpec, PreferenceSpec, ProbeSpec, SftSpec, TrainingSpec
+from trainers.spec import DpoSpec, ModelSpec, PreferenceSpec, ProbeSpec, RlSpec, SftSpec, TrainingSpec
 
 PROGRAMS: dict[type[TrainingSpec], str] = {
     DpoSpec: "trainers.dpo",
     SftSpec: "trainers.sft",
     PreferenceSpec: "trainers.preference",
+    RlSpec: "trainers.rl",
 }
 
 

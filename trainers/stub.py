@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 
 from runs.canonical import canonical_json, digest, seed_of
 from trainers.adopt import HEAD, expected_shapes, head_shape
-from trainers.spec import DpoSpec, ScoreSpec, SftSpec, TrainingSpec
+from trainers.spec import DpoSpec, RlSpec, ScoreSpec, SftSpec, TrainingSpec
 from trainers.stub_faults import commit, fault_at, spoil
 
 PROJECTIONS = ["q_proj", "v_proj"]
@@ -26,6 +26,11 @@ LOOK = {
     "logps/chosen": -1.0,
     "logps/rejected": -2.0,
     "logps/answer": -1.0,
+    "reward": 0.1,
+    "kl_nats": 0.2,
+    "entropy_nats_per_token": 1.0,
+    "length_tokens": 8.0,
+    "unreadable_frac": 0.0,
 }
 """What every step is said to have shown."""
 REWARDS = {"reward_mean": 0.0, "reward_std": 1.0, "calibration": {}}
@@ -46,7 +51,7 @@ def train(spec: TrainingSpec, out: Path) -> None:
     if not trained:
         (out / "result.json").write_bytes(canonical_json(counts))
         return
-    beside = {"model", "rows", "micro_batch_size", "checkpoint_every_s"}
+    beside = {"model", "reward_models", "rows", "micro_batch_size", "checkpoint_every_s"}
     settings = spec.model_dump(mode="json", exclude=beside)
     start = digest(str(spec.model.start.name)) if spec.model.start else ""
     rng = np.random.default_rng(seed_of(digest(settings), digest(rows), start))
@@ -94,7 +99,7 @@ def main(spec_path: Path, out: Path) -> None:
     if "probe" in settings:
         score(ScoreSpec.model_validate_json(asked), out)
     else:  # what tells rows for a preference model from others is their columns
-        kind: type[TrainingSpec] = DpoSpec if "loss" in settings else SftSpec
+        kind: type[TrainingSpec] = DpoSpec if "loss" in settings else RlSpec if "reward" in settings else SftSpec
         train(kind.model_validate_json(asked), out)
     if fault:
         spoil(fault, out)

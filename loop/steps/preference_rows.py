@@ -10,7 +10,7 @@ from constitutions.principle import in_scope
 from loop.desk import Desk
 from loop.label_file import labels_path, read_labels
 from loop.sources import prompt_source
-from loop.steps.train_rows import PAIRS, Row, giving, held_out_prompts, listed, pair_rows
+from loop.steps.train_rows import PAIRS, Row, earlier, held_out_prompts, listed, pair_rows
 from loop.steps.turn import Turn
 from runs.canonical import digest, digest_file
 from runs.records import PreferencePair
@@ -38,7 +38,7 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
     if settings.wants_pairs:
         made_of |= {step: turn.outputs[step] for step in MADE_OF}
         if settings.pooled:
-            made_of["pool"] = digest([[one.outputs[step] for step in MADE_OF] for one in giving(desk, turn, MADE_OF)])
+            made_of["pool"] = digest([[one.outputs[step] for step in MADE_OF] for one in earlier(desk, turn, MADE_OF)])
     return made_of
 
 
@@ -63,7 +63,7 @@ def learnt(desk: Desk, turn: Turn) -> tuple[dict[str, Learnt], dict[str, int]]:
                 found[kind].append((by, row))
 
     if settings.wants_pairs:
-        turns = [one.outputs for one in giving(desk, turn, MADE_OF)] if settings.pooled else []
+        turns = [one.outputs for one in earlier(desk, turn, MADE_OF)] if settings.pooled else []
         for outputs in (*turns, turn.outputs):
             add("judge", pair_rows(desk, outputs, lambda pair: {"margin": settings.margin * _judged(pair)}))
     if settings.wants_labels:

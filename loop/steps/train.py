@@ -1,6 +1,7 @@
-"""Step `train`: an adapter from the iteration's pairs by DPO, or from answers to imitate."""
+"""Step `train`: an adapter from the iteration's pairs by DPO, from answers to imitate, or from rewards."""
 
 import json
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -9,26 +10,27 @@ import pyarrow.parquet as pq
 from loop.config_preference import Preference
 from loop.config_train import Train
 from loop.desk import Desk
-from loop.steps import train_rows
+from loop.steps import online, train_rows
 from loop.steps.turn import Turn
 from loop.training import Trained, keep_average, model_spec, train_adapter
 from runs.canonical import digest, seed_of
 from runs.errors import DivergedError
 from runs.output import Output
 from trainers.average import moving_average
-from trainers.spec import DpoSpec, HeldOut, Lora, PairLoss, SftSpec, TrainingSpec
+from trainers.spec import DpoSpec, HeldOut, Lora, PairLoss, RlSpec, SftSpec, TrainingSpec
 
-USED = {"dpo": "signal/pairs_used", "sft": "signal/demonstrations_used"}
+USED = {"dpo": "signal/pairs_used", "sft": "signal/demonstrations_used", "rl": "signal/prompts_used"}
 """The metric that says how many rows were trained on, by method."""
 
 
 def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
     """The model, where training starts, its reference, and what it learns from."""
     asked = {"model": turn.model, "start": start_policy(desk, turn)}
-    if desk.config.train.method == "dpo":
+    if desk.config.train.refers:
         averaged = reference_policies(desk, turn)
         asked["reference"] = averaged[0] if len(averaged) == 1 else digest(averaged)
-    return asked | train_rows.inputs(desk, turn)
+    rows_of = online if desk.config.train.method == "rl" else train_rows
+    return asked | rows_of.inputs(desk, turn)
 
 
 def start_policy(desk: Desk, turn: Turn) -> str:
@@ -37,7 +39,7 @@ def start_policy(desk: Desk, turn: Turn) -> str:
 
 
 def reference_policies(desk: Desk, turn: Turn) -> list[str]:
-    """The policy that DPO holds the new one against; or, oldest first, those whose moving average it is."""
+    """The policy that the new one is held against; or, oldest first, those whose moving average it is."""
     named = {"previous": [turn.policy], "seed": [turn.seed_policy], "base": [desk.base.digest]}
     if desk.config.train.reference in named:
         return named[desk.config.train.reference]
@@ -51,11 +53,11 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
     # It outlives us: a training that was half finished goes on from there.
     folder = desk.store.begin_unfinished(key, f"{desk.run}@{turn.index}/train")
     rows = folder / "rows.parquet"
-    table = train_rows.rows(desk, turn)
+    table = (online if settings.method == "rl" else train_rows).rows(desk, turn)
     if not table.num_rows:
         return Output("train", {}, {"metrics": {USED[settings.method]: 0}})
     pq.write_table(table, rows)
-    reference = _reference(desk, turn) if settings.method == "dpo" else ""
+    reference = _reference(desk, turn) if settings.refers else ""
     spec = _spec(desk, turn, rows, start, reference)
     made_of = turn.outputs["pair"] if settings.source == "pairs" else ""
     try:
@@ -110,6 +112,8 @@ def _spec(desk: Desk, turn: Turn, rows: Path, start: str, reference: str) -> Tra
     }
     if settings.method == "sft":
         return SftSpec(**shared)
+    if settings.method == "rl":
+        return _online(desk, turn, shared)
     loss = PairLoss(
         kind=settings.loss,
         beta=settings.beta,
@@ -120,6 +124,20 @@ def _spec(desk: Desk, turn: Turn, rows: Path, start: str, reference: str) -> Tra
         wpo=settings.wpo,
     )
     return DpoSpec(**shared, loss=loss)
+
+
+def _online(desk: Desk, turn: Turn, shared: dict[str, Any]) -> RlSpec:
+    settings, who = desk.config.train, online.rewarder(desk, turn)
+    return RlSpec(
+        **shared,
+        completions=settings.completions,
+        max_tokens=desk.config.generate.max_tokens,
+        kl_coef=settings.kl_coef,
+        max_kl_nats=settings.max_kl_nats,
+        length_penalty=settings.length_penalty,
+        reward=who.rule,
+        reward_models=who.folders(desk),
+    )
 
 
 def lora_of(desk: Desk, start: str, settings: Train | Preference) -> Lora:
@@ -150,9 +168,24 @@ def _metrics(settings: Train, trained: Trained) -> dict[str, float | None]:
             "signal/chosen_logp_last_nats": curve[-1]["logps/chosen"],
             "signal/rejected_logp_last_nats": curve[-1]["logps/rejected"],
         }
-    else:
+    elif settings.method == "sft":
         metrics["signal/answer_logp_last_nats"] = curve[-1]["logps/answer"]
-    return metrics | (_held_out_metrics(settings, result) if settings.held_out_frac else {})
+    else:
+        metrics |= _online_metrics(curve)
+    return metrics | (_held_out_metrics(settings, result) if settings.holds_out else {})
+
+
+def _online_metrics(curve: list[dict[str, Any]]) -> dict[str, float | None]:
+    """How rewards, entropy and length went, from the first step to the last, and how far the reference was left."""
+    rewarded = [row["reward"] for row in curve if "reward" in row]  # none is where no reward could be read
+    ends = {"first": curve[0], "last": curve[-1]}
+    return {
+        **({"signal/reward_first": rewarded[0], "signal/reward_last": rewarded[-1]} if rewarded else {}),
+        **{f"signal/entropy_{end}_nats_per_token": row["entropy_nats_per_token"] for end, row in ends.items()},
+        **{f"signal/length_{end}_tokens": row["length_tokens"] for end, row in ends.items()},
+        "signal/kl_to_reference_last_nats": curve[-1]["kl_nats"],
+        "signal/reward_unreadable_frac": statistics.fmean(row["unreadable_frac"] for row in curve),
+    }
 
 
 def _held_out_metrics(settings: Train, result: dict[str, Any]) -> dict[str, float | None]:

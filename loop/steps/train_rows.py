@@ -55,9 +55,7 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
         return {"demonstrations": digest_file(Path(str(settings.demonstrations)))}
     made_of = {step: turn.outputs[step] for step in _steps(desk)}
     if settings.looks_back:
-        made_of["pool"] = digest(
-            [[one.outputs[step] for step in _steps(desk)] for one in giving(desk, turn, _steps(desk))]
-        )
+        made_of["pool"] = digest([[one.outputs[step] for step in _steps(desk)] for one in _with_rows(desk, turn)])
     return made_of
 
 
@@ -66,7 +64,7 @@ def rows(desk: Desk, turn: Turn) -> pa.Table:
     settings = desk.config.train
     found = _demonstrations(desk) if settings.source == "demonstrations" else _own(desk, turn.outputs, turn.index)
     if settings.looks_back:
-        before = [row for one in giving(desk, turn, _steps(desk)) for row in _own(desk, one.outputs, one.index)]
+        before = [row for one in _with_rows(desk, turn) for row in _own(desk, one.outputs, one.index)]
         if not settings.pooled:
             before = _drawn(before, len(found), settings.replay_frac, seed_of(desk.config.seed, turn.index, "replay"))
         found = before + found
@@ -107,20 +105,22 @@ def pair_rows(
     ]
 
 
-def earlier(desk: Desk, turn: Turn) -> list[Iteration]:
-    """The iterations before this one but number 0, oldest first, those that a branch shares included."""
+def earlier(desk: Desk, turn: Turn, steps: Sequence[str] = ()) -> list[Iteration]:
+    """The iterations before this one that took these steps, oldest first, those that a branch shares included.
+
+    Number 0 is never among them.
+    """
     known = {iteration.digest: iteration for iteration in turn.past}
     found: list[Iteration] = []
     name = turn.past[-1].digest if turn.past else ""
     while name:
         found.append(known.get(name) or desk.store.iteration(name))
         name = found[-1].parent
-    return [iteration for iteration in reversed(found) if iteration.index]
+    return [iteration for iteration in reversed(found) if iteration.index > 0 and {*steps} <= {*iteration.outputs}]
 
 
-def giving(desk: Desk, turn: Turn, steps: Sequence[str]) -> list[Iteration]:
-    """The earlier iterations that took the steps which rows are made of: those of another phase may not have."""
-    return [iteration for iteration in earlier(desk, turn) if iteration.outputs.keys() >= set(steps)]
+def _with_rows(desk: Desk, turn: Turn) -> list[Iteration]:
+    return earlier(desk, turn, _steps(desk))
 
 
 def _steps(desk: Desk) -> tuple[str, ...]:

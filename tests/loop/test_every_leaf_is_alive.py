@@ -10,6 +10,7 @@ from small import quiet, run_small, small_config
 from loop import drive
 from loop.config import OPERATIONAL, Config
 from loop.config_judge import MORE, READ, WHO
+from loop.config_train import RL
 from loop.iterate import PlannedStep
 from loop.pipeline import GOLD, steps_of
 from loop.steps.turn import Turn
@@ -40,6 +41,7 @@ TRAIN_READ: dict[str, dict[str, object]] = {
     "learn": {"method": "sft"},
     "revision": {"method": "sft", "learn": "revisions"},
     "demonstrations": {"method": "sft", "learn": "demonstrations", "demonstrations": __file__},
+    **{leaf: {"method": "rl"} for leaf in RL},
     "reference_decay": {"reference": "ema"},
     "flip_rate": {"loss": "robust"},
     "held_out_every_steps": {"held_out_frac": 0.5},
@@ -105,6 +107,7 @@ def other_value(leaf: str, value: Any, scratch: Path) -> Any:
         "preference.safety_tags": ["family=sort"],
         "preference.start": "policy",
         "train.method": "sft",
+        "train.reward": "preference",
         "train.learn": "best",
         "train.demonstrations": str(scratch / "prompts.jsonl"),
         "train.revision": "last",

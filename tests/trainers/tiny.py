@@ -168,7 +168,7 @@ def prompts(n: int, seed: int = 0) -> list[dict[str, Any]]:
 
 
 def write_rl_spec(folder: Path, base: Path, rows: list[dict[str, Any]], **changes: Any) -> RlSpec:
-    """A spec of four answers to each of `rows`, judged by the base. By default a batch holds 4, in two micro-batches."""
+    """A spec of four answers to each of `rows`, judged by the base. A batch holds 4 rows, in two micro-batches."""
     asked: dict[str, Any] = {
         "completions": 4,
         "max_tokens": 8,

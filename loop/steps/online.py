@@ -1,0 +1,92 @@
+"""What reinforcement learning works with: prompts, and who rewards the answers that the trainer samples to them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from constitutions.fill import fill, request_text
+from constitutions.principle import in_scope
+from loop.desk import Desk
+from loop.panel import bench
+from loop.preference_models import newest
+from loop.steps.turn import Turn
+from runs.canonical import digest
+from runs.errors import ConfigError
+from runs.records import Prompt
+from trainers.spec import JudgeReward, PreferenceReward, SafetyFirstReward
+
+ROWS = pa.schema(
+    [
+        ("prompt", pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))),
+        ("question", pa.list_(pa.string())),
+        ("risky", pa.bool_()),
+        ("held_out", pa.bool_()),
+    ]
+)
+
+SAFETY_FLOOR = 0.15
+"""How probable an answer's safety must be for its helpfulness to count (Llama 2, 2307.09288, section 3.2.3)."""
+
+
+@dataclass(frozen=True)
+class Rewarder:
+    """The rule of a reward, and the policies or preference models, by digest, that it is computed with."""
+
+    rule: JudgeReward | PreferenceReward | SafetyFirstReward
+    models: tuple[str, ...]
+
+    def folders(self, desk: Desk) -> tuple[Path | None, ...]:
+        """Where the models lie; None is the base. Raises ConfigError where there is no preference model yet."""
+        if not self.models:
+            raise ConfigError(
+                "train.reward=preference: this run has no preference model yet; learn one (preference.source=pairs, "
+                "labels or hybrid), or set train.reward=judge"
+            )
+        return tuple(desk.folder(model) for model in self.models)
+
+
+def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
+    """The prompts, how long an answer may be, and all that rewards it."""
+    config, who = desk.config, rewarder(desk, turn)
+    asked = {"rule": who.rule.model_dump(mode="json"), "models": who.models, "max_tokens": config.generate.max_tokens}
+    if isinstance(who.rule, JudgeReward):
+        asked["question"] = desk.constitution.question("expected")
+    if isinstance(who.rule, SafetyFirstReward):
+        asked["safety_tags"] = sorted(config.preference.safety_tags)
+    return {"prompts": turn.outputs["prompts"], "reward": digest(asked)}
+
+
+def rewarder(desk: Desk, turn: Turn) -> Rewarder:
+    """Who rewards, as the settings say; nobody where that is a preference model and there is none yet."""
+    settings, scale = desk.config.train, desk.constitution.scale
+    if settings.reward == "judge":
+        rule = JudgeReward(low=scale.low, high=scale.high, min_mass=desk.config.judge.min_mass)
+        return Rewarder(rule, bench(desk, turn, turn.policy).members)
+    found = newest(desk, turn)
+    models = found.models if found else {}
+    if len(models) < 2:
+        return Rewarder(PreferenceReward(), tuple(models.values()))
+    both = (models["safety"], models["helpfulness"])
+    return Rewarder(SafetyFirstReward(floor=SAFETY_FLOOR), both)
+
+
+def rows(desk: Desk, turn: Turn) -> pa.Table:
+    """The iteration's prompts, as `trainers.spec.RlSpec` wants them."""
+    judged, tags = desk.config.train.reward == "judge", desk.config.preference.safety_tags
+    listed = [
+        {
+            "prompt": [{"role": m.role, "content": m.content} for m in prompt.messages],
+            "question": _around_the_answer(desk.constitution.question("expected"), prompt) if judged else [],
+            "risky": in_scope(tags, prompt.tags),
+            "held_out": False,
+        }
+        for prompt in desk.store.all_rows("prompts", turn.done["prompts"])
+    ]
+    return pa.Table.from_pylist(listed, schema=ROWS)
+
+
+def _around_the_answer(template: str, prompt: Prompt) -> list[str]:
+    """The judge's question in the parts that the answer stands between."""
+    request = request_text(prompt.messages)
+    return [fill(part, request=request) for part in template.split("{response}")]

@@ -1,0 +1,127 @@
+"""Reinforcement learning in the loop on the stub engine: what it is given, who rewards, and what is not made for it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from judges.dialogue import Item
+from judges.expected import Expected
+from loop import drive
+from loop.config import Config
+from loop.preflight_train import check_training
+from loop.steps import online
+from loop.steps.train import inputs
+from loop.steps.turn import Turn
+from runs.errors import ConfigError
+from runs.output import Output
+from runs.records import Message
+from runs.store import Store
+from runs.verify import verify
+from tests.loop.small import chain, run_small, small_config
+from trainers.spec import JudgeReward, SafetyFirstReward
+
+RL: dict[str, Any] = {"train__method": "rl"}
+BY_MODEL: dict[str, Any] = RL | {"train__reward": "preference"}
+
+
+def trained(store: Store) -> list[Output]:
+    return [store.output(one.outputs["train"]) for one in chain(store)[1:]]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    store, outcome = run_small(tmp_path_factory.mktemp("home"), **RL)
+    assert outcome.kind == "done"
+    return store
+
+
+def test_an_iteration_makes_no_answers_and_pairs_that_nobody_reads(home: Store) -> None:
+    for iteration, output in zip(chain(home)[1:], trained(home), strict=True):
+        assert {"prompts", "train", "measure"} <= {*iteration.outputs}
+        assert not {"generate", "judge", "pair"} & {*iteration.outputs}
+        assert iteration.policy == output.adapter
+        assert output.metrics["signal/prompts_used"] == 24
+        assert {"signal/reward_first", "signal/reward_last", "signal/kl_to_reference_last_nats"} <= {*output.metrics}
+    assert verify(home) == []
+
+
+def test_pairs_are_made_where_a_preference_model_learns_from_them_and_it_then_rewards(tmp_path: Path) -> None:
+    store, outcome = run_small(tmp_path, **BY_MODEL, preference__source="pairs")
+    assert outcome.kind == "done"
+    for iteration in chain(store)[1:]:
+        assert {"generate", "judge", "pair", "preference"} <= {*iteration.outputs}
+    assert verify(store) == []
+
+
+def test_of_two_preference_models_llama_2s_rule_is_the_reward(tmp_path: Path) -> None:
+    labels = {"preference__source": "labels", "preference__labels": "microworld", "preference__models": "by_safety"}
+    store, outcome = run_small(tmp_path, iterations="1", **BY_MODEL, **labels)
+    assert outcome.kind == "done"
+    past = chain(store)
+    with drive.desk_of(store, "r1", small_config(**BY_MODEL, **labels)) as desk:
+        got = past[1].outputs["prompts"]
+        turn = Turn(2, tuple(past), {"prompts": got}, {"prompts": store.output(got)})
+        who = online.rewarder(desk, turn)
+        assert isinstance(who.rule, SafetyFirstReward) and who.rule.floor == 0.15
+        models = store.output(past[0].outputs["preference"]).models
+        assert who.models == (models["safety"], models["helpfulness"])
+        assert {row["risky"] for row in online.rows(desk, turn).to_pylist()} == {True, False}
+
+
+def first(store: Store, config: Config) -> tuple[dict[str, str], list[dict[str, Any]], online.Rewarder]:
+    """What iteration 1 trains on, with other settings."""
+    past = chain(store)
+    with drive.desk_of(store, "r1", config) as desk:
+        got = past[1].outputs["prompts"]
+        turn = Turn(1, tuple(past[:1]), {"prompts": got}, {"prompts": store.output(got)})
+        return inputs(desk, turn), online.rows(desk, turn).to_pylist(), online.rewarder(desk, turn)
+
+
+def test_the_judge_is_asked_what_the_judge_step_would_ask(home: Store) -> None:
+    config = small_config(**RL)
+    _, rows, who = first(home, config)
+    with drive.desk_of(home, "r1", config) as desk:
+        judge, scale = Expected(desk.constitution, 0.5), desk.constitution.scale
+    for row in rows:
+        messages = tuple(Message(**one) for one in row["prompt"])
+        (question,) = judge.ask(Item(messages, ("an answer {request}",), {}, 0, 0), ())
+        assert question.messages == (Message("user", "an answer {request}".join(row["question"])),)
+    assert who.rule == JudgeReward(low=scale.low, high=scale.high, min_mass=0.5)
+    assert who.models == (chain(home)[0].policy,)
+
+
+@pytest.mark.parametrize("changes", [{"generate__max_tokens": "7"}, {"judge__min_mass": "0.25"}])
+def test_what_another_section_says_of_the_reward_enters_the_key(changes: dict[str, Any], home: Store) -> None:
+    assert first(home, small_config(**RL))[0] != first(home, small_config(**RL, **changes))[0]
+
+
+def test_a_reward_by_a_preference_model_that_nobody_trained_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="has no preference model yet"):
+        run_small(tmp_path, **BY_MODEL)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"judge__method": "pairwise"}, "set judge.method=expected"),
+        ({"judge__panel": ["seed"]}, "or train.reward=preference"),
+        ({"judge__adapter": "base", "judge__base": "microworld:m0"}, "judge.adapter=base is another model"),
+        ({"generate__max_tokens": "600"}, "no room for a prompt within train.max_length_tokens=512"),
+        ({"train__reference": "ema", "train__start": "seed"}, "set train.start=continue"),
+    ],
+)
+def test_settings_that_no_reward_follows_from_are_refused(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        check_training(small_config(**RL, **changes))
+
+
+def test_a_run_stores_what_its_trainer_reads_and_nothing_of_the_other_methods() -> None:
+    config = small_config(**RL, train__length_penalty="0.01")
+    stored = config.semantic()["train"]
+    assert {"method", "reward", "completions", "kl_coef", "max_kl_nats", "length_penalty", "reference"} <= {*stored}
+    assert not {"learn", "loss", "pooled", "held_out_frac"} & {*stored}
+    assert "length_penalty" not in small_config(**RL).semantic()["train"]
+    assert not {"reward", "completions", "kl_coef"} & {*small_config().semantic()["train"]}
+    assert Config.model_validate(json.loads(json.dumps({**config.semantic(), **config.operational()}))) == config

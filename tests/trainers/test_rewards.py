@@ -1,0 +1,117 @@
+"""What answers are worth: by the judge, by preference models, and by rules over those."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from constitutions.load import Scale
+from judges.expected import expected_score
+from runs.records import Message, Unscored
+from tests.trainers.tiny import comparisons, prefer, prompts, random_pairs, write_preference_spec, write_rl_spec
+from trainers.chat import label_ids, render
+from trainers.policy import load_policy
+from trainers.preference_model import open_preference_model, score
+from trainers.rewards import Asked, Reward, open_beside, open_reward, safety_first, shortened, whitened
+from trainers.rows import read_prompts
+from trainers.spec import RlSpec, SafetyFirstReward
+
+SCALE = Scale(low=1, high=5)
+
+
+def no_beat() -> None:
+    """Nobody listens."""
+
+
+def asked(spec: RlSpec) -> tuple[Any, list[Asked], list[list[int]]]:
+    """A tokenizer, prompts, and an answer to each."""
+    tokenizer = AutoTokenizer.from_pretrained(spec.model.base)
+    rows = read_prompts(spec.rows, tokenizer, 64).trained
+    return tokenizer, rows, [row["chosen_ids"] for row in random_pairs(len(rows), 3)]
+
+
+@pytest.mark.parametrize("judge", [None, "seed"])
+def test_the_judges_reward_is_its_expected_score_and_the_policy_stays_what_is_trained(
+    judge: str | None, base: Path, adapters: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = adapters[judge] if judge else None
+    model = {"start": adapters["previous"]}
+    spec = write_rl_spec(tmp_path, base, prompts(9), model=model, reward_models=(folder,))
+    tokenizer, rows, answers = asked(spec)
+    policy = load_policy(spec.model, spec.lora, spec.seed)
+    found = open_reward(spec, policy, tokenizer, no_beat)(rows, answers)
+    assert policy.active_adapter == "default"
+    assert all(".default." in name for name, p in policy.named_parameters() if p.requires_grad)
+    plain = AutoModelForCausalLM.from_pretrained(base)
+    plain = PeftModel.from_pretrained(plain, str(folder)) if folder else plain
+    for row, answer, reward in zip(rows, answers, found, strict=True):
+        said = (Message("user", tokenizer.decode(answer, skip_special_tokens=True).join(row["question"])),)
+        with torch.no_grad():
+            logits = plain(torch.tensor([render(tokenizer, said)])).logits[0, -1]
+        logprobs = torch.log_softmax(logits.double(), -1)[label_ids(tokenizer, said, "", list("12345"))].tolist()
+        wanted = expected_score(logprobs, SCALE, 0.0).score
+        assert not isinstance(wanted, Unscored)
+        assert reward == pytest.approx((wanted - 3) / 2, abs=1e-5)
+
+
+def test_a_judge_that_would_rather_say_something_else_and_one_without_room_have_no_reward(
+    base: Path, adapters: dict[str, Path], tmp_path: Path
+) -> None:
+    spec = write_rl_spec(tmp_path, base, prompts(6))
+    tokenizer, rows, answers = asked(spec)
+    policy = load_policy(spec.model, spec.lora, spec.seed)
+    long = [*answers[:5], [5] * 200]
+    read = open_reward(spec, policy, tokenizer, no_beat)(rows, long)
+    assert read[5] is None and all(isinstance(one, float) for one in read[:5])
+    strict = spec.model_copy(update={"reward": spec.reward.model_copy(update={"min_mass": 0.9})})
+    assert open_reward(strict, policy, tokenizer, no_beat)(rows, answers) == [None] * 6
+
+
+def test_a_preference_models_reward_is_its_own_and_it_holds_no_second_copy_of_the_base(
+    base: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    prefer(write_preference_spec(tmp_path / "p", base, comparisons(random_pairs(16)), epochs=1), model)
+    spec = write_rl_spec(tmp_path / "rl", base, prompts(5), reward={"kind": "preference"}, reward_models=(model,))
+    tokenizer, rows, answers = asked(spec)
+    policy = load_policy(spec.model, spec.lora, spec.seed)
+    found = open_reward(spec, policy, tokenizer, no_beat)(rows, answers)
+    plain = open_preference_model(spec.model.model_copy(update={"start": model}))
+    sequences = [row["prompt"] + answer for row, answer in zip(rows, answers, strict=True)]
+    assert found == pytest.approx(score(plain, sequences, 8), abs=1e-5)
+    opened = open_beside(policy, spec.model, model)
+    shared = {parameter.data_ptr() for parameter in policy.get_base_model().parameters()}
+    own = {name for name, p in opened.named_parameters() if p.data_ptr() not in shared}
+    assert own and all(".lora_" in name or "score" in name for name in own)
+
+
+def always(*rewards: float | None) -> Reward:
+    return lambda rows, answers: list(rewards)
+
+
+def test_llama_2s_rule_takes_safety_where_the_prompt_is_risky_or_the_answer_unsafe_and_whitens() -> None:
+    low = math.log(0.1 / 0.9)  # a probability of 0.1, below the floor
+    rows: list[Asked] = [{"risky": risky} for risky in (False, False, True, False, False)]
+    rule = safety_first(
+        SafetyFirstReward(floor=0.15), always(2.0, low, 1.0, 3.0, None), always(5.0, 6.0, 7.0, None, 8.0)
+    )
+    chosen = [5.0, low, 1.0]
+    mean = sum(chosen) / 3
+    spread = math.sqrt(sum((one - mean) ** 2 for one in chosen) / 3)
+    found = rule(rows, [[1]] * 5)
+    assert found[:3] == pytest.approx([(one - mean) / spread for one in chosen])
+    assert found[3:] == [None, None]
+
+
+def test_whitening_leaves_equal_rewards_at_0_and_what_is_none_alone() -> None:
+    assert whitened([None, 2.0, 2.0]) == [None, 0.0, 0.0]
+    assert whitened([None]) == [None] and whitened([]) == []
+    assert whitened([1.0, None, 3.0]) == [-1.0, None, 1.0]
+
+
+def test_each_token_costs_the_penalty() -> None:
+    assert shortened(always(1.0, None), 0.1)([{}, {}], [[1, 2, 3], [1]]) == pytest.approx([0.7, None])
