@@ -79,25 +79,28 @@ def next_step(run: Run, last: int, halted: bool) -> str | None:
     steps = OF_THE_SEED if last < 0 else ORDER[1:]
     audit = run.config.get("audit", {"items": 0})  # which runs of older versions have not
     audited = audit["items"] and run.config["measure"]["anchors"] and (last + 1) % audit["every"] == 0
-    skipped = {*run.under_way, *_unasked(run, last + 1), *([] if audited else ["audit"])}
+    skipped = {*run.under_way, *unasked_steps(run.config, last + 1), *([] if audited else ["audit"])}
     return f"{last + 1}/{next(step for step in steps if step not in skipped)}"
 
 
-def _unasked(run: Run, index: int) -> set[str]:
+def unasked_steps(config: dict[str, Any], index: int) -> set[str]:
     """The steps that iteration `index` does not take by its settings: `Config.unasked`, which takes time to import."""
-    phases = [phase for phase in run.config.get("phases", []) if phase["since"] <= index]
+    phases = [phase for phase in config.get("phases", []) if phase["since"] <= index]
     changed = max(phases, key=lambda phase: phase["since"])["settings"] if phases else {}
 
     def setting(section: str, leaf: str) -> Any:
-        return changed.get(f"{section}.{leaf}", run.config.get(section, {}).get(leaf))
+        return changed.get(f"{section}.{leaf}", config.get(section, {}).get(leaf))
 
     unasked = set() if setting("revise", "passes") else {"revise"}
     unasked |= set() if setting("prompts", "red_team_frac") else {"red_team"}
     source = setting("preference", "source") or "none"
     if source == "none" or (index == 0 and source != "labels"):
         unasked.add("preference")
-    revisions = setting("train", "method") == "sft" and setting("train", "learn") == "revisions"
-    if revisions and source in ("none", "labels"):
+    if source in ("pairs", "hybrid"):
+        return unasked
+    if setting("train", "method") == "rl":
+        return unasked | {"generate", "revise", "judge", "pair"}
+    if setting("train", "method") == "sft" and setting("train", "learn") == "revisions":
         unasked |= {"pair"} if setting("train", "revision") == "best" else {"judge", "pair"}
     return unasked
 

@@ -6,12 +6,13 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from small import run_small
+from small import run_small, small_config
 
 from loop.cli import main
-from loop.verbs_look import next_step
+from loop.verbs_look import next_step, unasked_steps
 from runs.lineage import resolve
 from runs.naming import fork, tag
 from tests.runs.history import new_run
@@ -64,6 +65,29 @@ def test_the_step_that_comes_next(last: int, halted: bool, under_way: list[str],
     audited = {"audit": {"items": 64, "every": 2}, "measure": {"anchors": "microworld"}}
     run = replace(new_run("r1"), under_way=dict.fromkeys(under_way, "s1:"), config=audited)
     assert next_step(run, last, halted) == step
+
+
+REVISES = {"revise__passes": 1, "train__method": "sft", "train__learn": "revisions"}
+
+
+@pytest.mark.parametrize("index", [0, 1, 2])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        REVISES,
+        REVISES | {"train__revision": "best"},
+        REVISES | {"preference__source": "pairs"},
+        {"preference__source": "labels", "preference__labels": "microworld"},
+        {"train__method": "rl"},
+        {"train__method": "rl", "preference__source": "hybrid", "preference__labels": "microworld"},
+        {"prompts__red_team_frac": 0.5},
+        {"phases": [{"since": 2, "settings": {"train.method": "rl"}}]},
+    ],
+)
+def test_status_leaves_out_the_steps_that_the_settings_leave_out(changes: dict[str, Any], index: int) -> None:
+    config = small_config(**changes)
+    assert unasked_steps(config.semantic(), index) == config.at(index).unasked(index)
 
 
 def test_branches_tags_and_what_mlflow_lacks_are_shown(
