@@ -115,7 +115,7 @@ def plan(desk: Desk, behind: Sequence[Iteration] = ()) -> list[PlannedStep]:
             if got is None:
                 return planned
             turn = turn.with_output(step.name, got, desk.store.output(got))
-        past = (*past[:1], *past[1:][-1:], close(desk, turn))
+        past = (*past, close(desk, turn))
     return planned
 
 

@@ -31,7 +31,9 @@ ROWS = pa.schema(
 def newest(desk: Desk, turn: Turn) -> Output | None:
     """The output of the step that trained the last preference models of this line of descent; None before there are."""
     own = turn.done.get("preference")
-    return own if own and own.models else newest_preference(desk.store, turn.past[-1].digest if turn.past else "")
+    if own and own.models:
+        return own
+    return newest_preference(desk.store, turn.past[-1].digest if turn.past else "", turn.past)
 
 
 def seated(desk: Desk, turn: Turn) -> str:

@@ -118,10 +118,14 @@ def shared_up_to(run: Run, index: int) -> dict[str, int]:
     return before | {made_by(run, index): index}
 
 
-def newest_preference(store: Store, iteration: str) -> Output | None:
-    """The last output with preference models on the way to the iteration of that digest; None if there is none."""
+def newest_preference(store: Store, iteration: str, planned: Sequence[Iteration] = ()) -> Output | None:
+    """The last output with preference models on the way to the iteration of that digest; None if there is none.
+
+    Iterations that are only `planned` are not in the store yet.
+    """
+    known = {one.digest: one for one in planned}
     while iteration:
-        one = store.iteration(iteration)
+        one = known.get(iteration) or store.iteration(iteration)
         if "preference" in one.outputs and (output := store.output(one.outputs["preference"])).models:
             return output
         iteration = one.parent
