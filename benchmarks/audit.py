@@ -5,7 +5,8 @@ Cases are named by how they begin; none means all. Each runs on its own, so that
 - planted: each fault, 500 of everything, 20 seeds: how often it is found by its name (which has its sign).
 - fair: 2,000 judges without a fault, 500 of everything: how often any is accused, with Clopper and Pearson's interval.
 - least: how large a bias must be to be found in nine of ten audits of 500.
-- covers: how often each interval holds the truth (which is what the same judge shows at n = 100,000), of 1,000 audits.
+- covers: how often each interval holds the truth (which is what the same judge shows at n = 100,000), of 1,000 audits;
+  it fails where one of them holds it less often than `LEAST_HELD`.
 - beyond: what labels cannot settle. Where longer is better and labels are often wrong, a judge that sees quality better
   than its labels do looks as if it liked length.
 """
@@ -21,7 +22,7 @@ from typing import Any
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from benchmarks.cells import run_cells
+from benchmarks.cells import refuse_bad, run_cells
 from judges.audit.agreement import label_agreement
 from judges.audit.attraction import attraction
 from judges.audit.calibration import calibration
@@ -37,6 +38,8 @@ from judges.audit.statistic import Statistic
 
 N = 500
 N_TRUTH = 100_000
+LEAST_HELD = 0.92
+"""Of 1,000 intervals of 95 %; chance takes the worst of 40 to 0.93."""
 WITHOUT_FAULT = KnownJudge()
 WITH_EVERY_FAULT = KnownJudge(
     first=0.4,
@@ -122,6 +125,8 @@ def covers(judge: KnownJudge, audits: int) -> dict[str, Any]:
     """Of each interval: the truth, and how often it holds it."""
     large = simulate(judge, 10**6, N_TRUTH)
     truth = {one.name: one.estimate.value for one in _without_agreement(large)} | _true_agreement(large)
+    # It is a mean square, whose unbiased estimate chance takes below 0, where no truth is.
+    truth["calibration/reliability"] = max(0.0, truth["calibration/reliability"] or 0.0)
     held: Counter[str] = Counter()
     n: Counter[str] = Counter()
     for seed in range(audits):
@@ -131,10 +136,10 @@ def covers(judge: KnownJudge, audits: int) -> dict[str, Any]:
             if value is not None and low is not None and high is not None:
                 n[one.name] += 1
                 held[one.name] += low <= value <= high
-    return {
-        name: {"truth": round(truth[name] or 0.0, 4), "held": round(held[name] / n[name], 4), "of": n[name]}
-        for name in n
-    }
+    shares = {name: held[name] / n[name] for name in n}
+    bad = [f"{name} holds the truth in {one:.1%} of audits" for name, one in shares.items() if one < LEAST_HELD]
+    rows = {name: {"truth": round(truth[name] or 0.0, 4), "held": round(shares[name], 4), "of": n[name]} for name in n}
+    return rows | ({"bad": bad} if bad else {})
 
 
 def beyond(wrong_labels: float, judges: int) -> dict[str, Any]:
@@ -167,14 +172,11 @@ def _true_agreement(judged: Judged) -> dict[str, float]:
     both = [(p, p.chance) for p in judged.pairs if p.chance is not None]
     labels = [float(p.label == "a") for p, _ in both]
     chances = [chance for _, chance in both]
-    showings = [
-        (order > 0.5) == (p.label == "a") for p, _ in both for order in (p.ab, p.ba) if isinstance(order, float)
-    ]
     right = fmean((chance > 0.5) == bool(label) for chance, label in zip(chances, labels, strict=True))
     a, b = fmean(labels), fmean(chance > 0.5 for chance in chances)
     by_chance = a * b + (1 - a) * (1 - b)
     return {
-        "label/accuracy": fmean(showings),
+        "label/accuracy": right,
         "label/accuracy_decided": right,
         "label/kappa": (right - by_chance) / (1 - by_chance),
         "label/kendall_tau_b": float(stats.kendalltau(labels, chances).statistic),
@@ -201,6 +203,7 @@ def main() -> None:
             raise SystemExit(f"no case begins with {begins!r}; there are: {'; '.join(works)}")
     cells = [{"case": name, "n": N} for name in works if name.startswith(asked)]
     run_cells("audit", cells, lambda cell: works[cell["case"]](), fresh=False)
+    refuse_bad("audit", cells)
 
 
 if __name__ == "__main__":

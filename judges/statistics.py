@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Label = Literal["a", "b", "tie"]
 LEVEL = 0.95
+AT_ONCE = 1_000_000
+"""Weights that a statistic is given at once."""
 SIGN: dict[Label, float] = {"a": 1.0, "b": -1.0, "tie": 0.0}
 
 
@@ -177,9 +179,15 @@ def _kendall_tau_b(x_N: "Floats", y_N: "Floats", weights_R_N: "Floats") -> "Floa
     """Kendall's tau-b (1945): concordant less discordant pairs of items, over those that each side does not tie."""
     import numpy as np
 
-    x_N_N, y_N_N = np.sign(x_N[:, None] - x_N), np.sign(y_N[:, None] - y_N)
-    concordant_R, untied_x_R, untied_y_R = (
-        ((weights_R_N @ sign_N_N) * weights_R_N).sum(axis=1) for sign_N_N in (x_N_N * y_N_N, x_N_N**2, y_N_N**2)
+    # One value of x after the other, of which labels have three, so that no table of all pairs is needed.
+    concordant_R, lower_R_N = np.zeros(len(weights_R_N)), np.zeros_like(weights_R_N)
+    for value in np.unique(x_N):
+        own_R_N = weights_R_N * (x_N == value)
+        below_R_N, above_R_N = _below_and_above(y_N, lower_R_N)
+        concordant_R += 2 * (own_R_N * (below_R_N - above_R_N)).sum(axis=1)
+        lower_R_N += own_R_N
+    untied_x_R, untied_y_R = (
+        (weights_R_N * np.add(*_below_and_above(v_N, weights_R_N))).sum(axis=1) for v_N in (x_N, y_N)
     )
     return _ratio(concordant_R, np.sqrt(untied_x_R * untied_y_R))
 
@@ -189,11 +197,21 @@ def _spearman(x_N: "Floats", y_N: "Floats", weights_R_N: "Floats") -> "Floats":
     import numpy as np
 
     # Items below less items above: twice the rank less its mean, for any weights.
-    x_R_N, y_R_N = (weights_R_N @ np.sign(v_N - v_N[:, None]) for v_N in (x_N, y_N))
+    x_R_N, y_R_N = (np.subtract(*_below_and_above(v_N, weights_R_N)) for v_N in (x_N, y_N))
     covariance_R, variance_x_R, variance_y_R = (
         (weights_R_N * product_R_N).sum(axis=1) for product_R_N in (x_R_N * y_R_N, x_R_N**2, y_R_N**2)
     )
     return _ratio(covariance_R, np.sqrt(variance_x_R * variance_y_R))
+
+
+def _below_and_above(v_N: "Floats", weights_R_N: "Floats") -> tuple["Floats", "Floats"]:
+    """For each item (R, N) the weight of the items of lower value, and of higher value."""
+    import numpy as np
+
+    order_N = np.argsort(v_N)
+    summed_R_N1 = np.pad(weights_R_N[:, order_N], ((0, 0), (1, 0))).cumsum(axis=1)
+    first_N, after_N = (np.searchsorted(v_N[order_N], v_N, side) for side in ("left", "right"))
+    return summed_R_N1[:, first_N], summed_R_N1[:, -1:] - summed_R_N1[:, after_N]
 
 
 def _ratio(above_R: "Floats", below_R: "Floats") -> "Floats":
@@ -206,7 +224,7 @@ def _ratio(above_R: "Floats", below_R: "Floats") -> "Floats":
 def _bootstrapped(statistic: Callable[["Floats"], "Floats"], n: int, seed: int, resamples: int) -> Estimate:
     """`statistic` of n items and its percentile interval over `resamples` draws of n items with replacement.
 
-    `statistic` maps weights (R, N), how often each draw holds each item, to its values (R,): all draws at once,
+    `statistic` maps weights (R, N), how often each draw holds each item, to its values (R,): many draws at once,
     12 times as fast as calling scipy for each. Draws in which it is NaN are left out.
     """
     import numpy as np
@@ -214,7 +232,10 @@ def _bootstrapped(statistic: Callable[["Floats"], "Floats"], n: int, seed: int, 
     value = float(statistic(np.ones((1, n)))[0]) if n else math.nan
     if math.isnan(value):
         return Estimate(None, None, None)
-    low, high = np.nanquantile(statistic(_draws(n, seed, resamples)), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    draws_R_N = _draws(n, seed, resamples)
+    some = max(1, AT_ONCE // n)  # what a statistic holds beside the weights stays small
+    drawn_R = np.concatenate([statistic(draws_R_N[row : row + some]) for row in range(0, resamples, some)])
+    low, high = np.nanquantile(drawn_R, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Estimate(value, float(low), float(high))
 
 

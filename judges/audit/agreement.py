@@ -1,12 +1,10 @@
 """How well a judge agrees with labels."""
 
 from collections.abc import Sequence
-from statistics import fmean
 
 from judges.audit.records import JudgedPair
 from judges.audit.statistic import Evidence, Statistic, below_mean_p, bounded_mean
-from judges.statistics import Label, LabelledPair, agreement
-from runs.records import Unscored
+from judges.statistics import LabelledPair, agreement
 
 LEAST_ACCURACY = 0.65
 """Below this a judge is near chance. Small judges reach 0.55 to 0.75 where people agree in 0.81 (2306.05685)."""
@@ -17,12 +15,12 @@ RESAMPLES = 400
 def label_agreement(pairs: Sequence[JudgedPair], seed: int) -> tuple[Statistic, ...]:
     """Accuracy and rank agreement with the labels of `pairs`. `seed` is the bootstrap's.
 
-    - `label/accuracy` (0..1): share of showings in which the better answer is preferred, a tie being half a hit; pairs
-      whose label ties take no part. A judge that goes by position has a half, where `accuracy_decided` has nothing.
-    - `label/accuracy_decided`, `label/kappa`, `label/kendall_tau_b`, `label/spearman`: of verdicts averaged over both
-      orders, as in `judges.statistics.agreement`.
+    - `label/accuracy` (0..1): share of verdicts that prefer the better answer, a tie being half a hit; pairs whose
+      label ties take no part. A judge that goes by position alone has a half, where `accuracy_decided` has nothing.
+    - `label/accuracy_decided`, `label/kappa`, `label/kendall_tau_b`, `label/spearman`: as in
+      `judges.statistics.agreement`.
     """
-    hits = [hit for p in pairs if p.label in ("a", "b") and (hit := _hit(p, p.label)) is not None]
+    hits = _hits(pairs)
     evidence = Evidence(below_mean_p(hits, 0, 1, LEAST_ACCURACY), "near chance") if len(hits) > 1 else None
     labelled = [
         LabelledPair(p.label, p.chance, None if p.chance is None else 1 - p.chance)
@@ -42,13 +40,14 @@ def label_agreement(pairs: Sequence[JudgedPair], seed: int) -> tuple[Statistic, 
 
 def accuracy(pairs: Sequence[JudgedPair]) -> Statistic:
     """`label/accuracy` alone, without a claim: for groups of pairs too small to accuse a judge."""
-    hits = [hit for p in pairs if p.label in ("a", "b") and (hit := _hit(p, p.label)) is not None]
+    hits = _hits(pairs)
     return Statistic("label/accuracy", len(hits), bounded_mean(hits, 0, 1))
 
 
-def _hit(pair: JudgedPair, label: Label) -> float | None:
-    """Share of the showings that prefer the labelled side; None where one failed."""
-    if isinstance(pair.ab, Unscored) or isinstance(pair.ba, Unscored):
-        return None
-    shown = [pair.ab] if pair.ba is None else [pair.ab, pair.ba]
-    return fmean(0.5 if chance == 0.5 else float((chance > 0.5) == (label == "a")) for chance in shown)
+def _hits(pairs: Sequence[JudgedPair]) -> list[float]:
+    """Of each pair whose label decides and that has a verdict: 1 for the better answer, a half for neither."""
+    return [
+        0.5 if p.chance == 0.5 else float((p.chance > 0.5) == (p.label == "a"))
+        for p in pairs
+        if p.label in ("a", "b") and p.chance is not None
+    ]

@@ -33,8 +33,8 @@ def attraction(pairs: Sequence[JudgedPair]) -> tuple[Statistic, ...]:
     """How length, authorship and likelihood draw the verdicts of labelled pairs, each controlling for the others.
 
     Coefficients are in nats of the verdict's odds, for tanh of the standardised difference of the two answers in length
-    and likelihood (2404.04475) and for own against other; `by_degree` reads the labels by degree. Verdicts are
-    averaged over both orders, and ties among them do not count.
+    and likelihood (2404.04475) and for own against other; `by_degree` reads the labels by degree. Ties among the
+    verdicts do not count.
 
     - `length/longer_when_better` (-1..1): how much more often the better answer is recognised when it is the longer.
     - `length/accuracy_matched` (0..1): accuracy where length says nothing, as the two are about equally long.
@@ -121,8 +121,9 @@ def _fitted(
     """
     if not draw_N.any():
         return None
-    held = [quality(pairs) * _labels(pairs) for quality in qualities]
-    features_N_F = np.stack([draw_N, *(one_N for one_N in besides if one_N.any()), *held], axis=1)
+    held = [*besides, *(quality(pairs) * _labels(pairs) for quality in qualities)]
+    # Where all are alike in something, or all labels tie, there is nothing to hold it against.
+    features_N_F = np.stack([draw_N, *(one_N for one_N in held if one_N.any())], axis=1)
     return firth(features_N_F, np.array([float((p.chance or 0.0) > 0.5) for p in pairs]))
 
 

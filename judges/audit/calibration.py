@@ -1,10 +1,10 @@
 """Whether a judge that says 80 % is right in 80 %: Brier score with its parts, ECE on equal-mass bins, temperature.
 
-A judge's chance, averaged over the orders, is read as its confidence in the answer it prefers. Judges that state
+The chance of a judge's verdict is read as its confidence in the answer it prefers. Judges that state
 nothing but 0, a half and 1 state no probability, and have no calibration.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -98,13 +98,16 @@ def _parts(bins: Bins, right_N: Floats) -> tuple[float, float, float]:
 def _gap_interval(bins: Bins, power: int) -> tuple[float, float]:
     """The interval of sum w |gap|^power over bins (1: ECE; 2: reliability), which noise alone lifts above 0.
 
-    If the true gaps are k times the seen ones, each seen gap is normal around its own with its bin's variance; the
-    interval is of all k for which a sum as large as the one seen is neither too large nor too small.
+    If the true gaps are k times the seen ones (or the noise, where none is seen), each seen gap is normal around its
+    own with its bin's variance; the interval is of all k for which a sum as large as the one seen is neither too large
+    nor too small. A sum below what noise alone makes on average is no proof that there is less than nothing: its upper
+    end is that of such noise (Mandelkern and Schultz 2000), or it would be 0 and rule out every fault.
     """
-    weights_B, gaps_B, spread_B = bins.weights_B, np.abs(bins.gaps_B), np.sqrt(bins.variance_B)
-    seen = float((weights_B * gaps_B**power).sum())
+    weights_B, spread_B = bins.weights_B, np.sqrt(bins.variance_B)
+    gaps_B = np.abs(bins.gaps_B) if bins.gaps_B.any() else spread_B
+    seen = float((weights_B * np.abs(bins.gaps_B) ** power).sum())
 
-    def too_large(k: float, quantile: float) -> float:
+    def moments(k: float) -> tuple[float, float]:
         middle_B = k * gaps_B
         if power == 1:  # a folded normal
             ratio_B = middle_B / spread_B
@@ -115,21 +118,23 @@ def _gap_interval(bins: Bins, power: int) -> tuple[float, float]:
         else:
             mean_B = middle_B**2 + spread_B**2
             variance_B = 2 * spread_B**4 + 4 * middle_B**2 * spread_B**2
-        mean, variance = float((weights_B * mean_B).sum()), float((weights_B**2 * variance_B).sum())
-        # A sum of squares is skew near 0: a gamma of this mean and variance has its shape.
-        return float(special.gammaincinv(mean**2 / variance, quantile) * variance / mean) - seen
+        return float((weights_B * mean_B).sum()), float((weights_B**2 * variance_B).sum())
 
-    def end(quantile: float) -> float:
-        if too_large(0.0, quantile) >= 0:
+    def end(sum_seen: float, quantile: float) -> float:
+        def beyond(k: float) -> float:
+            mean, variance = moments(k)
+            # A sum of squares is skew near 0: a gamma of this mean and variance has its shape.
+            return float(special.gammaincinv(mean**2 / variance, quantile) * variance / mean) - sum_seen
+
+        if beyond(0.0) >= 0:
             return 0.0
-        k = float(optimize.brentq(_only(too_large, quantile), 0.0, 10.0))
+        outside = 1.0
+        while beyond(outside) < 0:
+            outside *= 2
+        k = float(optimize.brentq(beyond, 0.0, outside))
         return float((weights_B * (k * gaps_B) ** power).sum())
 
-    return end((1 + LEVEL) / 2), end((1 - LEVEL) / 2)
-
-
-def _only(function: Callable[[float, float], float], second: float) -> Callable[[float], float]:
-    return lambda first: function(first, second)
+    return end(seen, (1 + LEVEL) / 2), end(max(seen, moments(0.0)[0]), (1 - LEVEL) / 2)
 
 
 def _temperature(chances_N: Floats, outcomes_N: Floats) -> Statistic:

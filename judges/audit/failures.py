@@ -10,13 +10,13 @@ TOLERATED_SHARE = 0.05
 
 
 def failures(pairs: Sequence[JudgedPair]) -> tuple[Statistic, ...]:
-    """`verdict/failed` and `verdict/abstained` (0..1): shares of pairs; the showings of a pair go together.
+    """`verdict/failed` and `verdict/abstained` (0..1): shares of pairs without a verdict, by the verdict's reason.
 
-    A pair fails if the judge failed to answer in any order; else it is abstained if the judge did not decide in any.
+    A judge that says of two answers that they tie has abstained too: nothing is learnt from the pair.
     """
-    reasons = [[order for order in (p.ab, p.ba) if isinstance(order, Unscored)] for p in pairs]
+    reasons = [p.outcome for p in pairs if isinstance(p.outcome, Unscored)]
     n = len(pairs)
-    failed = sum(any(reason in FAILURES for reason in one) for one in reasons)
-    abstained = sum(bool(one) for one in reasons) - failed
+    failed = sum(reason in FAILURES for reason in reasons)
+    abstained = len(reasons) - failed
     evidence = Evidence(above_share_p(failed, n, TOLERATED_SHARE), "fails to answer") if n else None
     return share("verdict/failed", failed, n, evidence), share("verdict/abstained", abstained, n)

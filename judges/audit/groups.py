@@ -42,7 +42,15 @@ def _in_bins(placed: Sequence[tuple[float, JudgedPair]]) -> dict[str, tuple[Stat
         low: [one for one in ordered if low <= one[0] and (next_low is None or one[0] < next_low)]
         for low, next_low in zip(cuts, [*cuts[1:], None], strict=True)
     }
-    return {f"{low:.2f} to {bins[low][-1][0]:.2f}": _described([pair for _, pair in bins[low]]) for low in cuts}
+    names = _names([(low, bins[low][-1][0]) for low in cuts])
+    return {name: _described([pair for _, pair in bins[low]]) for name, low in zip(names, cuts, strict=True)}
+
+
+def _names(ends: Sequence[tuple[float, float]]) -> list[str]:
+    """The bins by their ends, with as many digits as tell them apart."""
+    digits = (".2f", ".4f", ".8f", ".17g")
+    named = ([f"{low:{some}} to {high:{some}}" for low, high in ends] for some in digits)
+    return next(names for names in named if len(set(names)) == len(names))
 
 
 def _described(pairs: Sequence[JudgedPair]) -> tuple[Statistic, ...]:

@@ -115,6 +115,7 @@ def _pairs(judge: KnownJudge, pool: Pool, n: int, rng: np.random.Generator) -> l
             label=labels[float(right_N[i])],
             ab=Unscored.NO_VERDICT if fails_N[i] else float(ab_N[i] + noise_N[i]),
             ba=float(ba_N[i] - noise_N[i]),
+            verdict=Unscored.NO_VERDICT if fails_N[i] else float(ab_N[i] + ba_N[i]) / 2,
             length_a=int(length_a_N[i]),
             length_b=int(length_b_N[i]),
             own=sides[float(own_N[i])],

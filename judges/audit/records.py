@@ -9,6 +9,7 @@ answer in two pairs.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import fmean
 from typing import Literal
 
 from judges.statistics import Label
@@ -35,8 +36,10 @@ ROUNDING = 1e-9
 class JudgedPair:
     """Two answers, `a` and `b`, to one prompt, and what a judge said of them.
 
-    - `ab`, `ba`: the chance that `a` is better, with `a` shown first and with `b` shown first. `ba` None: the judge saw
-      one order only, or knows none.
+    - `ab`, `ba`: the chance that `a` is better, with `a` shown first and with `b` shown first; they say how much place
+      matters, and nothing else. `ba` None: the judge saw one order only, or knows none.
+    - `verdict`: the chance that `a` is better as the judge gives it out, after all of its votes, weights and
+      abstentions, or why it gives none. None: it is no more than the mean of the orders.
     - `label`: which is better by the label. None: nobody has said.
     - `label_margin`: how much better (gold points, share of annotators beyond half ...), at least 0; None: unknown.
     - `length_a`, `length_b`: in characters, words or tokens, the same for all pairs.
@@ -57,18 +60,31 @@ class JudgedPair:
     likelihood_b: float | None = None
     family: str = ""
     distance: float | None = None
+    verdict: float | Unscored | None = None
 
     def __post_init__(self) -> None:
         """Refuses a number that is no chance: with ValueError, as a failed judgment must not pass for one."""
-        refuse_no_chances(self.ab, self.ba)
+        refuse_no_chances(self.ab, self.ba, self.verdict)
+
+    @cached_property
+    def outcome(self) -> float | Unscored:
+        """The verdict; where it is no more than the orders, their mean or, of what one lacks, a failure first."""
+        if self.verdict is not None:
+            return self.verdict
+        orders = [self.ab] if self.ba is None else [self.ab, self.ba]
+        reasons = [order for order in orders if isinstance(order, Unscored)]
+        if reasons:
+            return next((reason for reason in reasons if reason in FAILURES), reasons[0])
+        return fmean(order for order in orders if not isinstance(order, Unscored))
 
     @cached_property
     def chance(self) -> float | None:
-        """The chance that `a` is better, averaged over the orders. None where an order that was asked has none."""
-        if isinstance(self.ab, Unscored) or isinstance(self.ba, Unscored):
+        """The chance that `a` is better by the verdict, a half for a tie. None where there is no verdict."""
+        if self.outcome is Unscored.TIE:
+            return 0.5
+        if isinstance(self.outcome, Unscored):
             return None
-        chance = self.ab if self.ba is None else (self.ab + self.ba) / 2
-        return 0.5 if abs(chance - 0.5) < ROUNDING else chance
+        return 0.5 if abs(self.outcome - 0.5) < ROUNDING else self.outcome
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,6 @@ def saturation(scores: Scores) -> tuple[Statistic, ...]:
 
 
 def ties(pairs: Sequence[JudgedPair]) -> Statistic:
-    """`spread/ties` (0..1): share of scored pairs between which the judge sees no difference, over both orders."""
+    """`spread/ties` (0..1): of the pairs with a verdict or a tie, the share in which the judge sees no difference."""
     chances = [p.chance for p in pairs if p.chance is not None]
     return share("spread/ties", chances.count(0.5), len(chances))

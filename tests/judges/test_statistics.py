@@ -1,6 +1,7 @@
 """The statistics of a judge, each held against the library that is known for it."""
 
 import math
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -73,6 +74,20 @@ def test_agreement_is_that_of_statsmodels_sklearn_and_scipy(seed: int) -> None:
     assert got.kappa.value == pytest.approx(cohen_kappa_score(labels, np.sign(differences)))
     assert got.kendall_tau_b.value == pytest.approx(stats.kendalltau(labels, differences).statistic)
     assert got.spearman.value == pytest.approx(stats.spearmanr(labels, differences).statistic)
+
+
+def test_agreement_needs_no_table_of_all_pairs() -> None:
+    n = 5_000
+    rng = np.random.default_rng(0)
+    pairs = [LabelledPair("a" if rng.random() < 0.5 else "b", float(rng.normal()), 0.0) for _ in range(n)]
+    tracemalloc.start()
+    got = agreement(pairs, seed=0, resamples=10)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < n * n
+    labels, differences = [p.label == "a" for p in pairs], [p.score_a for p in pairs]
+    assert got.kendall_tau_b.value == pytest.approx(stats.kendalltau(labels, differences).statistic, abs=1e-9)
+    assert got.spearman.value == pytest.approx(stats.spearmanr(labels, differences).statistic, abs=1e-9)
 
 
 def test_a_perfect_judge_agrees_wholly_and_an_inverted_one_not_at_all() -> None:

@@ -22,6 +22,7 @@ from judges.audit.perturbation import mean_p, perturbations
 from judges.audit.position import position
 from judges.audit.principle import principle
 from judges.audit.records import (
+    FAILURES,
     JudgedPair,
     JudgedTwice,
     Opposed,
@@ -38,6 +39,7 @@ from judges.statistics import Estimate, Label
 from runs.records import Unscored
 
 FAILED = Unscored.NO_VERDICT
+PARTS = ("reliability", "ece")
 
 
 def pair(ab: float | Unscored, ba: float | Unscored | None, label: Label | None = "a", **more: object) -> JudgedPair:
@@ -150,6 +152,18 @@ def test_answers_that_never_differ_draw_nobody() -> None:
     by_name = {one.name: one for one in got}
     assert by_name["length/coefficient"] == Statistic("length/coefficient", 0, Estimate(None, None, None))
     assert by_name["length/accuracy_matched"].estimate.value == 1
+
+
+def test_what_draws_is_seen_where_every_label_ties() -> None:
+    rng = np.random.default_rng(0)
+    pairs = []
+    for _ in range(60):
+        length = int(rng.integers(1, 99))
+        pairs.append(pair(float(rng.random() < special.expit((length - 50) / 10)), None, "tie", length_a=length))
+    got = {one.name: one for one in attraction(pairs)}
+    low = got["length/coefficient"].estimate.low
+    assert low is not None and low > 0
+    assert got["length/coefficient_by_degree"].estimate.value == got["length/coefficient"].estimate.value
 
 
 def test_matched_lengths_are_within_a_tenth() -> None:
@@ -267,6 +281,20 @@ def test_calibration_is_that_of_sklearn() -> None:
     assert got["temperature"].evidence is not None and got["temperature"].evidence.finding == "over-confident"
 
 
+def test_the_error_of_calibration_is_never_said_to_be_certainly_nothing() -> None:
+    rng = np.random.default_rng(0)
+    for n in rng.integers(11, 80, 100):
+        confidence = rng.uniform(0.5, 1, n)
+        right = rng.random(n) < confidence
+        of_it = [pair(float(c), None, "a" if r else "b") for c, r in zip(confidence, right, strict=True)]
+        got = named(calibration(of_it))
+        assert all(0 <= (got[name].estimate.low or 0.0) < (got[name].estimate.high or 0.0) for name in PARTS)
+    # As good as it can be: what 500 pairs may hide is a few hundredths.
+    exact = [pair(0.6 + b / 25, None, "a" if i < 50 * (0.6 + b / 25) else "b") for b in range(10) for i in range(50)]
+    high = named(calibration(exact))["ece"].estimate.high
+    assert high is not None and 0.02 < high < 0.15
+
+
 def test_the_parts_of_a_brier_score_make_it_up() -> None:
     # One confidence a bin, so that nothing is lost within bins; the parts' corrections for small bins cancel out.
     pairs = []
@@ -297,6 +325,26 @@ def test_a_failure_is_told_from_an_abstention() -> None:
     assert (got["failed"].estimate.value, got["abstained"].estimate.value) == (0.5, 0.25)
 
 
+def test_all_but_position_reads_the_verdict_and_not_the_replies_behind_it() -> None:
+    weighted = [pair(0.7, 0.6, verdict=0.3, length_a=20), pair(0.7, 0.6, "b", verdict=0.2, length_b=20)] * 20
+    got = {one.name: one for one in (*label_agreement(weighted, 0), *calibration(weighted), *attraction(weighted))}
+    assert got["label/accuracy"].estimate.value == got["label/accuracy_decided"].estimate.value == 0.5
+    assert got["calibration/brier"].estimate.value == pytest.approx((0.7**2 + 0.2**2) / 2)
+    assert got["length/longer_when_better"].n == 40
+    assert named(position(weighted))["chance_shift"].estimate.value == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("reason", Unscored)
+def test_a_judge_that_gives_no_verdict_is_not_credited_with_the_replies_that_it_had(reason: Unscored) -> None:
+    silent = [pair(0.55, 0.55, verdict=reason)] * 40
+    got = {one.name: one for one in (*failures(silent), *label_agreement(silent, 0), ties(silent))}
+    failed = reason in FAILURES
+    assert (got["verdict/failed"].estimate.value, got["verdict/abstained"].estimate.value) == (failed, not failed)
+    # A tie is no verdict to learn from, and yet says that the two are equally good.
+    assert got["label/accuracy"].estimate.value == (0.5 if reason is Unscored.TIE else None)
+    assert got["spread/ties"].estimate.value == (1 if reason is Unscored.TIE else None)
+
+
 def test_accuracy_counts_ties_as_half_and_leaves_out_failures_and_tied_labels() -> None:
     pairs = [pair(0.9, 0.9), pair(0.9, 0.1), pair(0.1, 0.1), pair(0.5, None), pair(FAILED, 0.9), pair(0.9, 0.9, "tie")]
     got = {one.name: one for one in label_agreement(pairs, seed=0)}
@@ -311,6 +359,13 @@ def test_groups_are_by_family_and_by_equal_parts() -> None:
     assert list(by_margin(pairs)) == ["0.00 to 0.18", "0.20 to 0.38", "0.40 to 0.58", "0.60 to 0.78"]
     assert by_distance([pair(0.9, None)]) == {}
     assert list(by_margin([pair(1.0, None)] * 9)) == ["1.00 to 1.00"]
+
+
+def test_no_group_is_lost_where_all_are_nearly_alike() -> None:
+    sure = [pair(1 - i * 1e-7, None) for i in range(100)]
+    assert [one[0].n for one in by_margin(sure).values()] == [25] * 4
+    near = [pair(0.9, None, distance=i * 1e-300) for i in range(100)]
+    assert sum(one[0].n for one in by_distance(near).values()) == 100
 
 
 def test_distance_is_nothing_to_itself_and_all_to_what_shares_no_word() -> None:
