@@ -18,9 +18,15 @@ Match = Literal["exact", "number", "words"]
 
 BEFORE, AFTER = " \"'`*_([{", " \"'`*_)]}.,;:!?"
 """What may stand around an answer without being part of it: quotes, emphasis, brackets, the end of a sentence."""
-# A digit that follows a letter or a point belongs to a name or a version; a hyphen after a word is no minus.
-NUMBER = re.compile(r"(?<![\w.])-?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?(?!\w)", re.ASCII)
-WORD = re.compile(r"\w+(?:['-]\w+)*")
+# A digit that follows a letter or a point belongs to a name or a version; a hyphen after a word is no minus. A number
+# is read whole or not at all: `++` and `?+` give nothing back. What letters follow it is its unit.
+NUMBER = re.compile(
+    r"(?<![\w.])-?(?:(?:[0-9]{1,3}(?:,[0-9]{3})++(?![0-9])|[0-9]++)(?:\.[0-9]++)?+|\.[0-9]++)(?:e[+-]?[0-9]{1,6})?+"
+    r"(?!\.?[0-9])",
+    re.ASCII,
+)
+# A sign, a point and the commas of thousands are part of a number: -5 is not 5, and 3.5 is not 5.3.
+WORD = re.compile(r"(?:(?<![\w-])-(?=\d))?\w+(?:(?:['-]|(?<=\d)(?:\.(?=\d)|,(?=\d{3}\b)))\w+)*")
 
 
 @dataclass(frozen=True)
@@ -31,8 +37,9 @@ class Verifier:
     the whole.
 
     - `exact`: the answer says the reference and nothing else.
-    - `number`: the last number of the answer is the reference's value ("1,200.50" is 1200.5), whatever was said before.
-      So of a reference that is a solution with its steps, too. A reference without a number is none.
+    - `number`: the last number of the answer is the reference's value ("1,200.50 kg" and "1.2005e3kg" are 1200.5),
+      whatever was said before. So of a reference that is a solution with its steps, too. A reference without a number
+      is none.
     - `words`: the answer has the words of the reference and no others, in any order, however often. Were others
       allowed, the whole dictionary would be right. A reference without a word is none.
     """
@@ -40,6 +47,8 @@ class Verifier:
     match: Match
     reference: str = "reference"
     method: ClassVar[str] = "verifier"
+    version: ClassVar[int] = 2
+    """Of what is found right: raised with any change after which the same answer may be judged otherwise."""
     compares: ClassVar[int] = 1
 
     def ask(self, item: Item, rounds: Sequence[Round]) -> tuple[Question, ...]:

@@ -45,7 +45,7 @@ def bench(desk: Desk, turn: Turn, answering: str) -> Bench:
     """
     settings = desk.config.judge
     if settings.method == Verifier.method:
-        return Bench((digest({"verifier": settings.way()}),), None)
+        return Bench((digest({"verifier": settings.way(), "version": Verifier.version}),), None)
     if settings.method == PreferenceModel.method:
         return Bench((seated(desk, turn),), None)
     members = tuple(dict.fromkeys(_policy(desk, turn, answering, name) for name in settings.sitting))
