@@ -73,9 +73,11 @@ class Guards(Section):
     max_unscored_frac: Fraction = 0.2
     """Halt when more than this share of the judgments has no score."""
     min_anchor_accuracy: Fraction = 0.55
-    """Train nothing where the seed's judge agrees with labels less often than this, over all or in a prompt family."""
+    """Train nothing where the seed's judge agrees with labels less often than this, over all or in a prompt family; 0
+    does not ask."""
     min_position_consistency: Fraction = 0.5
-    """Train nothing where the seed's judge prefers the same answer in both orders less often than this."""
+    """Train nothing where the seed's judge prefers the same answer in both orders less often than this; 0 does not
+    ask, which judging in one order wants said."""
     min_pairs: Count = 16
     """Halt when an iteration yields fewer pairs."""
     max_kl_to_seed_nats: Positive = 20.0

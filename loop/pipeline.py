@@ -51,9 +51,9 @@ JUDGE = Step("judge", 2, ("judge", "engine"), judge.inputs, judge.run)
 PAIR = Step("pair", 2, ("pair", "judge"), pair.inputs, pair.run)
 PREFERENCE = Step("preference", 1, ("preference",), preference.inputs, preference.run)
 TRAIN = Step("train", 1, ("train",), train.inputs, train.run)
-MEASURE = Step("measure", 3, ("measure", "judge", "engine"), measure.inputs, measure.run)
+MEASURE = Step("measure", 4, ("measure", "judge", "engine"), measure.inputs, measure.run)
 AUDIT = Step("audit", 2, ("audit", "judge", "engine"), audit.inputs, audit.run)
-DECIDE = Step("decide", 2, ("guards",), decide.inputs, decide.run)
+DECIDE = Step("decide", 3, ("guards",), decide.inputs, decide.run)
 GOLD = Step("gold", 2, ("gold", "engine"), gold.inputs, gold.run)
 
 

@@ -31,6 +31,13 @@ def check_judges(config: Config) -> None:
             f"judge.panel_rule={judge.panel_rule} counts which of two answers is preferred, and judge.method="
             f"{judge.method} scores one; set judge.panel_rule=mean, or judge.method=pairwise"
         )
+    asked = config.guards.min_position_consistency if config.measure.anchors else 0
+    if judge.compares and not judge.both_orders and asked:
+        raise ConfigError(
+            f"judge.both_orders=false leaves guards.min_position_consistency={asked:g} without an answer, and "
+            "what the judge owes to places in the labels; set judge.both_orders=true, or "
+            "guards.min_position_consistency=0 to train on that all the same"
+        )
     if (judge.base is None) == ("base" in judge.sitting):
         raise ConfigError(
             f"judge.base={judge.base or 'null'} does not go with judge.adapter={judge.adapter} and judge.panel="

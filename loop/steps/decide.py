@@ -2,9 +2,12 @@
 
 from dataclasses import asdict
 
+from judges.statistics import Label
 from loop.admission import admission
+from loop.anchors import anchor_pairs
 from loop.desk import Desk
 from loop.guards import Finding, after_measuring, all_finite, at_least, before_training
+from loop.steps.by_tag import by_tag
 from loop.steps.train import USED
 from loop.steps.turn import Turn
 from runs.output import Output
@@ -47,8 +50,14 @@ def findings(desk: Desk, turn: Turn) -> list[Finding]:
     if "measure" in turn.done:
         found += after_measuring(guards, turn.done["measure"].metrics)
         if turn.index == 0:
-            found += admission(guards, _by_tag(desk, turn))
+            found += admission(guards, _by_tag(desk, turn), _labels(desk), desk.config.judge.compares)
     return found
+
+
+def _labels(desk: Desk) -> dict[str, list[Label]]:
+    """The labels of the pairs that the judge was held against, by the tags of their prompts."""
+    anchors = anchor_pairs(desk.config.measure.anchors, desk.config.measure.anchor_count)
+    return {tag: [pair.label for pair in pairs] for tag, pairs in by_tag(anchors, lambda pair: pair.tags).items()}
 
 
 def _by_tag(desk: Desk, turn: Turn) -> dict[str, dict[str, float | None]]:

@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from loop.sources import prompt_source
 from loop.steps.by_tag import ALL, by_tag, probes_digest
 from loop.steps.generate import answer_shards
 from loop.steps.judge import judgment_metrics
-from loop.steps.probes import anchor_cases, labelled_pairs, own_cases, verdicts_on
+from loop.steps.probes import Judged, anchor_cases, labelled_pairs, own_cases, verdicts_on
 from loop.steps.turn import Turn
 from loop.steps.votes import order_chance
 from runs.canonical import seed_of
@@ -78,10 +79,11 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
     of_own = judged_by(desk, address, judge, who, [one for one in own if one is not None])
     of_anchors = judged_by(desk, address, judge, who, anchor_cases(judge, desk.config.seed, anchors))
     own_judgments: list[Judgment] = desk.store.rows_of("judgments", of_own)
-    verdicts = {
-        judgment.judged: judgment
-        for judgment in decisive(own_judgments) + decisive(desk.store.rows_of("judgments", of_anchors))
-    }
+    anchor_judgments: list[Judgment] = desk.store.rows_of("judgments", of_anchors)
+    verdicts = {judgment.judged: judgment for judgment in decisive(own_judgments) + decisive(anchor_judgments)}
+    sat: dict[Judged, list[Judgment]] = defaultdict(list)
+    for own_judgment in anchor_judgments:
+        sat[own_judgment.judged].append(own_judgment)
 
     to_seed = log_ratios(desk, turn.candidate, turn.seed_policy, responses, by_digest)
     to_previous = log_ratios(desk, turn.candidate, turn.policy, responses, by_digest)
@@ -90,15 +92,25 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
         for response, one, seed, previous in zip(responses, own, to_seed, to_previous, strict=True)
     ]
     compared = by_tag(list(zip(anchors, labelled_pairs(anchors, verdicts), strict=True)), lambda one: one[0].tags)
-    numbers = {
-        tag: policy_metrics(group, own_judgments)
-        | anchor_metrics([pair for _, pair in compared.get(tag, ())], seed_of(desk.config.seed, "anchors"))
-        | anchor_faults([judgment for anchor, _ in compared.get(tag, ()) for judgment in verdicts_on(anchor, verdicts)])
-        for tag, group in by_tag(answered, lambda one: one.prompt.tags).items()
-    }
+    groups = by_tag(answered, lambda one: one.prompt.tags)
+
+    def numbers_of(tag: str) -> dict[str, float | None]:
+        labelled = compared.get(tag, ())
+        of_pairs = [judgment for anchor, _ in labelled for judgment in verdicts_on(anchor, verdicts)]
+        return {
+            **(policy_metrics(groups[tag], own_judgments) if tag in groups else {}),
+            **anchor_metrics([pair for _, pair in labelled], seed_of(desk.config.seed, "anchors")),
+            **anchor_faults(of_pairs),
+            **position_consistency([own for judgment in of_pairs for own in sat[judgment.judged]]),
+        }
+
+    # Labelled pairs have tags of their own, which no held-out prompt need have.
+    numbers = {tag: numbers_of(tag) for tag in sorted({*groups, *compared})}
     measurements = [
-        Measurement(turn.candidate, turn.seed_policy, probes_digest(group), numbers[tag], tag)
-        for tag, group in by_tag(prompts, lambda prompt: prompt.tags).items()
+        Measurement(
+            turn.candidate, turn.seed_policy, probes_digest([one.prompt for one in groups.get(tag, ())]), found, tag
+        )
+        for tag, found in numbers.items()
     ]
     tables = {
         "prompts": (desk.store.put_rows("prompts", prompts),),
@@ -187,22 +199,24 @@ def anchor_metrics(pairs: Sequence[LabelledPair], seed: int) -> dict[str, float 
 
 
 def anchor_faults(judgments: Sequence[Judgment]) -> dict[str, float | None]:
-    """How often the judge has no verdict on labelled answers, and how often both orders prefer the same one.
-
-    With the ends of their intervals on the side that acquits: `decide` admits a judge unless it is clearly worse.
-    """
+    """How often there is no verdict on labelled answers, with the end of its interval on the side that acquits."""
     if not judgments:
         return {}
     unscored = proportion(sum(judgment.score is None for judgment in judgments), len(judgments))
+    return {"judge/anchor_unscored_frac": unscored.value, "judge/anchor_unscored_frac_low": unscored.low}
+
+
+def position_consistency(judgments: Sequence[Judgment]) -> dict[str, float | None]:
+    """How often both orders prefer the same of two labelled answers, by all who judged: a panel's own rows have none.
+
+    With the end of its interval that acquits. Nothing where no pair was read in both orders.
+    """
     both = [(order_chance(judgment, "ab"), order_chance(judgment, "ba")) for judgment in judgments]
     read = [(ab, ba) for ab, ba in both if isinstance(ab, float) and isinstance(ba, float)]
+    if not read:
+        return {}
     same = proportion(sum((ab - 0.5) * (ba - 0.5) > 0 for ab, ba in read), len(read))
-    consistency = {
+    return {
         "judge/anchor_position_consistency_frac": same.value,
         "judge/anchor_position_consistency_frac_high": same.high,
-    }
-    return {
-        "judge/anchor_unscored_frac": unscored.value,
-        "judge/anchor_unscored_frac_low": unscored.low,
-        **(consistency if read else {}),
     }

@@ -214,3 +214,9 @@ def test_a_mistake_writes_nothing_and_says_it_in_json_too(
 
 def test_an_engine_cannot_sleep_on_a_cpu(model: Path) -> None:
     has(refused(model, "limits.engine_while_training=sleep"), "limits.engine_while_training=sleep", "stop", "resident")
+
+
+def test_judging_in_one_order_needs_a_word_that_nobody_asks_for_consistency(model: Path) -> None:
+    one_order = ("judge.method=pairwise", "judge.both_orders=false")
+    has(refused(model, *one_order), "judge.both_orders=false", "guards.min_position_consistency=0")
+    check(load_config("self-rewarding", [f"model.base={model}", *one_order, "guards.min_position_consistency=0"]))
