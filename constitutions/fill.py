@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from runs.records import Message
 
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+IN_BRACES = re.compile(r"\{(\s*[A-Za-z_][\w-]*\s*)\}")
 
 
 def placeholders(template: str) -> set[str]:
-    """The names that `template` wants filled."""
-    return set(PLACEHOLDER.findall(template))
+    """The names that `template` wants filled, as they are spelt: `Request` is one too, which nobody ever fills."""
+    return set(IN_BRACES.findall(template))
 
 
 def fill(template: str, **values: str) -> str:

@@ -19,7 +19,7 @@ Method = Literal[
     "rubric", "expected", "pairwise", "pairwise_reasoned", "proposition", "meta", "critique", "revision",
     "direct_revision", "new_prompt",
 ]  # fmt: skip
-ALLOWED: dict[str, set[str]] = {
+SHOWN: dict[str, set[str]] = {
     "rubric": {"request", "response"},
     "expected": {"request", "response"},
     "pairwise": {"principle", "request", "response_a", "response_b"},
@@ -31,8 +31,6 @@ ALLOWED: dict[str, set[str]] = {
     "direct_revision": {"principle", "request", "response"},
     "new_prompt": {"examples"},
 }
-# A question without these is about nothing, and its answers would look like any others.
-JUDGED = {"response", "response_a", "response_b", "judgment_a", "judgment_b", "critique", "proposition", "examples"}
 DEFAULTS: dict[Method, str] = {
     "direct_revision": "{principle}\nrequest: {request}\nanswer: {response}\nwrite a better answer.",
 }
@@ -83,9 +81,9 @@ class Constitution(Frozen):
                 raise refusal(f"no other principle is called {principle.opposite!r}", "principles", nth, "opposite")
         for method, question in self.questions.items():
             shown = placeholders(question)
-            if strange := shown - ALLOWED[method]:
+            if strange := shown - SHOWN[method]:
                 raise refusal(f"a placeholder that nobody fills: {sorted(strange)}", "questions", method)
-            if hidden := JUDGED & ALLOWED[method] - shown:
+            if hidden := SHOWN[method] - shown:  # it would be about nothing, and answered like any other
                 raise refusal(f"never shows what it asks about: {sorted(hidden)}", "questions", method)
         check(self.response_types, self.propositions)
         return self

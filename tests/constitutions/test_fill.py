@@ -31,10 +31,15 @@ def test_a_placeholder_without_a_value_is_an_error() -> None:
         fill("{request} {critique}", request="hi")
 
 
-@pytest.mark.parametrize("text", ["{{7*7}}", "{0}", "{0.__class__}", "{a b}", "{Request}", "{ request }", "%s", "{}"])
+@pytest.mark.parametrize("text", ["{{7*7}}", "{0}", "{0.__class__}", "{a b}", '{"score": 3}', "%s", "{}"])
 def test_other_braces_are_plain_text(text: str) -> None:
     assert placeholders(text) == set()
     assert fill(text) == text
+
+
+@pytest.mark.parametrize("name", ["Request", " request ", "request1", "request-text", "REQUEST"])
+def test_a_word_in_braces_is_taken_for_a_placeholder_however_it_is_spelt(name: str) -> None:
+    assert placeholders(f"Asked: {{{name}}}") == {name}
 
 
 def test_a_single_turn_is_shown_as_its_words() -> None:

@@ -108,7 +108,12 @@ HOSTILE: list[tuple[str | bytes, int, str]] = [
     (changed("  rubric:", "  verdict:"), 12, "questions.verdict.[key] = 'verdict': Input should be 'rubric'"),
     (changed("{request}", "{question}"), 12, "questions.rubric: a placeholder that nobody fills: ['question']"),
     (changed("{response}", "the answer"), 12, "questions.rubric: never shows what it asks about: ['response']"),
-    (changed("{response}", "{Response}"), 12, "questions.rubric: never shows what it asks about: ['response']"),
+    (changed("{request}", "nothing"), 12, "questions.rubric: never shows what it asks about: ['request']"),
+    (changed("{response}", "{Response}"), 12, "questions.rubric: a placeholder that nobody fills: ['Response']"),
+    (changed("Asked:", "{ request } {request1}"), 12, "a placeholder that nobody fills: [' request ', 'request1']"),
+    (changed("Asked:", "{request-text}"), 12, "questions.rubric: a placeholder that nobody fills: ['request-text']"),
+    (PLAIN + "  pairwise: '{request} {response_a} {response_b}'\n", 16, "what it asks about: ['principle']"),
+    (PLAIN + "  meta: '{response} {judgment_a} {judgment_b}'\n", 16, "never shows what it asks about: ['request']"),
 ]  # fmt: skip
 
 
