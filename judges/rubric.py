@@ -5,14 +5,13 @@ The judge reasons in a few words, adds a point for each thing that the answer do
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
 from typing import ClassVar
 
 from constitutions.fill import fill, request_text
 from constitutions.load import Constitution
 from judges import verdict
 from judges.dialogue import Item, Round, Verdict, Write, texts
-from judges.voting import commonest
+from judges.voting import average
 from runs.records import Message, Reply, Unscored
 
 
@@ -48,17 +47,3 @@ class Rubric:
             for reply, read in zip(written, reads, strict=True)
         )
         return Verdict(average(reads, self.min_readable_frac), None, replies)
-
-
-def average(reads: Sequence[float | Unscored], min_read_frac: float) -> float | Unscored:
-    """The mean of the scores that could be read from K replies.
-
-    Where fewer than `min_read_frac` (0..1) of the replies could be read, or none: the commonest reason instead. Replies
-    that cannot be read are no low scores and no middling ones. Raises ValueError for no replies at all.
-    """
-    if not reads:
-        raise ValueError("no replies to average: a judgment needs at least one")
-    scores = [score for score in reads if not isinstance(score, Unscored)]
-    if scores and len(scores) >= min_read_frac * len(reads):
-        return fmean(scores)
-    return commonest(reads)

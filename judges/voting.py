@@ -29,17 +29,20 @@ class Voting:
     `min_share` (0..1) of all weight must have been cast, abstentions included in the whole. `min_confidence` (0.5..1)
     is the least probability, before clamping, of the text that wins. No vote counts for more than `max_certainty`
     (0.5..1): Constitutional AI (2212.08073, §4.1) keeps the labels of a judge that reasons first between 0.4 and 0.6,
-    because such a judge is nearly always certain. Where votes must be `consistent`, a principle under which the two
-    orders prefer different texts casts none.
+    because such a judge is nearly always certain. `min_readable` (0..1) of the replies in each order must be read, or
+    there is no vote. Where votes must be `consistent`, a principle under which the two orders prefer different texts
+    casts none.
     """
 
     min_share: float = 0.0
     min_confidence: float = 0.5
     max_certainty: float = 1.0
     consistent: bool = False
+    min_readable: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (0 <= self.min_share <= 1 and 0.5 <= self.min_confidence <= 1 and 0.5 < self.max_certainty <= 1):
+        shares = 0 <= self.min_share <= 1 and 0 <= self.min_readable <= 1
+        if not (shares and 0.5 <= self.min_confidence <= 1 and 0.5 < self.max_certainty <= 1):
             raise ValueError(f"a share is from 0 to 1, a confidence or certainty from 0.5 to 1: {self}")
 
     def vote(self, *orders: Sequence[float | Unscored]) -> float | Unscored:
@@ -47,10 +50,10 @@ class Voting:
 
         Where one of the orders says nothing there is no vote, but a preference for a place: the commonest reason.
         """
-        read = [[value for value in reads if not isinstance(value, Unscored)] for reads in orders]
-        if not all(read):
+        averages = [average(reads, self.min_readable) for reads in orders]
+        means = [value for value in averages if not isinstance(value, Unscored)]
+        if len(means) < len(averages):
             return commonest([value for reads in orders for value in reads])
-        means = [fmean(values) for values in read]
         if self.consistent and min(means) < 0.5 < max(means):
             return Unscored.INCONSISTENT
         return fmean(means)
@@ -77,6 +80,20 @@ class Voting:
 
     def _clamped(self, vote: float) -> float:
         return min(max(vote, 1 - self.max_certainty), self.max_certainty)
+
+
+def average(reads: Sequence[float | Unscored], min_read_frac: float) -> float | Unscored:
+    """The mean of the scores that could be read from K replies.
+
+    Where fewer than `min_read_frac` (0..1) of the replies could be read, or none: the commonest reason instead. Replies
+    that cannot be read are no low scores and no middling ones. Raises ValueError for no replies at all.
+    """
+    if not reads:
+        raise ValueError("no replies to average: a judgment needs at least one")
+    scores = [score for score in reads if not isinstance(score, Unscored)]
+    if scores and len(scores) >= min_read_frac * len(reads):
+        return fmean(scores)
+    return commonest(reads)
 
 
 def commonest(reads: Sequence[float | Unscored]) -> Unscored:

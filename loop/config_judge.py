@@ -32,7 +32,7 @@ READ: dict[Method, frozenset[str]] = {
     "propositions": frozenset({"min_mass"}),
     "verifier": frozenset({"match"}),
     "pairwise": BY_PRINCIPLE | {"min_mass", "commit_first"},
-    "pairwise_reasoned": BY_PRINCIPLE | WRITTEN,
+    "pairwise_reasoned": BY_PRINCIPLE | WRITTEN | {"min_readable_frac"},
     "preference": frozenset({"safety_first"}),
 }
 """The leaves that each method reads, besides `method`."""
@@ -85,7 +85,8 @@ class Judge(Section):
     max_tokens: Count = 32
     """Longest reply in tokens; one that is cut off here holds no verdict."""
     min_readable_frac: Fraction = 0.5
-    """Smallest share of the replies that must hold a verdict, or the answer is Unscored."""
+    """Smallest share of the replies (in each order, where answers are compared) that must hold a verdict, or there is
+    none."""
     min_mass: Fraction = 0.5
     """Least probability that the verdict tokens must have together, or there is no verdict."""
     commit_first: bool = False

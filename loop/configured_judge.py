@@ -52,9 +52,16 @@ def _verifier(settings: Settings) -> Verifier:
 
 
 def _comparing(settings: Settings, constitution: Constitution) -> Pairwise:
+    voting = Voting(
+        settings.min_vote_share,
+        settings.min_confidence,
+        settings.max_certainty,
+        settings.consistent,
+        settings.min_readable_frac,
+    )
     return Pairwise(
         _with_principles(constitution, settings.principle_ids),
-        Voting(settings.min_vote_share, settings.min_confidence, settings.max_certainty, settings.consistent),
+        voting,
         settings.min_mass,
         settings.principles,
         settings.together,

@@ -7,6 +7,7 @@ from constitutions.load import find_constitution
 from judges.preference import PreferenceModel
 from judges.verifier import Verifier
 from loop.config import Config
+from loop.config_judge import Judge
 from loop.configured_judge import configured_judge
 from loop.endpoint import Endpoint
 from loop.limits import LimitWatch
@@ -31,6 +32,7 @@ def check_judges(config: Config) -> None:
             f"judge.panel_rule={judge.panel_rule} counts which of two answers is preferred, and judge.method="
             f"{judge.method} scores one; set judge.panel_rule=mean, or judge.method=pairwise"
         )
+    _check_options(judge)
     asked = config.guards.min_position_consistency if config.measure.anchors else 0
     if judge.compares and not judge.both_orders and asked:
         raise ConfigError(
@@ -60,6 +62,27 @@ def check_judges(config: Config) -> None:
             f"judge.method=preference asks the preference models trained last in this run (judge.adapter=self) or up "
             f"to an address (judge.adapter=r1@3), and no panel: judge.adapter={judge.adapter}, "
             f"judge.panel={','.join(judge.panel) or '[]'}"
+        )
+
+
+def _check_options(judge: Judge) -> None:
+    """Whether each option that is set does something beside the others."""
+    idle = judge.idle()
+    if judge.safety_first and judge.rule_weight and not idle & {"safety_first", "rule_weight"}:
+        raise ConfigError(
+            f"judge.safety_first=true scores answers on the constitution's scale, by safety or as a whole, and "
+            f"judge.rule_weight={judge.rule_weight:g} would lift the second alone off it; set one of the two"
+        )
+    if judge.compares and judge.consistent and not judge.both_orders:
+        raise ConfigError(
+            "judge.consistent=true wants both orders to agree, and judge.both_orders=false asks one; change one of them"
+        )
+    shared = type(judge).model_fields["min_vote_share"].default
+    if judge.compares and judge.min_vote_share != shared and (judge.together or judge.principles == 1):
+        raise ConfigError(
+            f"judge.min_vote_share={judge.min_vote_share:g} is a share of several votes, and judge.principles="
+            f"{judge.principles or 'null'} with judge.together={str(judge.together).lower()} casts one; raise "
+            "judge.principles (null takes all that apply), or leave the share as it is"
         )
 
 

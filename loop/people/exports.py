@@ -7,13 +7,16 @@ from loop.people.consensus import Labelled, chance_of_a, verdict
 
 
 def anchor_rows(pairs: Sequence[Labelled]) -> list[dict[str, Any]]:
-    """The pairs as `measure.anchors` reads them: one row a pair, with what most people said in the end."""
+    """The pairs as `measure.anchors` reads them: one row a pair, with what most people said first.
+
+    Blind: a judge held against answers that people gave after its own reasons would be held against itself.
+    """
     return [
         {
             "messages": _messages(pair),
             "a": pair.question.a,
             "b": pair.question.b,
-            "label": verdict(pair.final.values()),
+            "label": verdict(pair.blind.values()),
             "tags": dict(pair.question.tags),
             "source": pair.source,
             **_authors(pair),
@@ -24,7 +27,7 @@ def anchor_rows(pairs: Sequence[Labelled]) -> list[dict[str, Any]]:
 
 
 def training_rows(pairs: Sequence[Labelled]) -> list[dict[str, Any]]:
-    """The pairs that people decided as conversations with a chosen and a rejected answer, as TRL reads them.
+    """The pairs that people decided in the end, as conversations with a chosen and a rejected answer: TRL's form.
 
     `label_probability` is the share of the people who prefer `chosen`, a tie being half of one; all weigh the same.
     """

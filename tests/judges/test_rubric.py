@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from constitutions.load import Constitution, Scale
 from judges import rubric
 from judges.dialogue import Item, Text
+from judges.voting import average
 from runs.errors import ConfigError
 from runs.records import Message, Unscored
 
@@ -71,23 +72,23 @@ def test_a_constitution_without_a_rubric_says_what_it_asks_instead() -> None:
 
 
 def test_the_score_of_several_replies_is_the_mean_of_those_that_could_be_read() -> None:
-    assert rubric.average([3.0, 4.0, 4.0], 0.5) == pytest.approx(11 / 3)
-    assert rubric.average([3.0, Unscored.NO_VERDICT, 4.0], 0.5) == 3.5
+    assert average([3.0, 4.0, 4.0], 0.5) == pytest.approx(11 / 3)
+    assert average([3.0, Unscored.NO_VERDICT, 4.0], 0.5) == 3.5
 
 
 def test_too_few_readable_replies_are_unscored_for_the_commonest_reason() -> None:
     reads: list[float | Unscored] = [5.0, Unscored.OFF_SCALE, Unscored.NO_VERDICT, Unscored.OFF_SCALE]
-    assert rubric.average(reads, 0.5) is Unscored.OFF_SCALE
-    assert rubric.average(reads, 0.25) == 5.0
+    assert average(reads, 0.5) is Unscored.OFF_SCALE
+    assert average(reads, 0.25) == 5.0
 
 
 def test_no_readable_reply_is_unscored_even_where_none_is_needed() -> None:
-    assert rubric.average([Unscored.TRUNCATED], 0.0) is Unscored.TRUNCATED
+    assert average([Unscored.TRUNCATED], 0.0) is Unscored.TRUNCATED
 
 
 def test_an_average_of_no_replies_is_refused() -> None:
     with pytest.raises(ValueError, match="no replies"):
-        rubric.average([], 0.5)
+        average([], 0.5)
 
 
 @given(READS, st.sampled_from([0.0, 1 / 3, 0.5, 1.0]))
@@ -95,7 +96,7 @@ def test_an_average_lies_between_the_scores_and_needs_its_share(
     reads: list[float | Unscored], min_read_frac: float
 ) -> None:
     scores = [read for read in reads if not isinstance(read, Unscored)]
-    got = rubric.average(reads, min_read_frac)
+    got = average(reads, min_read_frac)
     if isinstance(got, Unscored):
         assert got in reads
         assert not scores or len(scores) / len(reads) < min_read_frac
@@ -108,4 +109,4 @@ def test_the_order_of_the_replies_does_not_matter() -> None:
     few: list[float | Unscored] = [1.0, Unscored.OFF_SCALE, Unscored.NO_VERDICT]
     sums: list[float | Unscored] = [0.1, 0.2, 0.3, Unscored.TRUNCATED]
     for reads in (sums, few):
-        assert len({rubric.average(order, 0.5) for order in itertools.permutations(reads)}) == 1
+        assert len({average(order, 0.5) for order in itertools.permutations(reads)}) == 1

@@ -29,6 +29,13 @@ def test_one_order_alone_is_no_vote(ab: list[float | Unscored], ba: list[float |
     assert Voting().vote(ab, ba) is Unscored.TRUNCATED
 
 
+def test_a_share_of_the_replies_in_each_order_must_be_read() -> None:
+    reads = ([1.0, Unscored.NO_VERDICT, Unscored.NO_VERDICT], [0.8, 0.8, 0.8])
+    assert Voting(min_readable=0.3).vote(*reads) == pytest.approx(0.9)
+    assert Voting(min_readable=0.5).vote(*reads) is Unscored.NO_VERDICT
+    assert Voting(min_readable=0.5).vote([1.0, Unscored.TIE, Unscored.TIE], [1.0]) is Unscored.TIE
+
+
 def test_orders_that_prefer_different_texts_are_inconsistent_where_that_matters() -> None:
     assert Voting(consistent=True).vote([0.9], [0.4]) is Unscored.INCONSISTENT
     assert Voting(consistent=True).vote([0.9], [0.5]) == 0.7

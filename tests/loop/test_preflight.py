@@ -220,3 +220,24 @@ def test_judging_in_one_order_needs_a_word_that_nobody_asks_for_consistency(mode
     one_order = ("judge.method=pairwise", "judge.both_orders=false")
     has(refused(model, *one_order), "judge.both_orders=false", "guards.min_position_consistency=0")
     check(load_config("self-rewarding", [f"model.base={model}", *one_order, "guards.min_position_consistency=0"]))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "facts"),
+    [
+        (("judge.safety_first=true", "judge.rule_weight=1"), ("judge.safety_first=true", "judge.rule_weight=1")),
+        (
+            ("judge.method=pairwise", "judge.both_orders=false", "judge.consistent=true"),
+            ("judge.consistent=true", "judge.both_orders=false"),
+        ),
+        (("judge.method=pairwise", "judge.min_vote_share=0.9"), ("judge.min_vote_share=0.9", "judge.principles=1")),
+        (
+            ("judge.method=pairwise", "judge.min_vote_share=0.9", "judge.principles=null", "judge.together=true"),
+            ("judge.min_vote_share=0.9", "judge.together=true"),
+        ),
+    ],
+)
+def test_an_option_that_does_nothing_beside_another_is_refused(
+    model: Path, overrides: tuple[str, ...], facts: tuple[str, ...]
+) -> None:
+    has(refused(model, *overrides), *facts)

@@ -169,3 +169,11 @@ def test_an_anchor_says_who_wrote_its_answers_where_that_is_known() -> None:
     written = replace(known, question=replace(known.question, a_by="s1:fox", b_by="s1:hen"))
     rows = anchor_rows([known, written])
     assert "a_by" not in rows[0] and (rows[1]["a_by"], rows[1]["b_by"]) == ("s1:fox", "s1:hen")
+
+
+def test_an_anchor_holds_what_was_said_before_the_judge_gave_its_reasons_and_a_training_pair_what_was_said_after() -> (
+    None
+):
+    persuaded = replace(pair_of("a"), final={"person0": "b"}, informed=frozenset({"person0"}))
+    assert anchor_rows([persuaded])[0]["label"] == "a"
+    assert training_rows([persuaded])[0]["chosen"][0]["content"] == BATCH.questions[0].b
