@@ -1,13 +1,13 @@
 """What a run may cost before it begins: tokens, time and money, and what people would take for the same labels.
 
 Every count is the most that it can be: answers and replies as long as they may get, no text judged twice saved, every
-round that a judge may ask for. A chat template's own marks are not counted.
+round that a judge may ask for, every attempt at a new prompt. What trainers do, and a chat template's own marks, are
+not counted.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import comb, log
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -32,13 +32,23 @@ from loop.anchors import anchor_pairs
 from loop.base import find_base, find_judge_base
 from loop.config import Config
 from loop.configured_judge import configured_judge
+from loop.cost_policy import (
+    Share,
+    answering,
+    counter,
+    gold,
+    items,
+    new_prompts,
+    prompting,
+    reading,
+    red_teamed,
+    revising,
+)
 from loop.forecast import forecast
 from loop.iterate import PlannedStep
-from loop.sources import prompt_source
 from loop.steps.audit_cases import probed, turned, twin_cases
 from loop.steps.probes import anchor_cases
 from loop.terminal import table
-from runs.canonical import seed_of
 from runs.records import Run
 from runs.store import Store
 
@@ -46,28 +56,9 @@ PERSON_USD = 0.67
 """A preference label by a person, in US dollars (Lee et al., 2309.00267; the same by a model: 0.06)."""
 LABELS_A_DAY = 480
 """By one person: one a minute for eight hours. Our assumption, and a fast pace for long answers."""
-CHARACTERS_A_TOKEN = 4.0
-"""Of English text, where the tokenizer is not at hand."""
-SAMPLE = 32
 FROZEN = ("seed", "base", "endpoint")
-SIZES = ("model", "prompts", "generate", "judge", "train", "measure", "audit", "engine")
+SIZES = ("model", "prompts", "generate", "revise", "judge", "preference", "train", "measure", "audit", "engine")
 """The sections that decide how long a run takes."""
-
-
-@dataclass(frozen=True)
-class Share:
-    """What one who writes or judges has to do in the whole run. `usd` is None for a model of one's own."""
-
-    work: str
-    requests: int
-    prompt_tokens: int
-    reply_tokens: int
-    usd: float | None = None
-
-    def __add__(self, more: "Share") -> "Share":
-        usd = None if self.usd is None and more.usd is None else (self.usd or 0.0) + (more.usd or 0.0)
-        tokens = self.prompt_tokens + more.prompt_tokens, self.reply_tokens + more.reply_tokens
-        return Share(self.work, self.requests + more.requests, *tokens, usd)
 
 
 @dataclass(frozen=True)
@@ -146,17 +137,27 @@ def _part(config: Config, span: range) -> tuple[list[Share], int]:
     audited, compared = _audited(config)
     circles = 3 * config.audit.items if settings.compares and audited else 0
     rivals = measured if settings.compares else 0  # of the seed policy, written once
-    shares = [_answering(config, trained * prompts * samples, turns * measured + rivals + audits * circles)]
+    failing = red_teamed(config)
+    shares = [answering(config, trained * (prompts * samples + failing), turns * measured + rivals + audits * circles)]
     if revisions:
-        shares.append(_revising(config, trained * prompts * revisions))
+        shares.append(revising(config, trained * prompts * revisions))
+    if attempts := new_prompts(config):
+        shares.append(prompting(config, trained * attempts))
+    # Measured answers by the seed and by the policy before; labelled ones by the judge's own weights, where it has any.
+    alone = not settings.panel and settings.method != "verifier" and settings.adapter != "endpoint"
+    labelled = 2 * len(anchor_pairs(config.measure.anchors, config.audit.items)) if alone else 0
+    if read := trained * 2 * measured + audits * labelled:
+        shares.append(reading(config, read))
+    if config.gold.enabled:
+        shares.append(gold(config, turns * 2 * config.gold.prompts))
     for name in settings.sitting:
         # The same judge says the same of the same labelled pairs, and is not asked again.
         frozen = name in FROZEN or "@" in name
         held = anchors * (1 if frozen else turns) + audited * (1 if frozen else audits)
         more = compared * (1 if frozen else audits) if name == settings.adapter else 0
-        own = trained * cases + turns * measured + audits * circles
+        own = trained * (cases + failing) + turns * measured + audits * circles
         shares.append(_judging(config, name, own + held, more))
-    return shares, trained * cases + turns * measured
+    return shares, trained * (cases + failing) + turns * measured
 
 
 def _summed(shares: Sequence[Share]) -> tuple[Share, ...]:
@@ -181,48 +182,12 @@ def _audited(config: Config) -> tuple[int, int]:
     return labelled + again + twins, in_both_orders
 
 
-def _answering(config: Config, candidates: int, measured: int) -> Share:
-    count = _counter(find_base(config.model).folder)
-    items = _items(config)
-    length = fmean(sum(count(message.content) for message in item.messages) for item in items)
-    return Share(
-        "the policy: answers",
-        candidates + measured,
-        round((candidates + measured) * length),
-        candidates * config.generate.max_tokens + measured * config.measure.max_tokens,
-    )
-
-
-def _revising(config: Config, revisions: int) -> Share:
-    """Every pass over every answer, with the longest answers; the words of the principle are not counted."""
-    settings, constitution = config.revise, find_constitution(config.constitution)
-    count = _counter(find_base(config.model).folder)
-    length = fmean(sum(count(message.content) for message in item.messages) for item in _items(config))
-    answer = length + max(config.generate.max_tokens, settings.max_tokens)
-    steps = [
-        (constitution.question("revision" if settings.critique else "direct_revision"), answer, settings.max_tokens)
-    ]
-    if settings.critique:
-        steps = [
-            (constitution.question("critique"), answer, settings.critique_tokens),
-            (steps[0][0], answer + settings.critique_tokens, settings.max_tokens),
-        ]
-    if settings.accept_score is not None:
-        steps.append((constitution.question("expected"), answer, 1))
-    return Share(
-        "the policy: critiques and revisions",
-        revisions * len(steps),
-        round(revisions * sum(count(question) + shown for question, shown, _ in steps)),
-        revisions * sum(written for _, _, written in steps),
-    )
-
-
 def _judging(config: Config, name: str, cases: int, more: int) -> Share:
     """What one judge has to do: `more` requests, and as many a case as the sample has, with the longest answers."""
     judge = configured_judge(config.judge, find_constitution(config.constitution))
     other = find_judge_base(config) if name == "base" else None
-    count = _counter(None if name == "endpoint" else (other or find_base(config.model)).folder)
-    asked = [_questions(judge, item) for item in _items(config)]
+    count = counter(None if name == "endpoint" else (other or find_base(config.model)).folder)
+    asked = [_questions(judge, item) for item in items(config)]
     questions = [question for one in asked for question in one]
     if not questions:
         return Share(f"{name}: verdicts", 0, 0, 0)
@@ -260,24 +225,6 @@ def _nothing_said(question: Question) -> Replied:
             return Rewarded(0.0)
 
 
-def _items(config: Config) -> list[Item]:
-    """Some training prompts with answers that say nothing yet."""
-    judge = configured_judge(config.judge, find_constitution(config.constitution))
-    seed = seed_of(config.seed, "prompts")
-    drawn = prompt_source(config.prompts.source).train(min(SAMPLE, config.prompts.count), 1, seed)
-    return [Item(prompt.messages, ("",) * judge.compares, prompt.tags, n) for n, prompt in enumerate(drawn)]
-
-
-def _counter(folder: Path | None) -> Callable[[str], float]:
-    """How many tokens a text has: by the model's own tokenizer, or by the characters where there is none."""
-    if folder is None or not (folder / "tokenizer.json").is_file():
-        return lambda text: len(text) / CHARACTERS_A_TOKEN
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    return lambda text: float(len(tokenizer.encode(text, add_special_tokens=False).ids))
-
-
 def _like(store: Store, config: Config) -> Run | None:
     """The run begun last of those with the same sizes that have closed an iteration in which something was trained."""
     wanted = config.semantic()
@@ -286,6 +233,6 @@ def _like(store: Store, config: Config) -> Run | None:
         for run in store.runs()
         if run.iteration
         and store.iteration(run.iteration).index > 0
-        and all(run.config.get(section) == wanted[section] for section in SIZES)
+        and all(run.config.get(section) == wanted.get(section) for section in SIZES)
     ]
     return max(found, key=lambda run: run.begun, default=None)

@@ -66,7 +66,7 @@ def test_each_try_is_a_question_of_its_own_and_nothing_is_asked_twice() -> None:
 
 
 def test_a_constitution_without_a_rubric_says_what_it_asks_instead() -> None:
-    other = Constitution(name="other", scale=CONSTITUTION.scale, questions={"expected": "{response}"})
+    other = Constitution(name="other", scale=CONSTITUTION.scale, questions={"expected": "{request} {response}"})
     with pytest.raises(ConfigError, match="'other' asks expected, not rubric"):
         rubric.Rubric(other, 1, 0.5).ask(Item((Message("user", "hi"),), ("hello",)), [])
 

@@ -12,7 +12,7 @@ from constitutions.load import find_constitution, shipped_files
 from loop import drive
 from loop.configured_judge import configured_judge
 from loop.cost import LABELS_A_DAY, PERSON_USD, estimate
-from loop.engine.protocol import Choose, Write
+from loop.engine.protocol import Choose, Score, Write
 from loop.engine.stub import StubEngine
 from loop.judging import case, judged_shards
 from loop.load_config import load_config
@@ -127,7 +127,7 @@ def test_a_dry_run_counts_no_less_than_what_is_then_asked(tmp_path: Path, asked:
         cost = estimate(store, config, [])
         asked.clear()
         run_small(tmp_path / method, **changes)
-        answers, verdicts = cost.shares
+        answers, _, verdicts = cost.shares
         said = [one.messages[0].content for one in asked if isinstance(one, Choose | Write)]
         judging = len([text for text in said if "judge this answer" in text or "which is better" in text])
         assert answers.requests == len(said) - judging, method
@@ -135,6 +135,26 @@ def test_a_dry_run_counts_no_less_than_what_is_then_asked(tmp_path: Path, asked:
         assert cost.seconds is None
         later = estimate(store, config, drive.planned(store, "r1", config))
         assert later.seconds == 0 and later.timed_by == "r1"
+
+
+def test_a_dry_run_counts_new_prompts_gold_and_what_is_only_read(tmp_path: Path, asked: list[Any]) -> None:
+    changes: dict[str, object] = {
+        **{"prompts__count": 8, "prompts__self_made_frac": 0.25, "prompts__red_team_frac": 0.25},
+        **{"prompts__attempts": 2, "measure": {"prompts": 6, "anchor_count": 6}, "audit__items": 4},
+        **{"guards__max_unscored_frac": 1.0, "gold": {"enabled": True, "prompts": 5}, "iterations": 1},
+    }
+    cost = estimate(Store(tmp_path), small_config(**changes), [])
+    by_work = {share.work.removeprefix("the policy: "): share for share in cost.shares}
+    run_small(tmp_path, **changes)
+    prompts = [one for one in asked if isinstance(one, Write) and "new request" in one.messages[0].content]
+    written = len([one for one in asked if isinstance(one, Write)]) - len(prompts)
+    read = [one for one in asked if isinstance(one, Score)]
+    assert by_work["answers for gold"].requests == 2 * 2 * 5
+    assert by_work["answers"].requests + 2 * 2 * 5 >= written > 2 * 2 * 5
+    assert by_work["new prompts"].requests == 2 * (2 + 2) >= len(prompts) > 0
+    assert by_work["answers read"].requests >= len(read) > 0
+    assert by_work["answers read"].reply_tokens == 0
+    assert by_work["self: verdicts"].requests >= len([one for one in asked if isinstance(one, Choose)]) > 0
 
 
 def test_a_dry_run_says_what_an_endpoint_and_what_people_would_cost(tmp_path: Path) -> None:
@@ -148,7 +168,7 @@ def test_a_dry_run_says_what_an_endpoint_and_what_people_would_cost(tmp_path: Pa
         "limits.endpoint.usd_per_million_reply_tokens=8",
     ]
     cost = estimate(Store(tmp_path), load_config("self-rewarding", overrides), [])
-    _, seed, endpoint = cost.shares
+    seed, endpoint = cost.shares[-2:]
     assert (seed.usd, seed.requests) == (None, endpoint.requests)
     assert endpoint.usd == pytest.approx((2 * endpoint.prompt_tokens + 8 * endpoint.reply_tokens) / 1e6)
     # 384 prompts of 6 answers in 3 iterations, 128 held-out answers in 4, and 200 labelled pairs once.

@@ -1,0 +1,135 @@
+"""What the policy has to do in a run, by kind of work: answers, revisions, new prompts, and answers that it only reads.
+
+Every count is the most that it can be.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+from constitutions.load import find_constitution
+from judges.dialogue import Item
+from loop.base import find_base
+from loop.config import Config
+from loop.configured_judge import configured_judge
+from loop.sources import prompt_source
+from runs.canonical import seed_of
+
+CHARACTERS_A_TOKEN = 4.0
+"""Of English text, where the tokenizer is not at hand."""
+SAMPLE = 32
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one who writes or judges has to do in the whole run. `usd` is None for a model of one's own."""
+
+    work: str
+    requests: int
+    prompt_tokens: int
+    reply_tokens: int
+    usd: float | None = None
+
+    def __add__(self, more: "Share") -> "Share":
+        usd = None if self.usd is None and more.usd is None else (self.usd or 0.0) + (more.usd or 0.0)
+        tokens = self.prompt_tokens + more.prompt_tokens, self.reply_tokens + more.reply_tokens
+        return Share(self.work, self.requests + more.requests, *tokens, usd)
+
+
+def answering(config: Config, candidates: int, measured: int) -> Share:
+    """Answers to be learnt from and answers that are measured."""
+    length = _request_length(config)
+    return Share(
+        "the policy: answers",
+        candidates + measured,
+        round((candidates + measured) * length),
+        candidates * config.generate.max_tokens + measured * config.measure.max_tokens,
+    )
+
+
+def revising(config: Config, revisions: int) -> Share:
+    """Every pass over every answer, with the longest answers; the words of the principle are not counted."""
+    settings, constitution = config.revise, find_constitution(config.constitution)
+    count = counter(find_base(config.model).folder)
+    length = _request_length(config)
+    answer = length + max(config.generate.max_tokens, settings.max_tokens)
+    steps = [
+        (constitution.question("revision" if settings.critique else "direct_revision"), answer, settings.max_tokens)
+    ]
+    if settings.critique:
+        steps = [
+            (constitution.question("critique"), answer, settings.critique_tokens),
+            (steps[0][0], answer + settings.critique_tokens, settings.max_tokens),
+        ]
+    if settings.accept_score is not None:
+        steps.append((constitution.question("expected"), answer, 1))
+    return Share(
+        "the policy: critiques and revisions",
+        revisions * len(steps),
+        round(revisions * sum(count(question) + shown for question, shown, _ in steps)),
+        revisions * sum(written for _, _, written in steps),
+    )
+
+
+def new_prompts(config: Config) -> int:
+    """How many requests for new prompts an iteration makes, where none of the replies will do."""
+    settings = config.prompts
+    frac = (settings.self_made_frac, settings.red_team_frac)
+    return settings.attempts * sum(max(1, round(settings.count * one)) for one in frac if one)
+
+
+def red_teamed(config: Config) -> int:
+    """Those of `new_prompts` that the policy answers, and is judged for."""
+    settings = config.prompts
+    return settings.attempts * max(1, round(settings.count * settings.red_team_frac)) if settings.red_team_frac else 0
+
+
+def prompting(config: Config, requests: int) -> Share:
+    """Requests for new prompts, with examples that are as long as prompts are; and the question around them."""
+    settings = config.prompts
+    count = counter(find_base(config.model).folder)
+    shown = settings.examples * _request_length(config) + count(
+        find_constitution(config.constitution).question("new_prompt")
+    )
+    return Share("the policy: new prompts", requests, round(requests * shown), requests * settings.max_tokens)
+
+
+def reading(config: Config, answers: int) -> Share:
+    """Answers of which only the likelihood is wanted: nothing is written."""
+    return Share(
+        "the policy: answers read", answers, round(answers * (_request_length(config) + config.measure.max_tokens)), 0
+    )
+
+
+def gold(config: Config, answers: int) -> Share:
+    """The answers that the microworld's scorer sees."""
+    return Share(
+        "the policy: answers for gold",
+        answers,
+        round(answers * _request_length(config)),
+        answers * config.gold.max_tokens,
+    )
+
+
+def _request_length(config: Config) -> float:
+    count = counter(find_base(config.model).folder)
+    return fmean(sum(count(message.content) for message in item.messages) for item in items(config))
+
+
+def items(config: Config) -> list[Item]:
+    """Some training prompts with answers that say nothing yet."""
+    judge = configured_judge(config.judge, find_constitution(config.constitution))
+    seed = seed_of(config.seed, "prompts")
+    drawn = prompt_source(config.prompts.source).train(min(SAMPLE, config.prompts.count), 1, seed)
+    return [Item(prompt.messages, ("",) * judge.compares, prompt.tags, n) for n, prompt in enumerate(drawn)]
+
+
+def counter(folder: Path | None) -> Callable[[str], float]:
+    """How many tokens a text has: by the model's own tokenizer, or by the characters where there is none."""
+    if folder is None or not (folder / "tokenizer.json").is_file():
+        return lambda text: len(text) / CHARACTERS_A_TOKEN
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    return lambda text: float(len(tokenizer.encode(text, add_special_tokens=False).ids))
