@@ -11,7 +11,7 @@ import argparse
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -65,19 +65,29 @@ def measure(cell: dict[str, Any]) -> dict[str, Any]:
     return {"outcome": outcome.kind, "reason": outcome.reason, **series}
 
 
-def judged(found: Sequence[Row]) -> list[str]:
-    """A line for each comparison of two ways to judge the same pairs."""
-    lines = []
+class Gain(NamedTuple):
+    """What one thing adds to another, with its p-value, and the columns of its line that stand around it."""
+
+    before: list[str]
+    shown: str
+    above: str
+    of: Estimate
+    p: float
+
+
+def judged(found: Sequence[Row]) -> list[Gain]:
+    """Each comparison of two ways to judge the same pairs."""
+    gains = []
     for words, name, other in COMPARED:
         own, baseline = of_judge(found, name), of_judge(found, other)
         if own and baseline:
             gain, ahead = over(own, baseline), by_seed(own, baseline)
             above = sum(one > 0 for one in ahead)
-            lines.append([words, percent(gain, "+"), f"{above} of {len(ahead)}", _said(gain)])
-    return table(["compared", "more pairs right, points", "seeds above 0", "so"], lines) if lines else NOT_YET
+            gains.append(Gain([words], percent(gain, "+"), f"{above} of {len(ahead)}", gain, normal_p(gain)))
+    return gains
 
 
-def trained(found: Sequence[Row]) -> list[str]:
+def trained(found: Sequence[Row]) -> list[Gain]:
     """Gold after the last iteration with either kind of labels, and the paired difference."""
     last = {
         (row["cell"]["labels"], row["cell"]["seed"]): row["result"]
@@ -86,8 +96,8 @@ def trained(found: Sequence[Row]) -> list[str]:
     }
     seeds = [seed for seed in SEEDS if all((labels, seed) in last for labels in LABELS)]
     if len(seeds) < 2:
-        return NOT_YET
-    lines = []
+        return []
+    gains = []
     for name, words in (("sampled", "sampled answers"), ("greedy", "greedy answers")):
         before = np.array([last["hard", seed][name][0] for seed in seeds])
         hard, soft = (np.array([last[labels, seed][name][-1] for seed in seeds]) for labels in LABELS)
@@ -95,13 +105,9 @@ def trained(found: Sequence[Row]) -> list[str]:
         means = [f"{values.mean():.2f} ({values.min():.2f} to {values.max():.2f})" for values in (before, hard, soft)]
         above = f"{int((soft > hard).sum())} of {len(seeds)}"
         interval = f"{gain.value:+.2f} ({gain.low:+.2f} to {gain.high:+.2f})"
-        lines.append([words, *means, interval, above, _said(gain)])
-    return [
-        f"Gold, 0 to 5, after {ITERATIONS} iterations from {len(seeds)} seeds: means, in brackets the least and the "
-        "most; of the difference Student's interval of 95 % over seeds.",
-        "",
-        *table(["", "before", "hard labels", "soft labels", "soft less hard", "seeds above 0", "so"], lines),
-    ]
+        p = float(stats.ttest_rel(soft, hard).pvalue)
+        gains.append(Gain([words, *means], interval, above, gain, p))
+    return gains
 
 
 def paired(differences_S: "np.ndarray[Any, np.dtype[np.float64]]") -> Estimate:
@@ -111,16 +117,48 @@ def paired(differences_S: "np.ndarray[Any, np.dtype[np.float64]]") -> Estimate:
     return Estimate(mean, mean - half, mean + half)
 
 
-def _said(gain: Estimate) -> str:
-    """What an interval lets one say."""
-    if gain.low is None or gain.high is None:
-        return "-"
-    return "helps" if gain.low > 0 else "hurts" if gain.high < 0 else "not shown"
+def normal_p(gain: Estimate) -> float:
+    """The two-sided p of no gain, from an interval that is taken for a normal one."""
+    if gain.value is None or gain.low is None or gain.high is None:
+        return 1.0
+    error = (gain.high - gain.low) / (2 * float(stats.norm.ppf((1 + LEVEL) / 2)))
+    return float(2 * stats.norm.sf(abs(gain.value) / error)) if error else float(gain.value == 0)
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """The p-values adjusted for their number, in their order (Holm 1979)."""
+    adjusted, least = [0.0] * len(ps), 0.0
+    for nth, place in enumerate(sorted(range(len(ps)), key=lambda n: ps[n])):
+        least = max(least, min(1.0, (len(ps) - nth) * ps[place]))
+        adjusted[place] = least
+    return adjusted
+
+
+def _line(gain: Gain, adjusted: float) -> list[str]:
+    """The columns of a comparison; what it shows is what is shown beside all the others of the page."""
+    value = gain.of.value or 0.0
+    so = "not shown" if adjusted > 1 - LEVEL else "helps" if value > 0 else "hurts"
+    return [*gain.before, gain.shown, gain.above, f"{adjusted:.3f}" if adjusted >= 0.001 else "< 0.001", so]
 
 
 def tables() -> dict[str, list[str]]:
     """The tables that the rows make, by mark."""
-    return {"ablations": judged(rows("league")), "labels": trained(rows("judge_ablations"))}
+    by_pairs, by_training = judged(rows("league")), trained(rows("judge_ablations"))
+    adjusted = holm([gain.p for gain in [*by_pairs, *by_training]])
+    lines = [_line(*one) for one in zip([*by_pairs, *by_training], adjusted, strict=True)]
+    ablations = lines[: len(by_pairs)]
+    labels = lines[len(by_pairs) :]
+    heading = ["compared", "more pairs right, points", "seeds above 0", "p by Holm", "so"]
+    of_labels = ["", "before", "hard labels", "soft labels", "soft less hard", "seeds above 0", "p by Holm", "so"]
+    said = [
+        f"Gold, 0 to 5, after {ITERATIONS} iterations: means over seeds, in brackets the least and the most; of the "
+        "difference Student's interval of 95 % over seeds.",
+        "",
+    ]
+    return {
+        "ablations": table(heading, ablations) if ablations else NOT_YET,
+        "labels": [*said, *table(of_labels, labels)] if labels else NOT_YET,
+    }
 
 
 def main() -> None:
