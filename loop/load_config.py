@@ -23,7 +23,6 @@ COMMAND_LINE_ONLY = {
 """What no recipe and no file may set, and why."""
 RECIPES = Path(__file__).with_name("recipes")
 SMOKE = (
-    "iterations=1",
     "prompts.count=32",
     "generate.samples=4",
     "train.epochs=1",
@@ -33,7 +32,8 @@ SMOKE = (
     "audit.items=16",
     "guards.min_pairs=1",
 )
-"""The smallest size that still does every step: `--smoke` puts these under the overrides of the command line."""
+"""The smallest size that still does every step: `--smoke` puts these, and as many iterations as the last phase begins
+with, under the overrides of the command line."""
 
 
 def recipe_names() -> list[str]:
@@ -69,8 +69,20 @@ def load_config(source: str, overrides: Sequence[str] = (), smoke: bool = False)
                 f"selfsame run {source} {dotted}=..."
             )
     if smoke:
-        tree = with_overrides(tree, SMOKE, str(path)).model_dump(mode="json")
+        tree = _smallest(with_overrides(tree, (), str(path)))
     return with_overrides(tree, overrides, str(path))
+
+
+def _smallest(config: Config) -> dict[str, Any]:
+    """The tree of `config` at the smallest size, in its phases too, and with one iteration of the last of them."""
+    small = dict(override.split("=") for override in SMOKE)
+    phases = [
+        Phase(since=one.since, settings={leaf: value for leaf, value in one.settings.items() if leaf not in small})
+        for one in config.phases
+    ]
+    iterations = max((phase.since for phase in phases), default=1)
+    same = config.model_copy(update={"phases": tuple(phases), "iterations": iterations})
+    return with_settings(same.model_dump(mode="json"), small)
 
 
 def with_overrides(tree: dict[str, Any], overrides: Sequence[str], place: str) -> Config:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from loop.cli import main
+from loop.load_config import recipe_names
 from runs.canonical import digest_folder
 from runs.mlflow_mark import mlflow_folder
 from runs.store import Store
@@ -170,7 +171,7 @@ def test_a_changed_byte_is_named_and_exits_74(
 
 
 def test_recipes_are_listed_and_shown(cli: Cli) -> None:
-    assert [recipe["name"] for recipe in cli.json("recipes")] == ["self-rewarding", "self-rewarding-8b"]
+    assert [recipe["name"] for recipe in cli.json("recipes")] == recipe_names()
     assert cli.json("recipes", "show", "self-rewarding", "train.beta=0.2")["config"]["train"]["beta"] == 0.2
     assert "2401.10020" in cli.text("recipes", "show", "self-rewarding")
 
