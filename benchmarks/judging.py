@@ -33,7 +33,15 @@ from loop.steps.probes import anchor_cases
 from loop.workers.trainers import Trainers
 from runs.store import Store
 
-KINDS = ("expected", "rubric", "pairwise", "pairwise_reasoned", "propositions")
+KINDS = {
+    **{method: (f"judge.method={method}",) for method in ("expected", "rubric", "pairwise", "pairwise_reasoned")},
+    "propositions": (),
+    "expected, committed first": ("judge.commit_first=true",),
+    "expected, with rules": ("judge.rule_weight=1",),
+    "expected, safety first": ("judge.safety_first=true",),
+    "pairwise, one prompt for all principles": ("judge.method=pairwise", "judge.together=true"),
+}
+"""The judges that ask an engine, and their settings. A verifier asks nobody; a preference model is no engine's work."""
 ROUNDS = 5
 
 
@@ -85,7 +93,7 @@ def judge_of(desk: Desk, kind: str) -> Judge:
     """The judge of that kind with its default settings."""
     if kind == "propositions":
         return Propositions(desk.constitution, desk.config.judge.min_mass)
-    return configured_judge(load_config("self-rewarding", [f"judge.method={kind}"]).judge, desk.constitution)
+    return configured_judge(load_config("self-rewarding", KINDS[kind]).judge, desk.constitution)
 
 
 def rates(desk: Desk, kind: str) -> dict[str, Any]:
