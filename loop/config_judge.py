@@ -137,6 +137,10 @@ class Judge(Section):
         """Whether the method reads how likely labels are; else everything that it reads is written."""
         return "min_mass" in self._read()
 
+    def in_both_orders(self) -> "Judge":
+        """The same way to judge with either answer first: in one order alone a taste for a place looks like merit."""
+        return self.model_copy(update={"both_orders": True})
+
     def way(self) -> dict[str, Any]:
         """The way to judge, whoever does it: the method and what it reads, as JSON values."""
         return self.model_dump(mode="json", include={"method", *self._read()})

@@ -22,20 +22,28 @@ ON_SCALE = ("expected", "rubric")
 
 
 def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
-    """The model, who judges, who wrote what is compared in circles, the constitution, the prompts and the anchors."""
+    """The model, who judges, who wrote what is compared in circles, the constitution, the prompts and the anchors.
+
+    And leaves: how many items, but not how often; how long the answers in circles may be; and what `judge.min_mass`
+    asks of a judge by opposite principles, whatever its own method reads.
+    """
+    config = desk.config
     return {
+        "items": str(config.audit.items),
+        "min_mass": str(config.judge.min_mass),
+        **({"max_tokens": str(config.measure.max_tokens)} if config.judge.compares else {}),
         "model": turn.model,
         "judge": bench(desk, turn, turn.candidate).digest,
         "candidate": turn.candidate,
         "constitution": desk.constitution.digest,
-        "source": prompt_source(desk.config.prompts.source).digest,
-        "anchors": anchors_digest(desk.config.measure.anchors),
+        "source": prompt_source(config.prompts.source).digest,
+        "anchors": anchors_digest(config.measure.anchors),
     }
 
 
 def run(desk: Desk, turn: Turn, key: str) -> Output:
     """Every statistic of the judge that its method allows, and the faults found."""
-    settings = desk.config.judge
+    settings = desk.config.judge.in_both_orders()
     on_scale = settings.method in ON_SCALE and not settings.rule_weight
     who = bench(desk, turn, turn.candidate)
     by_model = settings.method == PreferenceModel.method

@@ -64,7 +64,7 @@ def pair_records(
     far: list[float] | list[None] = distances(asked, familiar) if familiar else [None] * len(anchors)
     records = []
     for anchor, distance in zip(anchors, far, strict=True):
-        ab, ba = _chances(sides(anchor), verdicts)
+        ab, ba, verdict = _chances(sides(anchor), verdicts)
         family = anchor.tags.get("family", "")
         likely_a, likely_b = (likelihoods.get(side) for side in sides(anchor))
         records.append(
@@ -79,6 +79,7 @@ def pair_records(
                 likelihood_b=likely_b,
                 family=family,
                 distance=distance,
+                verdict=verdict,
             )
         )
     return records
@@ -184,15 +185,20 @@ def _circle(three: Sequence[Response]) -> list[tuple[Response, Response]]:
     return [(a, b), (b, c), (c, a)]
 
 
-def _chances(named: tuple[str, str], verdicts: Verdicts) -> tuple[float | Unscored, float | Unscored | None]:
-    """The chance that `a` is better, shown first and shown second; a judge of single answers knows no order."""
+def _chances(
+    named: tuple[str, str], verdicts: Verdicts
+) -> tuple[float | Unscored, float | Unscored | None, float | Unscored]:
+    """The chance that `a` is better, shown first and shown second, and by the verdict.
+
+    A judge of single answers knows no order; nor has a verdict without replies in an order, such as a panel's, one.
+    """
     if named in verdicts:
-        verdict = verdicts[named]
-        first = order_chance(verdict, "ab")
-        # A verdict without replies in an order, such as a panel's, has no order either.
-        return (_score(verdict), None) if first is None else (first, order_chance(verdict, "ba"))
+        judgment = verdicts[named]
+        verdict, first = _score(judgment), order_chance(judgment, "ab")
+        return (verdict, None, verdict) if first is None else (first, order_chance(judgment, "ba"), verdict)
     a, b = (_score(verdicts[side,]) for side in named)
-    return chance_of_scores(a, b), None
+    chance = chance_of_scores(a, b)
+    return chance, None, chance
 
 
 def _scores(named: tuple[str, str], verdicts: Verdicts) -> tuple[float | Unscored, float | Unscored]:

@@ -15,8 +15,10 @@ from runs.output import Output
 
 
 def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
-    """The model, the policy and the seed that it is held against, the prompts and the anchors."""
+    """The model, the policy, beta and the seed that it is held against, the prompts, the anchors and how many."""
     return {
+        "items": str(desk.config.audit.items),
+        "beta": str(desk.config.train.beta),
         "model": turn.model,
         "candidate": turn.candidate,
         "seed": turn.seed_policy,

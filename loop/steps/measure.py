@@ -21,7 +21,7 @@ from loop.steps.turn import Turn
 from loop.steps.votes import order_chance
 from runs.canonical import seed_of
 from runs.output import Output
-from runs.records import Judgment, Measurement, Prompt, Response, Sampling
+from runs.records import Judgment, Measurement, Prompt, Response, Sampling, Unscored
 
 LogRatios = tuple[float, ...]
 """A token's log-probability under a reference less the policy's own, in nats, for each token of an answer."""
@@ -76,7 +76,10 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
     responses: list[Response] = desk.store.rows_of("responses", answers)
     own = own_cases(judge, desk.config.seed, by_digest, responses, desk.store.rows_of("responses", rivals))
     anchors = anchor_pairs(settings.anchors, settings.anchor_count)
-    of_own = judged_by(desk, address, judge, who, [one for one in own if one is not None])
+    # A rival is always second, so that in one order a taste for the first place would be a win.
+    fair = desk.config.judge.in_both_orders()
+    fair_judge = configured_judge(fair, desk.constitution)
+    of_own = judged_by(desk, address, fair_judge, who, [one for one in own if one is not None], fair.way())
     of_anchors = judged_by(desk, address, judge, who, anchor_cases(judge, desk.config.seed, anchors))
     own_judgments: list[Judgment] = desk.store.rows_of("judgments", of_own)
     anchor_judgments: list[Judgment] = desk.store.rows_of("judgments", of_anchors)
@@ -131,17 +134,24 @@ def policy_metrics(answered: Sequence[Answered], all_judgments: Sequence[Judgmen
     judged = {verdict.judged for verdict in verdicts}
     return {
         **judgment_metrics([own for own in all_judgments if own.judged in judged], "judge/"),
-        **win_rate_metrics(verdicts),
+        **win_rate_metrics([one.judgment for one in answered]),
         **length_metrics(responses),
         **kl_metrics([one.to_seed for one in answered], "seed"),
         **kl_metrics([one.to_previous for one in answered], "previous"),
     }
 
 
-def win_rate_metrics(judgments: Sequence[Judgment]) -> dict[str, float | None]:
-    """How probably the policy's answer is better than the seed policy's, where the judge compares: 0.5 at the seed."""
-    wins = [judgment.score for judgment in judgments if judgment.target == "pair" and judgment.score is not None]
-    return {"judge/win_rate_against_seed": statistics.fmean(wins)} if wins else {}
+def win_rate_metrics(judgments: Sequence[Judgment | None]) -> dict[str, float | None]:
+    """How probably the policy's answer is better than the seed policy's, where the judge compares: 0.5 at the seed.
+
+    None is an answer that is the seed policy's to the word: half a win, as is a tie. Of other pairs without a verdict
+    nothing is known.
+    """
+    if any(judgment is not None and judgment.target != "pair" for judgment in judgments):
+        return {}
+    wins = [0.5 if judgment is None or judgment.unscored is Unscored.TIE else judgment.score for judgment in judgments]
+    known = [win for win in wins if win is not None]
+    return {"judge/win_rate_against_seed": statistics.fmean(known)} if known else {}
 
 
 def length_metrics(responses: Sequence[Response]) -> dict[str, float | None]:

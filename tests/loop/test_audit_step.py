@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 from small import chain, run_small
 
+from loop import drive
+from loop.auditing import IMPLICIT
 from loop.cli import main
+from loop.load_config import with_overrides
+from loop.pipeline import AUDIT, Step
+from loop.steps.turn import Turn
 from runs.audit_report import as_markdown
 from runs.lineage import decision_of
 from runs.store import Store
@@ -80,9 +85,54 @@ def test_no_judgment_of_an_audit_is_kept_twice_where_the_judge_is_asked_again(tm
     assert len(set(shards)) == len(shards)
 
 
-def test_a_judge_that_is_asked_in_one_order_has_replies_in_no_other(tmp_path: Path) -> None:
+def test_where_a_run_asks_in_one_order_rivals_and_audits_are_still_shown_in_both(tmp_path: Path) -> None:
     store, _ = run_small(
-        tmp_path, iterations="0", judge__method="pairwise", judge__both_orders="false", guards__max_unscored_frac="1"
+        tmp_path,
+        iterations="0",
+        judge__method="pairwise",
+        judge__both_orders="false",
+        guards__max_unscored_frac="1",
+        audit__items="6",
+        measure__anchor_count="6",
     )
-    judgments = store.all_rows("judgments", store.output(chain(store)[0].outputs["measure"]))
-    assert {reply.order for judgment in judgments for reply in judgment.replies} == {"ab"}
+    seed = chain(store)[0]
+    measured = store.output(seed.outputs["measure"])
+    answers = {response.digest for response in store.all_rows("responses", measured)}
+    judgments = store.all_rows("judgments", measured)
+    rivals = [judgment for judgment in judgments if set(judgment.judged) <= answers]
+    labelled = [judgment for judgment in judgments if not set(judgment.judged) <= answers]
+    assert {reply.order for judgment in labelled for reply in judgment.replies} == {"ab"}
+    assert {reply.order for judgment in rivals for reply in judgment.replies} == {"ab", "ba"}
+    audit = store.output(seed.outputs["audit"])
+    assert audit.values["audit"]["statistics"]["position/consistency"]["n"] == 6
+    assert all(
+        {reply.order for reply in judgment.replies} == {"ab", "ba"} for judgment in store.all_rows("judgments", audit)
+    )
+
+
+@pytest.mark.parametrize(
+    ("step", "overrides", "asks_anew"),
+    [
+        (AUDIT, ["audit.items=9"], True),
+        (AUDIT, ["measure.max_tokens=7"], True),
+        (AUDIT, ["judge.method=rubric", "judge.min_mass=0.9"], True),
+        (AUDIT, ["audit.every=5"], False),
+        (AUDIT, ["judge.method=rubric", "measure.max_tokens=7"], False),
+        (IMPLICIT, ["audit.items=9"], True),
+        (IMPLICIT, ["train.beta=0.7"], True),
+        (IMPLICIT, ["audit.every=5"], False),
+        (IMPLICIT, ["train.epochs=7", "judge.min_mass=0.9"], False),
+    ],
+)
+def test_an_audit_is_asked_anew_by_what_can_change_it_and_by_nothing_else(
+    audited: Store, step: Step, overrides: list[str], asks_anew: bool
+) -> None:
+    run = drive.existing(audited, "r1")
+
+    def key(overrides: list[str]) -> str:
+        config = with_overrides(drive.config_of(run).model_dump(mode="json"), overrides, "r1")
+        with drive.desk_of(audited, "r1", config) as desk:
+            return step.key(desk, Turn.after(tuple(chain(audited))))
+
+    method, changes = ([own for own in overrides if own.startswith("judge.method") is is_it] for is_it in (True, False))
+    assert (key(method) != key([*method, *changes])) is asks_anew
