@@ -2,16 +2,16 @@
 
 import os
 from pathlib import Path
-from reprlib import repr as short_repr
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from constitutions.faults import sentence
 from constitutions.fill import placeholders
 from constitutions.markdown import lined_markdown
 from constitutions.principle import Frozen, Id, Principle, Provenance, Saying, Text, as_set, refusal
 from constitutions.response_types import ResponseType, check
-from constitutions.strict_yaml import HIDDEN, Lines, StrictYamlError, lined_yaml, read_text
+from constitutions.strict_yaml import StrictYamlError, lined_yaml, read_text
 from runs.canonical import digest
 from runs.errors import ConfigError
 
@@ -128,9 +128,14 @@ def shipped(name: str) -> Path:
 def find_constitution(name: str) -> Constitution:
     """The constitution that a configuration names: a shipped one, or a file. Raises ConfigError."""
     path = shipped_files().get(name, Path(name))
-    if path.suffix not in READERS or not os.path.isfile(path):
+    if not os.path.isfile(path):
         known = ", ".join(shipped_files())
         raise ConfigError(f"constitution={name}: no such file; shipped are {known}, or name a .yaml or .md file")
+    if path.suffix not in READERS:
+        raise ConfigError(
+            f"constitution={name}: a constitution is read from {', '.join(READERS)}, and not from "
+            f"{path.suffix or 'a file without such an ending'}; rename the file to what it holds"
+        )
     return load_constitution(path)
 
 
@@ -142,16 +147,6 @@ def load_constitution(path: Path) -> Constitution:
     except (OSError, StrictYamlError) as error:
         raise ConfigError(f"{path}: {error}") from error
     except ValidationError as error:
-        faults = [f"{path}: {_sentence(detail, lines)}" for detail in error.errors()[:MAX_FAULTS]]
+        faults = [f"{path}: {sentence(detail, lines, Constitution)}" for detail in error.errors()[:MAX_FAULTS]]
         more = error.error_count() - len(faults)
         raise ConfigError("\n".join([*faults, *([f"and {more} more"] if more else [])])) from error
-
-
-def _sentence(detail: Any, lines: Lines) -> str:
-    """What is wrong, with the line of the deepest value on the way to it that the file holds."""
-    at = detail.get("ctx", {}).get("at")
-    place = (*detail["loc"], *(at or ()))
-    held = next(place[:length] for length in range(len(place), -1, -1) if place[:length] in lines)
-    value = "" if at else f" = {short_repr(detail['input'])}"
-    dotted = HIDDEN.sub("?", ".".join(map(str, place)))[:100] or "constitution"
-    return f"line {lines[held]}: {dotted}{value}: {detail['msg']}"

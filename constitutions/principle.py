@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from constitutions.fill import placeholders
 from constitutions.prose import unwrapped
-from constitutions.strict_yaml import HIDDEN
+from constitutions.strict_yaml import HIDDEN, unseen
 
 Use = Literal["critique", "comparison", "probe"]
 """What a principle is for. A `probe` is said only in an audit, to see whether verdicts turn with the principle."""
@@ -21,7 +21,7 @@ def refusal(reason: str, *at: str | int) -> PydanticCustomError:
 
 def _visible(text: str) -> str:
     if hidden := HIDDEN.search(text):  # spelt with a backslash
-        raise refusal(f"the character {hidden[0]!r}, which nobody sees, is not read")
+        raise refusal(unseen(hidden[0]))
     return text
 
 
@@ -40,8 +40,10 @@ def as_set(values: tuple[str, ...]) -> tuple[Any, ...]:
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_visible)]
 Prose = Annotated[str, AfterValidator(_visible), AfterValidator(unwrapped), AfterValidator(_without_placeholders)]
 Saying = Annotated[Text, AfterValidator(unwrapped), AfterValidator(_without_placeholders)]
-Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
-PromptClass = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[^\s=]+=\S")]
+ID = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+Id = Annotated[str, Field(pattern=ID)]
+PROMPT_CLASS = r"^[^\s=]+=\S"
+PromptClass = Annotated[str, StringConstraints(strip_whitespace=True, pattern=PROMPT_CLASS)]
 
 
 def in_scope(scope: Collection[str], tags: Mapping[str, str]) -> bool:

@@ -5,15 +5,21 @@ as False, so typing is left to the schema that reads the result.
 """
 
 import re
+import unicodedata
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 HIDDEN = re.compile(
-    r"[^\t\n\r\x20-\x7e\x85\xa0-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+    "[^\\t\\n\\r\\x20-\\x7e\\x85\\xa0-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]"
+    # Format characters (category Cf), beside the tags of the last line.
+    "|[\\xad\\u0600-\\u0605\\u061c\\u06dd\\u070f\\u0890\\u0891\\u08e2\\u180e\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u206f\\ufeff"
+    "\\ufff0-\\ufffb\\U000110bd\\U000110cd\\U00013430-\\U0001343f\\U0001bca0-\\U0001bca3\\U0001d173-\\U0001d17a"
+    # Variation selectors, joiners and fillers that are letters or marks by their category and drawn as nothing.
+    "\\u034f\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u3164\\ufe00-\\ufe0f\\uffa0\\U000e0000-\\U000e0fff]"
 )
-"""What a person does not see in a file: control characters, byte order marks, marks that turn the direction of text."""
+"""What a person does not see in a file: control and format characters, byte order marks, tags, variation selectors."""
 MAX_BYTES = 2_000_000  # of any file: a quarter of a million words
 MAX_CHARACTERS = 200_000  # three seconds of the slowest YAML
 MAX_DEPTH = 50
@@ -26,6 +32,12 @@ Lines = dict[Place, int]
 
 class StrictYamlError(ValueError):
     """Text that is not read; the message begins with the line."""
+
+
+def unseen(character: str) -> str:
+    """Why a text that holds a `HIDDEN` character is refused, with its number and, if it has one, its name."""
+    named = unicodedata.name(character, "")
+    return f"the character U+{ord(character):04X}{named and f' ({named})'}, which nobody sees, is not read"
 
 
 def read_text(path: Path) -> str:
@@ -42,7 +54,7 @@ def read_text(path: Path) -> str:
         raise StrictYamlError(f"line {line}: the byte {data[error.start]:#04x} is not UTF-8") from error
     if hidden := HIDDEN.search(text):
         line = text.count("\n", 0, hidden.start()) + 1
-        raise StrictYamlError(f"line {line}: the character {hidden[0]!r}, which nobody sees, is not read")
+        raise StrictYamlError(f"line {line}: {unseen(hidden[0])}")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

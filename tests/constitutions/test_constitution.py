@@ -136,10 +136,16 @@ def test_a_question_that_is_not_asked_is_refused_by_name(tmp_path: Path) -> None
         load(tmp_path, PLAIN).question("expected")
 
 
-@pytest.mark.parametrize("name", ["absent", "absent.yaml", "absent.md", "pyproject.toml", "x" * 5000, "a\0b"])
+@pytest.mark.parametrize("name", ["absent", "absent.yaml", "absent.md", "x" * 5000, "a\0b"])
 def test_a_constitution_that_is_not_there_is_refused_with_those_that_are(name: str) -> None:
     with pytest.raises(ConfigError, match=r"no such file; shipped are .*helpful, .*microworld"):
         find_constitution(name)
+
+
+def test_a_file_of_another_ending_is_not_called_absent(tmp_path: Path) -> None:
+    (tmp_path / "own.txt").write_text(PLAIN)
+    with pytest.raises(ConfigError, match=r"is read from \.yaml, \.yml, \.md, and not from \.txt; rename the file"):
+        find_constitution(str(tmp_path / "own.txt"))
 
 
 def test_a_constitution_is_found_by_its_file_whatever_the_format(tmp_path: Path) -> None:
