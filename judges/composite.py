@@ -91,7 +91,9 @@ class SafetyFirst:
         return _together(safety if unsafe else verdicts[-1].score, verdicts)
 
     def _heard(self, item: Item) -> tuple[Judge, ...]:
-        return (self.safety,) if in_scope(self.scope, item.tags) else (self.safety, self.helpfulness)
+        # An empty scope is every prompt's elsewhere; here, where no tag is risky, no prompt is.
+        risky = bool(self.scope) and in_scope(self.scope, item.tags)
+        return (self.safety,) if risky else (self.safety, self.helpfulness)
 
 
 def whiten(scores: Sequence[float | Unscored], low: float = 0.0, high: float = 1.0) -> list[float | Unscored]:

@@ -216,14 +216,7 @@ class Config(Section):
     def semantic(self) -> dict[str, Any]:
         """What decides the results, as JSON values. What decides nothing, in any iteration, is left out."""
         variants = self.variants()
-        idle: dict[str, Any] = {
-            **dict.fromkeys(OPERATIONAL, True),
-            "prompts": set.intersection(*(one.prompts.idle() for one in variants)),
-            "revise": set.intersection(*(one.revise.idle() for one in variants)),
-            "judge": set.intersection(*(one.judge.idle() for one in variants)),
-            "train": set.intersection(*(one.train.idle() for one in variants)),
-            "preference": set.intersection(*(one.preference.idle() for one in variants)),
-        }
+        idle: dict[str, Any] = {**dict.fromkeys(OPERATIONAL, True), **self._idle()}
         if not any(one.preference.is_on for one in variants):
             idle["preference"] = True
         if not self.phases:
@@ -231,6 +224,21 @@ class Config(Section):
         if not any(one.revise.passes for one in variants):
             idle["revise"] = True
         return self.model_dump(mode="json", exclude=idle)
+
+    def unread(self) -> list[str]:
+        """The leaves that somebody has set to other than their default, and that decide nothing in any iteration."""
+        variants = self.variants()
+        return [
+            f"{section}.{leaf}"
+            for section, leaves in self._idle().items()
+            for leaf in sorted(leaves)
+            if any(getattr(getattr(one, section), leaf) != _default(one, section, leaf) for one in variants)
+        ]
+
+    def _idle(self) -> dict[str, set[str]]:
+        """By section, the leaves that decide nothing in any iteration."""
+        sections = ("prompts", "revise", "judge", "train", "preference")
+        return {name: set.intersection(*(getattr(one, name).idle() for one in self.variants())) for name in sections}
 
     def unasked(self, index: int) -> frozenset[str]:
         """The steps that nobody asks for in iteration `index` by these settings, or whose output nobody would read."""
@@ -256,3 +264,7 @@ class Config(Section):
     def operational(self) -> dict[str, Any]:
         """What may change on resume, as JSON values."""
         return self.model_dump(mode="json", include=set(OPERATIONAL))
+
+
+def _default(config: Config, section: str, leaf: str) -> Any:
+    return type(getattr(config, section)).model_fields[leaf].default

@@ -7,7 +7,7 @@ from constitutions.load import find_constitution
 from judges.preference import PreferenceModel
 from judges.verifier import Verifier
 from loop.config import Config
-from loop.config_judge import Judge
+from loop.config_judge import READ, Judge
 from loop.configured_judge import configured_judge
 from loop.endpoint import Endpoint
 from loop.limits import LimitWatch
@@ -40,14 +40,26 @@ def check_judges(config: Config) -> None:
             "what the judge owes to places in the labels; set judge.both_orders=true, or "
             "guards.min_position_consistency=0 to train on that all the same"
         )
+    for leaf in ("rule_weight", "safety_first"):
+        if getattr(judge, leaf) and leaf not in READ[judge.method]:
+            raise ConfigError(
+                f"judge.{leaf}={str(getattr(judge, leaf)).lower()} changes the score of an answer, and judge.method="
+                f"{judge.method} has none that it could change; leave it out, or set judge.method=expected"
+            )
+    if judge.compares and judge.min_confidence > judge.max_certainty:
+        raise ConfigError(
+            f"judge.min_confidence={judge.min_confidence:g} is above judge.max_certainty={judge.max_certainty:g}, "
+            "which is the most that any vote counts for, so that no comparison would ever be decided; lower the first "
+            "or raise the second"
+        )
     if (judge.base is None) == ("base" in judge.sitting):
         raise ConfigError(
             f"judge.base={judge.base or 'null'} does not go with judge.adapter={judge.adapter} and judge.panel="
             f"{','.join(judge.panel) or '[]'}: name the model as judge.base and have `base` sit in one of the two, or "
             "neither"
         )
-    named = judge.endpoint_url is not None and judge.endpoint_model is not None
-    if named != ("endpoint" in judge.sitting):
+    named = judge.endpoint_url is not None
+    if len({named, judge.endpoint_model is not None, "endpoint" in judge.sitting}) > 1:
         raise ConfigError(
             f"judge.endpoint_url={judge.endpoint_url or 'null'} and judge.endpoint_model="
             f"{judge.endpoint_model or 'null'} go with an `endpoint` that sits in judge.adapter or judge.panel: give "
@@ -93,6 +105,12 @@ def check_constitution(config: Config) -> None:
         raise ConfigError(
             f"judge.method={config.judge.method} asks {', '.join(lacking)}: constitution={config.constitution} has no "
             f"such question, only {', '.join(sorted(constitution.questions))}; add it there or judge in another way"
+        )
+    if config.judge.compares and not any("comparison" in principle.use for principle in constitution.principles):
+        raise ConfigError(
+            f"judge.method={config.judge.method} compares answers by principles, and constitution="
+            f"{config.constitution} has none for comparisons; add one under `principles:` (its `use` is comparison "
+            "where it does not say), or judge in another way"
         )
     configured_judge(config.judge, constitution)
 

@@ -69,13 +69,18 @@ def resume(
 
 
 def new_config(store: Store, recipe: str, overrides: Sequence[str], smoke: bool) -> "Config":
-    """The configuration of a new run, all that it names checked. Raises UsageError or ConfigError."""
+    """The configuration of a new run, all that it names checked. Says what is set and decides nothing.
+
+    Raises UsageError or ConfigError.
+    """
     from loop.load_config import load_config
     from loop.preflight import check, check_judge
 
     config = load_config(recipe, overrides, smoke)
     check(config)
     check_judge(config, store)
+    for leaf in config.unread():
+        print_aside(f"nothing reads {leaf} here: with the other settings it decides nothing")
     return config
 
 

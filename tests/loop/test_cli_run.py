@@ -125,8 +125,11 @@ def test_a_dry_run_says_what_is_known_and_what_comes_first_and_writes_nothing(
 ) -> None:
     monkeypatch.setenv("SELFSAME_HOME", str(home))
     runs = len(Store(home).runs())
-    assert main(["run", "self-rewarding", "--dry-run", "--json", "train.beta=0.2", "iterations=2", *STUB]) == 0
-    steps = json.loads(capsys.readouterr().out)["steps"]
+    idle = "judge.together=true"
+    assert main(["run", "self-rewarding", "--dry-run", "--json", "train.beta=0.2", "iterations=2", idle, *STUB]) == 0
+    out, err = capsys.readouterr()
+    assert "nothing reads judge.together here" in err
+    steps = json.loads(out)["steps"]
     assert [(step["index"], step["step"]) for step in steps if not step["done"]] == [(1, "train")]
     assert len(Store(home).runs()) == runs
 

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from loop.cli import main
-from loop.load_config import load_config
+from loop.load_config import load_config, recipe_names
 from loop.preflight import check
 from loop.terminal import block
 from runs.errors import ConfigError
@@ -241,3 +241,39 @@ def test_an_option_that_does_nothing_beside_another_is_refused(
     model: Path, overrides: tuple[str, ...], facts: tuple[str, ...]
 ) -> None:
     has(refused(model, *overrides), *facts)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "facts"),
+    [
+        (["judge.method=pairwise", "judge.safety_first=true"], ["judge.safety_first=true", "judge.method=pairwise"]),
+        (["judge.method=pairwise", "judge.rule_weight=2"], ["judge.rule_weight=2.0", "judge.method=pairwise"]),
+        (
+            ["judge.method=pairwise", "judge.min_confidence=0.8", "judge.max_certainty=0.6"],
+            ["judge.min_confidence=0.8", "judge.max_certainty=0.6", "no comparison would ever be decided"],
+        ),
+        (["judge.endpoint_url=http://127.0.0.1:9/v1"], ["judge.endpoint_url=", "give all three or none"]),
+        (["judge.endpoint_model=m"], ["judge.endpoint_model=m", "give all three or none"]),
+    ],
+)
+def test_settings_of_the_judge_that_contradict_are_refused(model: Path, overrides: list[str], facts: list[str]) -> None:
+    has(refused(model, *overrides), *facts)
+
+
+def test_a_judge_by_principles_needs_a_principle_that_compares(model: Path, tmp_path: Path) -> None:
+    probes = "principles: [{id: kind, text: Be kind., use: [probe]}]"
+    pairwise = '  pairwise: "{principle} {request} {response_a} {response_b}"'
+    (tmp_path / "own.yaml").write_text(f"{CONSTITUTION}{pairwise}\n{probes}\n")
+    says = refused(model, f"constitution={tmp_path / 'own.yaml'}", "judge.method=pairwise")
+    has(says, "judge.method=pairwise compares answers by principles", "own.yaml has none for comparisons")
+
+
+def test_what_is_set_and_decides_nothing_is_named(model: Path) -> None:
+    idle = ["judge.together=true", "judge.panel_rule=majority", f"judge.revision={'0' * 40}", "train.patience=2"]
+    config = load_config("self-rewarding", [f"model.base={model}", *idle, "judge.min_mass=0.4"])
+    assert config.unread() == ["judge.panel_rule", "judge.revision", "judge.together", "train.patience"]
+
+
+@pytest.mark.parametrize("recipe", recipe_names())
+def test_a_shipped_recipe_sets_nothing_that_decides_nothing(recipe: str) -> None:
+    assert load_config(recipe).unread() == []
