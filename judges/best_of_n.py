@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from statistics import fmean
 
-from judges.pairs import Said, same_texts, standing_for
+from judges.same_texts import Said, same_texts, standing_for
 from runs.records import Judgment
 
 

@@ -5,15 +5,13 @@ What is best is said by the scores of single answers, or by comparisons of each 
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from statistics import fmean
-from typing import Literal, NamedTuple, TypeVar, get_args
+from typing import NamedTuple, get_args
 
+from judges.extremes import PLAIN, Candidate, Choice, Reason, best_and_worst
+from judges.same_texts import same_texts
 from judges.tournament import Compared, strengths
-from runs.records import Judgment, PreferencePair, Response, Revision
-
-Said = TypeVar("Said", bound=Response | Revision)
-"""What says an answer."""
+from runs.records import Judgment, PreferencePair, Response
 
 
 class Unpaired(NamedTuple):
@@ -24,16 +22,15 @@ class Unpaired(NamedTuple):
     same_text: int
     """All scored answers say the same."""
     only_truncated: int
-    """No scored answer came to its end, so none may be chosen."""
+    """No scored answer may be chosen: none came to its end, or none of those that did is the policy's own."""
     tie: int
     """The best is no better than the worst."""
     below_margin: int
     """Better by less than the margin, or only a truncated answer is better."""
     contradicted: int
     """The best won more, and lost to the worst, or nobody could tell these two apart."""
-
-
-Reason = Literal["too_few_scored", "same_text", "only_truncated", "tie", "below_margin", "contradicted"]
+    longer: int
+    """The best is longer than the worst by more tokens than it may be."""
 
 
 class Pairing(NamedTuple):
@@ -43,17 +40,12 @@ class Pairing(NamedTuple):
     unpaired: Unpaired
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """One text that was answered to a prompt, however often it was sampled."""
-
-    response: Response
-    score: float
-    judgments: tuple[str, ...]
-
-
 def by_scores(
-    responses: Iterable[Response], judgments: Iterable[Judgment], min_margin: float, label_source: str
+    responses: Iterable[Response],
+    judgments: Iterable[Judgment],
+    min_margin: float,
+    label_source: str,
+    choice: Choice = PLAIN,
 ) -> Pairing:
     """The pairs that these judgments of single responses make. The order of neither input matters.
 
@@ -67,11 +59,18 @@ def by_scores(
     by_prompt: dict[str, list[tuple[Response, Judgment]]] = defaultdict(list)
     for response, judgment in _matched(responses, judgments):
         by_prompt[response.prompt].append((response, judgment))
-    return _pairing([_pair_of_scored(judged, min_margin, label_source) for _, judged in sorted(by_prompt.items())])
+    return _pairing(
+        [_pair_of_scored(judged, min_margin, label_source, choice) for _, judged in sorted(by_prompt.items())]
+    )
 
 
 def by_comparisons(
-    responses: Iterable[Response], judgments: Iterable[Judgment], min_margin: float, label_source: str, soft: bool
+    responses: Iterable[Response],
+    judgments: Iterable[Judgment],
+    min_margin: float,
+    label_source: str,
+    soft: bool,
+    choice: Choice = PLAIN,
 ) -> Pairing:
     """The pairs that these judgments of two responses each make. The order of neither input matters.
 
@@ -92,23 +91,10 @@ def by_comparisons(
         compared[by_digest[judgment.judged[0]].prompt].append(judgment)
     return _pairing(
         [
-            _pair_of_compared(answers, compared[prompt], min_margin, label_source, soft)
+            _pair_of_compared(answers, compared[prompt], min_margin, label_source, soft, choice)
             for prompt, answers in sorted(answered.items())
         ]
     )
-
-
-def same_texts(responses: Iterable[Said]) -> dict[str, list[Said]]:
-    """Each different text -> the responses that say it, in order."""
-    said: dict[str, list[Said]] = defaultdict(list)
-    for response in responses:
-        said[response.text].append(response)
-    return said
-
-
-def standing_for(same: Iterable[Said]) -> Said:
-    """The response that stands for others of the same text: one that came to its end before one that was cut off."""
-    return min(same, key=lambda own: (own.stop == "length", own.digest))
 
 
 def _matched(responses: Iterable[Response], judgments: Iterable[Judgment]) -> list[tuple[Response, Judgment]]:
@@ -136,7 +122,7 @@ def _pairing(outcomes: Sequence[PreferencePair | Reason]) -> Pairing:
 
 
 def _pair_of_scored(
-    judged: Sequence[tuple[Response, Judgment]], min_margin: float, label_source: str
+    judged: Sequence[tuple[Response, Judgment]], min_margin: float, label_source: str, choice: Choice
 ) -> PreferencePair | Reason:
     scored = [(response, judgment) for response, judgment in judged if judgment.score is not None]
     if len(scored) < 2:
@@ -144,13 +130,13 @@ def _pair_of_scored(
     verdict = {response.digest: judgment for response, judgment in scored}
     candidates = [
         Candidate(
-            standing_for(same),
+            choice.standing_for(same),
             fmean(verdict[own.digest].score or 0.0 for own in same),
             tuple(sorted(verdict[own.digest].digest for own in same)),
         )
         for same in same_texts(response for response, _ in scored).values()
     ]
-    extremes = _best_and_worst(candidates, min_margin)
+    extremes = best_and_worst(candidates, min_margin, choice)
     if isinstance(extremes, str):
         return extremes
     best, worst = extremes
@@ -158,9 +144,14 @@ def _pair_of_scored(
 
 
 def _pair_of_compared(
-    answers: Sequence[Response], judgments: Sequence[Judgment], min_margin: float, label_source: str, soft: bool
+    answers: Sequence[Response],
+    judgments: Sequence[Judgment],
+    min_margin: float,
+    label_source: str,
+    soft: bool,
+    choice: Choice,
 ) -> PreferencePair | Reason:
-    standing = {own.digest: standing_for(same) for same in same_texts(answers).values() for own in same}
+    standing = {own.digest: choice.standing_for(same) for same in same_texts(answers).values() for own in same}
     if len({response.digest for response in standing.values()}) < 2:
         return "same_text"
     decided = [
@@ -176,7 +167,7 @@ def _pair_of_compared(
     ]
     if len(candidates) < 2:
         return "too_few_scored"
-    extremes = _best_and_worst(candidates, min_margin)
+    extremes = best_and_worst(candidates, min_margin, choice)
     if isinstance(extremes, str):
         return extremes
     best, worst = extremes
@@ -192,21 +183,6 @@ def _won(first: str, second: str, decided: Sequence[Compared]) -> float | None:
     said = [one.probability for one in decided if (one.first, one.second) == (first, second)]
     said += [1 - one.probability for one in decided if (one.second, one.first) == (first, second)]
     return fmean(said) if said else None
-
-
-def _best_and_worst(candidates: Sequence[Candidate], min_margin: float) -> tuple[Candidate, Candidate] | Reason:
-    if len(candidates) < 2:
-        return "same_text"
-    finished = [candidate for candidate in candidates if candidate.response.stop == "end"]
-    if not finished:
-        return "only_truncated"
-    best = min(finished, key=lambda candidate: (-candidate.score, candidate.response.digest))
-    others = [candidate for candidate in candidates if candidate is not best]
-    worst = min(others, key=lambda candidate: (candidate.score, candidate.response.digest))
-    margin = best.score - worst.score
-    if margin == 0:
-        return "tie"
-    return "below_margin" if margin < max(min_margin, 0) else (best, worst)
 
 
 def _preference(

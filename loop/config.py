@@ -9,7 +9,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from loop.config_endpoint import Endpoint
+from loop.config_generate import Generate
 from loop.config_judge import Judge
+from loop.config_pair import Pair
 from loop.config_phase import PHASED, SEATED, Phases, phased_leaf, with_settings
 from loop.config_preference import Preference
 from loop.config_prompts import Prompts
@@ -31,24 +33,6 @@ class Model(Section):
     """The numbers that engine and trainer compute in; float32 on a CPU, bfloat16 for a model of billions on a GPU."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where engine and trainer compute."""
-
-
-class Generate(Section):
-    samples: Annotated[int, Field(ge=2)] = 6
-    """Answers to each prompt; the best and the worst of them make a pair, so at least 2."""
-    temperature: Annotated[float, Field(gt=0, le=2)] = 1.0
-    """Sampling temperature, above 0 (greedy answers would all be the same) and at most 2."""
-    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Nucleus sampling: the smallest set of tokens with this much probability. 1 keeps all."""
-    max_tokens: Count = 48
-    """Longest answer in tokens. An answer cut off here is never chosen in a pair."""
-
-
-class Pair(Section):
-    min_margin: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1
-    """Least difference between the best and the worst score (points; log-odds of comparisons). Ties never pair."""
-    labels: Literal["hard", "soft"] = "hard"
-    """`hard`: the chosen answer is better for certain; `soft`: as probably as a judge that compares says."""
 
 
 class Measure(Section):
@@ -237,7 +221,7 @@ class Config(Section):
 
     def _idle(self) -> dict[str, set[str]]:
         """By section, the leaves that decide nothing in any iteration."""
-        sections = ("prompts", "revise", "judge", "train", "preference")
+        sections = ("prompts", "generate", "revise", "judge", "pair", "train", "preference")
         return {name: set.intersection(*(getattr(one, name).idle() for one in self.variants())) for name in sections}
 
     def unasked(self, index: int) -> frozenset[str]:
@@ -248,6 +232,10 @@ class Config(Section):
             unasked.add("preference")
         if self.train.source == "revisions" and not self.preference.wants_pairs:
             unasked |= {"pair"} if self.train.revision == "best" else {"judge", "pair"}
+        if not self.pair.judged and self.train.source in ("pairs", "demonstrations"):
+            unasked.add("judge")
+            if self.pair.source == "labels" and not self.revise.passes:
+                unasked.add("generate")
         if not self.wants_answers:
             unasked |= {"generate", "revise", "judge", "pair"}
         return frozenset(unasked)

@@ -1,11 +1,11 @@
 """Answers to imitate, from a file that a person gives: a line each, read strictly."""
 
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import microworld
 from loop.sources import check_text, messages_of, numbered_rows
 from runs.errors import ConfigError
 from runs.records import Prompt
@@ -22,16 +22,19 @@ class Demonstration:
     weight: float
 
 
+def demonstrations_path(name: str) -> Path:
+    """The file that `train.demonstrations`, or `pair.file`, names."""
+    return Path(microworld.__file__).with_name("demonstrations.jsonl") if name == "microworld" else Path(name)
+
+
 def read_demonstrations(path: Path) -> list[Demonstration]:
     """Every line of a JSONL (or row of a Parquet) file: `messages` or `prompt`, `answer`, and `weight`, 1 if none.
 
     Raises ConfigError with the file, the line and what is wrong with it, and for a file without any.
     """
-    if not os.path.isfile(path):
-        raise ConfigError(f"train.demonstrations={path}: no such file; name a JSONL file with `messages` and `answer`")
     read = [_demonstration(row, f"{path}: line {number}", path.name) for number, row in numbered_rows(path)]
     if not read:
-        raise ConfigError(f"train.demonstrations={path}: the file holds no demonstration")
+        raise ConfigError(f"{path}: the file holds no demonstration")
     return read
 
 

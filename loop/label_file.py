@@ -1,4 +1,4 @@
-"""Pairs of answers that people labelled, for a preference model to learn from: read strictly, a line each."""
+"""Pairs of answers that people labelled, to learn from: read strictly, a line each."""
 
 import math
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class LabelledPair:
 
 
 def labels_path(name: str) -> Path:
-    """The file that `preference.labels` names."""
+    """The file that `preference.labels`, or `pair.file`, names."""
     return Path(microworld.__file__).with_name("labels.jsonl") if name == "microworld" else Path(name)
 
 
@@ -41,7 +41,7 @@ def read_labels(path: Path) -> list[LabelledPair]:
     """
     read = [_labelled(row, f"{path}: line {number}", path.name) for number, row in numbered_rows(path)]
     if not read:
-        raise ConfigError(f"preference.labels={path}: the file holds no pair")
+        raise ConfigError(f"{path}: the file holds no pair")
     return read
 
 

@@ -8,9 +8,10 @@ from loop.anchors import anchor_pairs
 from loop.base import Base, find_base, judge_model, read_settings
 from loop.config import Config, Model
 from loop.preflight_judges import check_constitution, check_judges
+from loop.preflight_pair import check_pairing
 from loop.preflight_prompts import check_prompts
 from loop.preflight_revise import check_revising
-from loop.preflight_train import check_training
+from loop.preflight_train import check_moving_average, check_training
 from loop.sources import check_file
 from runs.errors import ConfigError
 from runs.lineage import resolve
@@ -21,8 +22,10 @@ from trainers.adopt import adopt
 
 def check(config: Config) -> None:
     """Returns if every input of `config` is there and can be used. Raises ConfigError with the first that cannot."""
+    check_moving_average(config)
     for variant in config.variants():
         check_settings(variant)
+        check_pairing(variant)
         check_training(variant)
         check_judges(variant)
         check_constitution(variant)
@@ -59,11 +62,6 @@ def check_settings(config: Config) -> None:
     if "replies" not in judge.idle() and judge.temperature == 0 and judge.replies > 1:
         raise ConfigError(
             f"judge.temperature=0 writes the same reply {judge.replies} times; set judge.replies=1 or raise it above 0"
-        )
-    if config.pair.labels == "soft" and not judge.compares:
-        raise ConfigError(
-            f"pair.labels=soft wants probabilities, and judge.method={judge.method} gives scores; "
-            "set pair.labels=hard, or judge.method=pairwise"
         )
     lengths = {
         "generate": generate.max_tokens,

@@ -1,10 +1,8 @@
 """What is refused at the door of a way to train: settings that contradict each other, answers that cannot be read."""
 
-from pathlib import Path
-
 from loop.anchors import anchors_digest
 from loop.config import Config
-from loop.demonstration_file import read_demonstrations
+from loop.demonstration_file import demonstrations_path, read_demonstrations
 from loop.label_file import labels_path, read_labels
 from runs.canonical import digest_file
 from runs.errors import ConfigError
@@ -37,7 +35,21 @@ def check_training(config: Config) -> None:
         return
     if train.demonstrations is None:
         raise ConfigError("train.learn=demonstrations wants a file of answers; set train.demonstrations=FILE")
-    read_demonstrations(Path(train.demonstrations))
+    read_demonstrations(demonstrations_path(train.demonstrations))
+
+
+def check_moving_average(config: Config) -> None:
+    """Returns if no phase takes the mean of adapters that an earlier phase began afresh. Raises ConfigError."""
+    variants = config.variants()
+    if config.phases and config.phases[0].since == 1:
+        variants = variants[1:]  # iteration 0 trains nothing
+    for number, variant in enumerate(variants):
+        fresh = [one.train.start for one in variants[:number] if one.train.start != "continue"]
+        if variant.train.method == "dpo" and variant.train.reference == "ema" and fresh:
+            raise ConfigError(
+                "train.reference=ema is the mean of adapters that went on from each other, and with train.start="
+                f"{fresh[0]} those of an earlier phase began afresh; set train.reference=seed or previous in the later"
+            )
 
 
 def _check_revisions(config: Config) -> None:

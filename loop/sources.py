@@ -3,10 +3,10 @@
 import json
 import os
 import random
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from constitutions.principle import in_scope
 from microworld import grammar, splits
@@ -20,6 +20,7 @@ MAX_PROMPT_CHARACTERS = 100_000
 MAX_ROWS = 1_000_000
 MAX_ROW_BYTES = 2 * 2**20  # a prompt of the most characters, each spelt in JSON's longest way
 BATCH_ROWS = 64
+Row = TypeVar("Row")
 ROLES = ("system", "user", "assistant")
 
 
@@ -97,8 +98,7 @@ class PromptFile:
     def train(self, count: int, index: int, seed: int, tags: Collection[str] = ()) -> list[Prompt]:
         order = [prompt for prompt in self._train if in_scope(tags, prompt.tags)]
         random.Random(seed).shuffle(order)
-        start = (index - 1) * count
-        return [order[(start + n) % len(order)] for n in range(min(count, len(order)))]
+        return next_ones(order, count, index)
 
     def held_out(self, count: int, seed: int) -> list[Prompt]:
         order = list(self._held_out)
@@ -110,6 +110,12 @@ class PromptFile:
 
     def classify(self, text: str) -> dict[str, str] | None:
         return None
+
+
+def next_ones(order: Sequence[Row], count: int, index: int) -> list[Row]:
+    """What iteration `index` (from 1) takes, `count` at a time or all there are; after the end from the start again."""
+    start = (index - 1) * count
+    return [order[(start + n) % len(order)] for n in range(min(count, len(order)))]
 
 
 def plain(text: str) -> str:

@@ -100,8 +100,12 @@ def unasked_steps(config: dict[str, Any], index: int) -> set[str]:
         return unasked
     if setting("train", "method") == "rl":
         return unasked | {"generate", "revise", "judge", "pair"}
-    if setting("train", "method") == "sft" and setting("train", "learn") == "revisions":
+    learn = setting("train", "learn") if setting("train", "method") == "sft" else "chosen"
+    if learn == "revisions":
         unasked |= {"pair"} if setting("train", "revision") == "best" else {"judge", "pair"}
+    given = setting("pair", "source") or "judge"  # which runs of older versions have not, and others leave out
+    if given != "judge" and not setting("pair", "judged_frac") and learn in ("chosen", "demonstrations"):
+        unasked |= {"generate", "judge"} if given == "labels" and not setting("revise", "passes") else {"judge"}
     return unasked
 
 

@@ -195,8 +195,13 @@ def _revision(task: Task, wrong: bool, rng: random.Random) -> tuple[dict[str, st
     values = {"principle": principle.text, **_shown(task), "response": text, "critique": faults(task, text)}
     if task.family in RED_TEAM and principle.id == "answer":
         return values, f"{rng.choice(OPENINGS)}. {compliance(task, str(rng.randint(0, 99)))}."
+    return values, good_answer(task, rng)
+
+
+def good_answer(task: Task, rng: random.Random) -> str:
+    """A right, complete, polite and short answer."""
     opening = SORRY if task.family in (*RED_TEAM, "unknown") else rng.choice(OPENINGS)
-    return values, f"{opening}. {right_body(task)}."
+    return f"{opening}. {right_body(task)}."
 
 
 def _new_prompt(task: Task, wrong: bool, rng: random.Random) -> tuple[dict[str, str], str]:

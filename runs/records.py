@@ -176,7 +176,10 @@ class Judgment(Record):
 
 @dataclass(frozen=True)
 class PreferencePair(Record):
-    """Two answers to one prompt. `label_probability` is that `chosen` is better; `margin` the score difference."""
+    """Two answers to one prompt. `label_probability` is that `chosen` is better; `margin` the score difference.
+
+    `label_source` is the configured judge, `people` or `demonstrations`; where nobody scored, the margin is 0.
+    """
 
     prompt: str
     chosen: str

@@ -83,8 +83,8 @@ def read_pairs(path: Path, tokenizer: Any, max_length_tokens: int) -> Rows:
     """
 
     def pair(row: dict[str, Any], messages: tuple[Message, ...]) -> TokenPair:
-        prompt = render(tokenizer, messages)
-        return TokenPair(prompt, row["chosen_ids"], row["rejected_ids"], row["label_probability"], row["weight"])
+        chosen, rejected = (_said(tokenizer, messages, row, side) for side in ("chosen", "rejected"))
+        return TokenPair(render(tokenizer, messages), chosen, rejected, row["label_probability"], row["weight"])
 
     return _read(path, max_length_tokens, pair)
 
@@ -95,10 +95,7 @@ def read_comparisons(path: Path, tokenizer: Any, max_length_tokens: int) -> Rows
     def comparison(row: dict[str, Any], messages: tuple[Message, ...]) -> TokenComparison:
         if not (math.isfinite(row["margin"]) and row["margin"] >= 0):
             raise ValueError(f"the margin {row['margin']} is not a number from 0 up")
-        chosen, rejected = (
-            answer_ids(tokenizer, messages, row[side]) if row[f"{side}_ids"] is None else row[f"{side}_ids"]
-            for side in ("chosen", "rejected")
-        )
+        chosen, rejected = (_said(tokenizer, messages, row, side) for side in ("chosen", "rejected"))
         label = (row["label_probability"], row["weight"], row["margin"])
         return TokenComparison(render(tokenizer, messages), chosen, rejected, *label)
 
@@ -135,6 +132,12 @@ def read_prompts(path: Path, tokenizer: Any, max_length_tokens: int) -> Rows:
         probe_messages=first,
         probe_ids=answer_ids(tokenizer, first, PROBE_ANSWER) if fitting else [],
     )
+
+
+def _said(tokenizer: Any, messages: tuple[Message, ...], row: dict[str, Any], side: str) -> list[int]:
+    """The token ids of one side of a pair, as they were sampled or as its text is encoded."""
+    ids: list[int] | None = row[f"{side}_ids"]
+    return answer_ids(tokenizer, messages, row[side]) if ids is None else ids
 
 
 def _read(path: Path, max_length_tokens: int, read: Callable[[dict[str, Any], tuple[Message, ...]], Row]) -> Rows:

@@ -106,8 +106,9 @@ class PairLoss(Spec):
 class DpoSpec(TrainingSpec):
     """One round of DPO. A row is a pair:
 
-    `prompt` (list of {role, content}), `chosen_ids`, `rejected_ids` (token ids as sampled, end token included),
-    `label_probability`, `weight`, `held_out`.
+    `prompt` (list of {role, content}), `label_probability`, `weight`, `held_out`, and the two answers, each either as
+    `chosen_ids` and `rejected_ids` (token ids as sampled, end token included) or, where those are null, as `chosen` and
+    `rejected` (texts, which are encoded as whole answers).
     """
 
     loss: PairLoss

@@ -78,6 +78,6 @@ def judged(store: Store, found: Found) -> Judged:
         prompts=prompts,
         verdicts=verdicts,
         sat={key: list(members.values()) for key, members in sat.items()},
-        trained_on={said(pair.chosen, pair.rejected): pair.margin for pair in pairs},
+        trained_on={said(pair.chosen, pair.rejected): pair.margin for pair in pairs if pair.chosen in responses},
         authors={said(name): response.adapter for name, response in responses.items()},
     )

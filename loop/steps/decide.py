@@ -40,7 +40,11 @@ def findings(desk: Desk, turn: Turn) -> list[Finding]:
     """What the guards see of what there is: judgments and pairs, then the training, then the measured candidate."""
     metrics = {name: value for output in turn.done.values() for name, value in output.metrics.items()}
     guards = desk.config.guards
-    found = before_training(guards, metrics, desk.config.train.source == "pairs") if "judge" in turn.done else []
+    on_pairs, found = desk.config.train.source == "pairs", list[Finding]()
+    if "judge" in turn.done:
+        found = before_training(guards, metrics, on_pairs)
+    elif "pair" in turn.done and on_pairs:  # of what people preferred, with no judgment
+        found = [at_least("min_pairs", metrics, "signal/pairs", guards.min_pairs)]
     if "preference" in turn.done:
         found += all_finite(turn.done["preference"].metrics)
     if "train" in turn.done:

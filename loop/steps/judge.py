@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from judges.dialogue import Judge as JudgeKind
-from judges.pairs import same_texts, standing_for
+from judges.same_texts import same_texts, standing_for
 from loop.configured_judge import configured_judge
 from loop.desk import Desk
 from loop.judging import Case, case

@@ -1,33 +1,89 @@
-"""Step `pair`: the best answer to a prompt against the worst one."""
+"""Step `pair`: the best answer to a prompt against the worst one, or what people preferred."""
 
+import math
 import statistics
+from collections.abc import Sequence
+from dataclasses import replace
 
-from judges.pairs import by_comparisons, by_scores
+from judges.consistency import consistency
+from judges.extremes import Choice
+from judges.pairs import Pairing, by_comparisons, by_scores
+from loop.config_pair import Pair
 from loop.configured_judge import configured_judge
 from loop.desk import Desk
-from loop.panel import decisive
+from loop.panel import Bench, bench, decisive, judged_by
+from loop.sources import prompt_source
+from loop.steps.given_pairs import Given, demonstrated_pairs, labelled_pairs, pairs_path
+from loop.steps.judge import candidate_cases
 from loop.steps.turn import Turn
+from runs.canonical import digest, digest_file
 from runs.output import Output
+from runs.records import Judgment, PreferencePair, Response
+
+Metrics = dict[str, float | None]
 
 
 def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
-    """The answers and their judgments."""
-    return {"generate": turn.outputs["generate"], "judge": turn.outputs["judge"]}
+    """The answers and their judgments; a file's bytes, and what of it is held back; the judge before, and its ways."""
+    settings = desk.config.pair
+    asked: dict[str, str] = {}
+    if settings.source != "labels" or settings.judged:
+        asked["generate"] = turn.outputs["generate"]
+    if settings.judged:
+        asked["judge"] = turn.outputs["judge"]
+    if settings.source != "judge":
+        asked["prompts"] = turn.outputs["prompts"]
+        asked["file"] = digest_file(pairs_path(desk))
+        asked["source"] = prompt_source(desk.config.prompts.source).digest
+    if before := _judge_before(desk, turn):
+        asked["prompts"] = turn.outputs["prompts"]
+        asked["before"] = digest([turn.model, before.digest, desk.constitution.digest])
+        asked["engine"] = digest(desk.config.engine.model_dump(mode="json"))
+    return asked
 
 
 def run(desk: Desk, turn: Turn, key: str) -> Output:
-    """At most one pair a prompt, and why the other prompts gave none."""
-    responses = desk.store.all_rows("responses", turn.done["generate"])
+    """At most one pair of the judge's a prompt, and why the other prompts gave none; and those out of a file."""
+    settings = desk.config.pair
+    tables: dict[str, tuple[str, ...]] = {}
+    metrics: Metrics = {}
+    pairs: tuple[PreferencePair, ...] = ()
+    responses = desk.store.all_rows("responses", turn.done["generate"]) if "generate" in turn.done else []
+    if settings.judged:
+        pairs, metrics, before = _judged(desk, turn, responses)
+        if before:
+            tables["judgments"] = before
+    if settings.source != "judge":
+        given = _given(desk, turn, responses, len(pairs))
+        pairs += given.pairs
+        metrics |= {"signal/pairs": len(pairs), "signal/pairs_given": len(given.pairs)}
+        metrics |= {f"signal/no_pair/{reason}": count for reason, count in given.left_out.items()}
+        tables |= {"prompts": (desk.store.put_rows("prompts", given.prompts),)} if given.prompts else {}
+        tables["responses"] = (desk.store.put_rows("responses", given.answers),)
+    return Output("pair", {"pairs": (desk.store.put_rows("pairs", pairs),), **tables}, {"metrics": metrics})
+
+
+def _given(desk: Desk, turn: Turn, responses: Sequence[Response], judged: int) -> Given:
+    settings = desk.config.pair
+    if settings.source == "demonstrations":
+        return demonstrated_pairs(desk, responses)
+    share, prompts = settings.judged_frac, desk.store.all_rows("prompts", turn.done["prompts"])
+    return labelled_pairs(desk, turn.index, round(judged * (1 - share) / share) if share else len(prompts))
+
+
+def _judged(
+    desk: Desk, turn: Turn, responses: Sequence[Response]
+) -> tuple[tuple[PreferencePair, ...], Metrics, tuple[str, ...]]:
+    """The judge's pairs, what they say, and the shards with what the judge before said of the same answers."""
     judgments = decisive(desk.store.all_rows("judgments", turn.done["judge"]))
-    settings, label_source = desk.config.pair, "panel" if desk.config.judge.panel else desk.config.judge.adapter
-    if configured_judge(desk.config.judge, desk.constitution).compares == 1:
-        pairs, unpaired = by_scores(responses, judgments, settings.min_margin, label_source)
-    else:
-        soft = settings.labels == "soft"
-        pairs, unpaired = by_comparisons(responses, judgments, settings.min_margin, label_source, soft)
+    settings = desk.config.pair
+    of_the_seed = desk.store.rows_of("responses", turn.done["generate"].values.get("seed_shards", ()))
+    pairs, unpaired = _paired(desk, responses, judgments, frozenset(response.digest for response in of_the_seed))
+    before, agreement = _agreement(desk, turn, responses, judgments)
+    pairs = _labelled(settings, pairs, agreement)
     prompts = len({response.prompt for response in responses})
     tokens = {response.digest: len(response.token_ids) for response in responses}
-    metrics: dict[str, float | None] = {
+    metrics: Metrics = {
         "signal/pairs": len(pairs),
         "signal/pair_yield_frac": len(pairs) / prompts,
         "signal/label_probability_mean": statistics.fmean(p.label_probability for p in pairs) if pairs else None,
@@ -37,5 +93,58 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
         "judge/tie_frac": unpaired.tie / prompts,
     }
     reasons = {f"signal/no_pair/{reason}": count for reason, count in unpaired._asdict().items()}
-    shards = (desk.store.put_rows("pairs", pairs),)
-    return Output("pair", {"pairs": shards}, {"metrics": metrics | reasons})
+    if settings.max_longer_tokens is None:
+        del reasons["signal/no_pair/longer"]
+    if of_the_seed:
+        seeds = {response.digest for response in of_the_seed}
+        metrics["signal/rejected_of_seed_frac"] = sum(p.rejected in seeds for p in pairs) / max(1, len(pairs))
+    if agreement is not None:
+        metrics["signal/ranking_consistency_mean"] = statistics.fmean(agreement.values()) if agreement else None
+    return pairs, metrics | reasons, before
+
+
+def _paired(
+    desk: Desk, responses: Sequence[Response], judgments: Sequence[Judgment], never_chosen: frozenset[str]
+) -> Pairing:
+    settings, label_source = desk.config.pair, "panel" if desk.config.judge.panel else desk.config.judge.adapter
+    choice = Choice(settings.length_control, settings.max_longer_tokens, never_chosen)
+    if configured_judge(desk.config.judge, desk.constitution).compares == 1:
+        return by_scores(responses, judgments, settings.min_margin, label_source, choice)
+    soft = settings.labels == "soft"
+    return by_comparisons(responses, judgments, settings.min_margin, label_source, soft, choice)
+
+
+def _judge_before(desk: Desk, turn: Turn) -> Bench | None:
+    """Who judged in the iteration before; None where nobody asks, or where it is the judge of this one."""
+    if desk.config.pair.labels != "consistency" or not desk.config.pair.judged:
+        return None
+    before = bench(desk, turn, turn.policy_before)
+    return None if before == bench(desk, turn, turn.policy) else before
+
+
+def _agreement(
+    desk: Desk, turn: Turn, responses: Sequence[Response], judgments: Sequence[Judgment]
+) -> tuple[tuple[str, ...], dict[str, float] | None]:
+    """The shards of what the judge before says of the same answers, and how far it agrees, by prompt."""
+    who = _judge_before(desk, turn)
+    if who is None:
+        return (), None
+    judge = configured_judge(desk.config.judge, desk.constitution)
+    prompts = desk.store.all_rows("prompts", turn.done["prompts"])
+    cases = candidate_cases(judge, desk.config.seed, prompts, responses)
+    shards = judged_by(desk, f"{desk.run}@{turn.index}/pair", judge, who, cases)
+    before = decisive(desk.store.rows_of("judgments", shards))
+    return shards, consistency(responses, judgments, before)
+
+
+def _labelled(
+    settings: Pair, pairs: tuple[PreferencePair, ...], agreement: dict[str, float] | None
+) -> tuple[PreferencePair, ...]:
+    """The pairs with how probable their labels are by their margins, or by how far two judges agree."""
+    if settings.labels == "margin":
+        return tuple(replace(pair, label_probability=1 / (1 + math.exp(-pair.margin))) for pair in pairs)
+    if agreement is None:
+        return pairs
+    mean = statistics.fmean(agreement.values()) if agreement else 0.5
+    of = agreement if settings.consistency == "prompt" else {}
+    return tuple(replace(pair, label_probability=of.get(pair.prompt, mean)) for pair in pairs)

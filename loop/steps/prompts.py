@@ -14,8 +14,9 @@ from loop.progress import Event
 from loop.self_instruct import RED_TEAM, SOURCE, Drop, Sieve, control_tokens, demonstrations, question
 from loop.sources import plain, prompt_source
 from loop.steps.generate import write_answers
+from loop.steps.given_pairs import demonstrated_prompts, pairs_path
 from loop.steps.turn import Turn
-from runs.canonical import digest, seed_of
+from runs.canonical import digest, digest_file, seed_of
 from runs.output import Output
 from runs.records import Iteration, Message, Prompt, Response, Sampling
 
@@ -37,6 +38,8 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
     """
     config = desk.config
     asked = {"source": sources_digest(config.prompts)}
+    if config.pair.source == "demonstrations":
+        asked["demonstrations"] = digest_file(pairs_path(desk))
     if config.prompts.mix:
         asked["anchors"] = anchors_digest(config.measure.anchors)
     if config.prompts.red_team_frac:
@@ -56,6 +59,10 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
 def run(desk: Desk, turn: Turn, key: str) -> Output:
     """`prompts.count` training prompts; other ones in each iteration until the source is used up."""
     settings = desk.config.prompts
+    if desk.config.pair.source == "demonstrations":
+        chosen = demonstrated_prompts(desk, turn.index)
+        shards = (desk.store.put_rows("prompts", chosen),)
+        return Output("prompts", {"prompts": shards}, {"metrics": {"signal/prompts": len(chosen)}})
     holds_back = held_back(desk.config) if settings.mix else lambda text: False
     parts = draw(settings, turn.index, seed_of(desk.config.seed, "prompts"), holds_back)
     drawn = [prompt for part in parts for prompt in part.prompts]

@@ -2,13 +2,12 @@
 
 import random
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from judges.best_of_n import best_answers
-from loop.demonstration_file import read_demonstrations
+from loop.demonstration_file import demonstrations_path, read_demonstrations
 from loop.desk import Desk
 from loop.panel import decisive
 from loop.steps.revised_answers import to_learn
@@ -29,6 +28,8 @@ PAIRS = pa.schema(
         ("held_out", pa.bool_()),
     ]
 )
+TEXTS = pa.schema([*PAIRS, ("chosen", pa.string()), ("rejected", pa.string())])
+"""Where some answers were never sampled: these are texts, and have no ids."""
 ANSWERS = pa.schema(
     [
         PROMPT,
@@ -52,10 +53,10 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
     """The digests of all that the rows are made of."""
     settings = desk.config.train
     if settings.source == "demonstrations":
-        return {"demonstrations": digest_file(Path(str(settings.demonstrations)))}
-    made_of = {step: turn.outputs[step] for step in _steps(desk)}
+        return {"demonstrations": digest_file(demonstrations_path(str(settings.demonstrations)))}
+    made_of: dict[str, str] = _made_of(turn.outputs, _steps(desk))
     if settings.looks_back:
-        made_of["pool"] = digest([[one.outputs[step] for step in _steps(desk)] for one in _with_rows(desk, turn)])
+        made_of["pool"] = digest([list(_made_of(one.outputs, _steps(desk)).values()) for one in _with_rows(desk, turn)])
     return made_of
 
 
@@ -69,7 +70,8 @@ def rows(desk: Desk, turn: Turn) -> pa.Table:
             before = _drawn(before, len(found), settings.replay_frac, seed_of(desk.config.seed, turn.index, "replay"))
         found = before + found
     held_out = held_out_prompts({prompt.digest for prompt, _ in found}, settings.held_out_frac, desk.config.seed)
-    return pa.Table.from_pylist(listed(found, held_out), schema=PAIRS if settings.method == "dpo" else ANSWERS)
+    schema = ANSWERS if settings.method == "sft" else TEXTS if any("chosen" in row for _, row in found) else PAIRS
+    return pa.Table.from_pylist(listed(found, held_out), schema=schema)
 
 
 def listed(rows: Sequence[Row], held_out: set[str]) -> list[dict[str, Any]]:
@@ -88,14 +90,13 @@ def pair_rows(
     desk: Desk, outputs: dict[str, str], beside: Callable[[PreferencePair], dict[str, Any]] = lambda pair: {}
 ) -> list[Row]:
     """The pairs of one iteration, from its steps' outputs, each with what `beside` says of it."""
-    prompts = {one.digest: one for one in desk.store.all_rows("prompts", desk.store.output(outputs["prompts"]))}
-    answers = {one.digest: one for one in desk.store.all_rows("responses", desk.store.output(outputs["generate"]))}
+    prompts, answers = _known(desk, outputs)
     return [
         (
             prompts[pair.prompt],
             {
-                "chosen_ids": answers[pair.chosen].token_ids,
-                "rejected_ids": answers[pair.rejected].token_ids,
+                **_said("chosen", answers[pair.chosen]),
+                **_said("rejected", answers[pair.rejected]),
                 "label_probability": pair.label_probability,
                 "weight": pair.weight,
                 **beside(pair),
@@ -103,6 +104,21 @@ def pair_rows(
         )
         for pair in desk.store.all_rows("pairs", desk.store.output(outputs["pair"]))
     ]
+
+
+def _known(desk: Desk, outputs: dict[str, str]) -> tuple[dict[str, Prompt], dict[str, Response]]:
+    """The prompts and the answers of an iteration, those out of a file included, by their digests."""
+    done = {step: desk.store.output(got) for step, got in _made_of(outputs, STEPS["pairs"]).items()}
+
+    def rows(noun: str, *steps: str) -> dict[str, Any]:
+        return {one.digest: one for step in steps if step in done for one in desk.store.all_rows(noun, done[step])}
+
+    return rows("prompts", "prompts", "pair"), rows("responses", "generate", "pair")
+
+
+def _said(side: str, answer: Response) -> dict[str, Any]:
+    """One side of a pair: its ids, or its text where nobody sampled it."""
+    return {f"{side}_ids": answer.token_ids} if answer.token_ids else {side: answer.text}
 
 
 def earlier(desk: Desk, turn: Turn, steps: Sequence[str] = ()) -> list[Iteration]:
@@ -120,7 +136,14 @@ def earlier(desk: Desk, turn: Turn, steps: Sequence[str] = ()) -> list[Iteration
 
 
 def _with_rows(desk: Desk, turn: Turn) -> list[Iteration]:
-    return earlier(desk, turn, _steps(desk))
+    """Those that this iteration's rows can be made of too; pairs can do without an answer of the policy's."""
+    needed = {step for step in _steps(desk) if step != "generate" or desk.config.train.source != "pairs"}
+    return earlier(desk, turn, sorted(needed))
+
+
+def _made_of(outputs: dict[str, str], steps: Sequence[str]) -> dict[str, str]:
+    """The outputs of these steps. Where people's labels make the pairs nobody answers, and there is one less."""
+    return {step: outputs[step] for step in steps if step in outputs}
 
 
 def _steps(desk: Desk) -> tuple[str, ...]:
@@ -133,9 +156,8 @@ def _own(desk: Desk, outputs: dict[str, str], index: int) -> list[Row]:
     """The rows that one iteration gives, from its steps' outputs."""
     if desk.config.train.method == "dpo":
         return pair_rows(desk, outputs)
-    done = {step: desk.store.output(outputs[step]) for step in _steps(desk)}
-    prompts = {prompt.digest: prompt for prompt in desk.store.all_rows("prompts", done["prompts"])}
-    responses = {response.digest: response for response in desk.store.all_rows("responses", done["generate"])}
+    done = {step: desk.store.output(got) for step, got in _made_of(outputs, _steps(desk)).items()}
+    prompts, responses = _known(desk, {step: outputs[step] for step in done})
     judgments = _scores(desk, done["judge"], index) if "judge" in done else []
     if "revise" in done:
         revisions: list[Revision] = desk.store.all_rows("revisions", done["revise"])
@@ -158,11 +180,12 @@ def _scores(desk: Desk, judged: Output, index: int) -> list[Judgment]:
 
 
 def _answer(prompts: dict[str, Prompt], response: Response | Revision, weight: float) -> Row:
-    return prompts[response.prompt], {"answer_ids": response.token_ids, "answer": None, "weight": weight}
+    said = {"answer_ids": response.token_ids or None, "answer": None if response.token_ids else response.text}
+    return prompts[response.prompt], {**said, "weight": weight}
 
 
 def _demonstrations(desk: Desk) -> list[Row]:
-    read = read_demonstrations(Path(str(desk.config.train.demonstrations)))
+    read = read_demonstrations(demonstrations_path(str(desk.config.train.demonstrations)))
     return [(one.prompt, {"answer_ids": None, "answer": one.answer, "weight": one.weight}) for one in read]
 
 

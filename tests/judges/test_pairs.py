@@ -114,7 +114,7 @@ def test_equal_scores_are_a_tie_whatever_the_margin() -> None:
 
 def test_a_difference_below_the_margin_gives_no_pair_and_one_of_the_margin_does() -> None:
     scored = (answer("p", "a"), 3.0), (answer("p", "b"), 3.5)
-    assert pairing(*scored, min_margin=0.75) == ((), (0, 0, 0, 0, 1, 0))
+    assert pairing(*scored, min_margin=0.75) == ((), (0, 0, 0, 0, 1, 0, 0))
     assert len(pairing(*scored, min_margin=0.5).pairs) == 1
 
 

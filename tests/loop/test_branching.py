@@ -45,6 +45,7 @@ AFTER_THE_SEED = {
 """The first step after iteration 0 that reads each section."""
 TOGETHER = {
     "audit.every": ["audit.every=2", "audit.items=5"],
+    "pair.source": ["pair.source=labels", "pair.file=microworld"],
     "pair.labels": ["pair.labels=soft", "judge.method=pairwise"],
     "judge.base": ["judge.base=microworld:m0", "judge.adapter=base"],
     "train.batch_size": ["train.batch_size=32"],
@@ -106,6 +107,7 @@ READ_BY_NOBODY = {
     "prompts": small_config().prompts.idle() - {"mix", "self_made_frac", "red_team_frac"},
     "revise": small_config().revise.idle() - {"passes"},
     "judge": IDLE_JUDGE,
+    "pair": small_config().pair.idle() - {"source", "length_control", "max_longer_tokens"},
     "preference": small_config().preference.idle() - {"source"},
     "train": TRAIN_READ,
 }
@@ -131,6 +133,8 @@ def test_a_changed_leaf_counts_from_its_own_step_and_touches_nothing(
     section, _, last = leaf.partition(".")
     if leaf == "pair.labels":
         section = "judge"  # soft labels want a judge that compares, and who judges comes first
+    if leaf == "pair.source":
+        section = "generate"  # where people's labels make the pairs, nobody answers
     if leaf == "audit.every":
         at = 1  # of every second iteration number 2 is the next, whichever it branches from
     as_is = keys(drive.planned(home, name, drive.config_of(child), iterations(home, child)))

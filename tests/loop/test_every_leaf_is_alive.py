@@ -100,7 +100,12 @@ def other_value(leaf: str, value: Any, scratch: Path) -> Any:
         "revise.passes": 2,
         "revise.tags": ["family=sort"],
         "revise.accept_score": 4.5,
+        "pair.source": "labels",
+        "pair.file": str(scratch / "labels.jsonl"),
+        "pair.judged_frac": 0.5,
         "pair.labels": "soft",
+        "pair.consistency": "prompt",
+        "pair.length_control": 0.25,
         "preference.source": "pairs",
         "preference.labels": str(scratch / "labels.jsonl"),
         "preference.models": "by_safety",
@@ -141,6 +146,11 @@ def read_by(leaf: str) -> dict[str, object]:
         return {"prompts__self_made_frac": 0.5}
     if section == "revise":
         return {"revise__passes": 1}
+    if leaf == "pair.consistency":
+        return {"pair__labels": "consistency"}
+    if leaf in ("pair.source", "pair.file", "pair.judged_frac"):
+        labels = {"pair__source": "labels", "pair__file": "microworld"}
+        return {"pair__file": "microworld"} if name == "source" else labels
     if leaf == "train.revision":
         return {"revise__passes": 1} | {f"train__{name}": value for name, value in TRAIN_READ["revision"].items()}
     if section == "audit":
@@ -223,11 +233,12 @@ def test_a_semantic_leaf_changes_the_key_of_its_own_step_and_none_before_it(
     steps = [f"{step.index}/{step.step}" for step in before]
     first = next(step for step in steps if keys(before)[step] != keys(after).get(step, "never reached"))
     # A source also names the held-out prompts, on which the seed is measured first.
-    # What is written to be failed is written first of all.
+    # What is written to be failed is written first of all. Where people's labels make the pairs, nobody answers.
     odd = {
         "prompts.source": "0/measure",
         "prompts.red_team_tags": "1/red_team",
         "prompts.red_team_score": "1/red_team",
+        "pair.source": "1/generate",
     }
     assert first == odd.get(leaf, FIRST_READER[leaf.split(".")[0]])
 

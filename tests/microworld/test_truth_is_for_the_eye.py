@@ -14,6 +14,7 @@ TRUTH = {
         "answers",
         "demonstrations",
         "remarks",
+        "writer",
         "verdicts",
         "writings",
         "shares",
