@@ -37,7 +37,8 @@ class Train(Section):
     """Which of an answer's revisions: `all` of them, the `last` one, or, of the answer and them, the one that the judge
     scores `best`. Answers that are not to be revised (`revise.tags`) are imitated as they are."""
     demonstrations: str | None = None
-    """A JSONL file of answers to imitate: `messages` (or `prompt`), `answer` and, if they differ, `weight`."""
+    """A JSONL file of answers to imitate: `messages` (or `prompt`), `answer` and, if they differ, `weight`; or
+    `microworld`, those of the simulated people."""
     start: Literal["continue", "seed", "base"] = "continue"
     """Train the adapter promoted last further, or one afresh: from the policy of iteration 0, or on the bare model."""
     pooled: bool = False

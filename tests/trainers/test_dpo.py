@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import AutoTokenizer
 
 from loop.workers.trainers import Trainers
 from runs.errors import DivergedError
 from tests.trainers.outcome import FILES, log_of, mean_answer_logprob, result_of, weights_of
-from tests.trainers.tiny import random_pairs, train, write_spec
+from tests.trainers.tiny import WORDS, random_pairs, train, write_spec
 from trainers.adopt import adopt
+from trainers.rows import read_pairs
 from trainers.spec import Lora
 
 
@@ -156,3 +158,16 @@ def test_an_adapter_that_does_not_fit_the_base_is_refused(
     save_file(renamed, tmp_path / FILES[0])
     with pytest.raises(ValueError, match="does not fit the base model"):
         train(write_spec(tmp_path / "out", base, random_pairs(4), model={"start": tmp_path}), tmp_path / "out")
+
+
+def test_an_answer_can_be_given_as_its_text(base: Path, tmp_path: Path) -> None:
+    said = random_pairs(4)
+    spelt = [
+        row | {"chosen_ids": None, "chosen": " ".join(WORDS[id_] for id_ in row["chosen_ids"][:-1])} for row in said
+    ]
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    one, other = (
+        read_pairs(write_spec(tmp_path / name, base, rows).rows, tokenizer, 64).trained
+        for name, rows in (("said", said), ("spelt", spelt))
+    )
+    assert one == other and len(one) == 4
