@@ -9,7 +9,7 @@ from small import chain, run_small, small_config
 
 from loop.demonstration_file import demonstrations_path, read_demonstrations
 from loop.preflight import check
-from loop.verbs_look import _unasked
+from loop.verbs_look import unasked_steps
 from runs.errors import ConfigError
 from runs.output import Output
 from runs.pair_table import sample_pairs
@@ -48,7 +48,7 @@ def test_of_peoples_labels_pairs_are_made_without_an_answer_or_a_judgment(tmp_pa
         assert len(shown) == 20 and all(row["chosen"] != row["rejected"] for row in shown)
     assert not {p.prompt for p in pairs_of(store, first)} & {p.prompt for p in pairs_of(store, second)}
     run = store.run("r1")
-    assert run is not None and {"generate", "judge"} <= _unasked(run, 1)
+    assert run is not None and {"generate", "judge"} <= unasked_steps(run.config, 1)
 
 
 def test_people_and_the_judge_are_mixed_in_the_share_that_is_set(tmp_path: Path) -> None:
