@@ -44,6 +44,8 @@ AFTER_THE_SEED = {
 }
 """The first step after iteration 0 that reads each section."""
 TOGETHER = {
+    "judge.endpoint_url": ["judge.adapter=endpoint", "judge.endpoint_model=one"],
+    "judge.endpoint_model": ["judge.adapter=endpoint", "judge.endpoint_url=https://elsewhere.example/v1"],
     "audit.every": ["audit.every=2", "audit.items=5"],
     "pair.source": ["pair.source=labels", "pair.file=microworld"],
     "pair.labels": ["pair.labels=soft", "judge.method=pairwise"],
@@ -102,7 +104,9 @@ def test_a_branch_that_trains_otherwise_recalls_what_comes_before_training(home:
     assert verify(home) == []
 
 
-IDLE_JUDGE = small_config().judge.idle() - {"panel", "base"} - (SWITCHES & READ["expected"])
+IDLE_JUDGE = (
+    small_config().judge.idle() - {"panel", "base", "endpoint_url", "endpoint_model"} - (SWITCHES & READ["expected"])
+)
 READ_BY_NOBODY = {
     "prompts": small_config().prompts.idle() - {"mix", "self_made_frac", "red_team_frac"},
     "revise": small_config().revise.idle() - {"passes"},
