@@ -23,25 +23,19 @@ class Weighted:
     """The sum of the judges' scores, each times its weight: say a holistic reward and a rule-based one (2411.01111).
 
     Scores are taken on their judges' own scales. Raises ValueError for weights that do not go with the judges, and
-    for judges of which some compare; of those that all do, the weights must make their probabilities one.
+    for judges that compare.
     """
 
     judges: tuple[Judge, ...]
     weights: tuple[float, ...]
     method: ClassVar[str] = "weighted"
+    compares: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         if not self.judges or len(self.judges) != len(self.weights) or not all(map(math.isfinite, self.weights)):
             raise ValueError(f"{len(self.judges)} judges cannot be weighed with {self.weights}")
-        if len({judge.compares for judge in self.judges}) > 1:
-            raise ValueError(f"some judge one answer and some compare two: {[judge.method for judge in self.judges]}")
-        if self.compares == 2 and (min(self.weights) < 0 or not math.isclose(math.fsum(self.weights), 1)):
-            raise ValueError(f"probabilities weighted with {self.weights} are none: let the weights add up to 1")
-
-    @property
-    def compares(self) -> int:
-        """That of the judges."""
-        return self.judges[0].compares
+        if comparing := [judge.method for judge in self.judges if judge.compares != 1]:
+            raise ValueError(f"a sum needs a score of each answer, and these compare answers: {comparing}")
 
     def ask(self, item: Item, rounds: Sequence[Round]) -> tuple[Question, ...]:
         """What the judges ask, one after the other."""
@@ -54,7 +48,7 @@ class Weighted:
         scored = [score for score in scores if not isinstance(score, Unscored)]
         if len(scored) == len(scores):
             total = math.fsum(weight * score for weight, score in zip(self.weights, scored, strict=True))
-            return _together(min(max(total, 0.0), 1.0) if self.compares == 2 else total, verdicts)
+            return _together(total, verdicts)
         return _together(next(score for score in scores if isinstance(score, Unscored)), verdicts)
 
 

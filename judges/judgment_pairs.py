@@ -70,8 +70,7 @@ class WrittenJudgment:
     score: float
 
 
-@dataclass(frozen=True)
-class JudgmentPair:
+class JudgmentPair(NamedTuple):
     """Two judgments of one answer for training a judge."""
 
     chosen: WrittenJudgment

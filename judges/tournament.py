@@ -12,8 +12,6 @@ from statistics import NormalDist
 
 from judges.statistics import LEVEL, Estimate
 
-ELO_PER_NAT = 400 / math.log(10)
-"""On Elo's scale ten times the odds are 400 points."""
 PRIOR_SD = 3.0
 """How far strengths are believed to lie apart before anything is seen, in nats: 2 of 3 within 521 Elo points of 0."""
 
@@ -89,9 +87,3 @@ def strengths(verdicts: Sequence[Compared], prior_sd: float = PRIOR_SD) -> dict[
         key: Estimate(float(centre), float(centre - half), float(centre + half))
         for key, centre, half in zip(keys, centred_K, half_K, strict=True)
     }
-
-
-def elo(strength: Estimate, mean: float = 1000.0) -> Estimate:
-    """A strength and its interval on Elo's scale, where the mean of all that was compared is `mean`."""
-    value, low, high = (None if nats is None else mean + ELO_PER_NAT * nats for nats in strength)
-    return Estimate(value, low, high)

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 from loop.config_endpoint import Endpoint
 from loop.config_generate import Generate
 from loop.config_judge import Judge
+from loop.config_meta_judge import MetaJudge
 from loop.config_pair import Pair
 from loop.config_phase import PHASED, SEATED, Phases, phased_leaf, with_settings
 from loop.config_preference import Preference
@@ -145,6 +146,8 @@ class Config(Section):
     """How candidates are judged."""
     pair: Pair = Pair()
     """How judgments become preference pairs."""
+    meta_judge: MetaJudge = MetaJudge()
+    """How judgments are judged, for the judge to learn from."""
     preference: Preference = Preference()
     """How pairs, or people's labels, become a preference model."""
     train: Train = Train()
@@ -203,6 +206,8 @@ class Config(Section):
         idle: dict[str, Any] = {**dict.fromkeys(OPERATIONAL, True), **self._idle()}
         if not any(one.preference.is_on for one in variants):
             idle["preference"] = True
+        if not any(one.meta_judge.max_frac for one in variants):
+            idle["meta_judge"] = True
         if not self.phases:
             idle["phases"] = True
         if not any(one.revise.passes for one in variants):
@@ -228,6 +233,8 @@ class Config(Section):
         """The steps that nobody asks for in iteration `index` by these settings, or whose output nobody would read."""
         unasked = set() if self.revise.passes else {"revise"}
         unasked |= set() if self.prompts.red_team_frac else {"red_team"}
+        if not self.meta_judge.max_frac:
+            unasked.add("meta")
         if not self.preference.is_due(index):
             unasked.add("preference")
         if self.train.source == "revisions" and not self.preference.wants_pairs:

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator
 
 from loop.config_section import Count, Section, spelt_in_json
 
-PHASED = ("prompts", "generate", "revise", "judge", "pair", "preference", "train")
+PHASED = ("prompts", "generate", "revise", "judge", "pair", "meta_judge", "preference", "train")
 """The sections that a phase may change. What is measured stays the same, or no two iterations could be compared."""
 SEATED = ("judge.panel", "judge.base", "judge.revision", "judge.endpoint_url", "judge.endpoint_model")
 """Leaves of theirs that no phase may change: who else can be asked is fixed when a run begins."""

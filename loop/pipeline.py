@@ -9,7 +9,21 @@ from dataclasses import dataclass
 
 from loop import gold
 from loop.desk import Desk
-from loop.steps import audit, decide, generate, judge, measure, pair, preference, prompts, red_team, revise, seed, train
+from loop.steps import (
+    audit,
+    decide,
+    generate,
+    judge,
+    measure,
+    meta,
+    pair,
+    preference,
+    prompts,
+    red_team,
+    revise,
+    seed,
+    train,
+)
 from loop.steps.turn import Turn
 from runs.canonical import digest
 from runs.output import Output
@@ -49,6 +63,7 @@ GENERATE = Step("generate", 1, ("generate", "engine"), generate.inputs, generate
 REVISE = Step("revise", 1, ("revise", "engine"), revise.inputs, revise.run)
 JUDGE = Step("judge", 2, ("judge", "engine"), judge.inputs, judge.run)
 PAIR = Step("pair", 2, ("pair", "judge"), pair.inputs, pair.run)
+META = Step("meta", 1, ("meta_judge", "judge", "engine"), meta.inputs, meta.run)
 PREFERENCE = Step("preference", 1, ("preference",), preference.inputs, preference.run)
 TRAIN = Step("train", 1, ("train",), train.inputs, train.run)
 MEASURE = Step("measure", 5, ("measure", "judge", "engine"), measure.inputs, measure.run)
@@ -61,4 +76,4 @@ def steps_of(index: int) -> tuple[Step, ...]:
     """The steps of an iteration, where all are due: number 0 is the seed policy, measured."""
     if index == 0:
         return (SEED, PREFERENCE, MEASURE, AUDIT, DECIDE)
-    return (RED_TEAM, PROMPTS, GENERATE, REVISE, JUDGE, PAIR, PREFERENCE, TRAIN, MEASURE, AUDIT, DECIDE)
+    return (RED_TEAM, PROMPTS, GENERATE, REVISE, JUDGE, PAIR, META, PREFERENCE, TRAIN, MEASURE, AUDIT, DECIDE)

@@ -8,6 +8,7 @@ from loop.anchors import anchor_pairs
 from loop.base import Base, find_base, judge_model, read_settings
 from loop.config import Config, Model
 from loop.preflight_judges import check_constitution, check_judges
+from loop.preflight_meta import check_meta
 from loop.preflight_pair import check_pairing
 from loop.preflight_prompts import check_prompts
 from loop.preflight_revise import check_revising
@@ -30,6 +31,7 @@ def check(config: Config) -> None:
         check_judges(variant)
         check_constitution(variant)
         check_revising(variant)
+        check_meta(variant)
     check_model(config)
     for variant in config.variants():
         check_prompts(variant)

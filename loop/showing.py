@@ -10,7 +10,7 @@ from runs.records import Prompt, Response, Revision
 from runs.store import Store
 
 ORDER = (
-    *("seed", "red_team", "prompts", "generate", "revise", "judge", "pair", "preference", "train", "measure"),
+    *("seed", "red_team", "prompts", "generate", "revise", "judge", "pair", "meta", "preference", "train", "measure"),
     *("audit", "decide"),
     "gold",
 )

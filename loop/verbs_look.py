@@ -93,6 +93,7 @@ def unasked_steps(config: dict[str, Any], index: int) -> set[str]:
 
     unasked = set() if setting("revise", "passes") else {"revise"}
     unasked |= set() if setting("prompts", "red_team_frac") else {"red_team"}
+    unasked |= set() if setting("meta_judge", "max_frac") else {"meta"}
     source = setting("preference", "source") or "none"
     if source == "none" or (index == 0 and source != "labels"):
         unasked.add("preference")

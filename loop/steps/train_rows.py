@@ -45,6 +45,8 @@ STEPS = {
     "revisions": ("prompts", "generate", "revise"),
 }
 """The steps of an iteration that its rows are made of."""
+META = ("meta",)
+"""The step that gives pairs of judgments beside them, where it was taken."""
 
 Row = tuple[Prompt, dict[str, Any]]
 
@@ -54,9 +56,11 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
     settings = desk.config.train
     if settings.source == "demonstrations":
         return {"demonstrations": digest_file(demonstrations_path(str(settings.demonstrations)))}
-    made_of: dict[str, str] = _made_of(turn.outputs, _steps(desk))
+    made_of: dict[str, str] = _made_of(turn.outputs, (*_steps(desk), *META))
     if settings.looks_back:
-        made_of["pool"] = digest([list(_made_of(one.outputs, _steps(desk)).values()) for one in _with_rows(desk, turn)])
+        made_of["pool"] = digest(
+            [list(_made_of(one.outputs, (*_steps(desk), *META)).values()) for one in _with_rows(desk, turn)]
+        )
     return made_of
 
 
@@ -103,6 +107,25 @@ def pair_rows(
             },
         )
         for pair in desk.store.all_rows("pairs", desk.store.output(outputs["pair"]))
+    ]
+
+
+def judgment_rows(desk: Desk, meta: str) -> list[Row]:
+    """The pairs of judgments that the step `meta` gave: the judge's question, and its replies as texts."""
+    output = desk.store.output(meta)
+    prompts = {prompt.digest: prompt for prompt in desk.store.all_rows("prompts", output)}
+    replies = {reply.digest: reply for reply in desk.store.all_rows("responses", output)}
+    return [
+        (
+            prompts[pair.prompt],
+            {
+                **_said("chosen", replies[pair.chosen]),
+                **_said("rejected", replies[pair.rejected]),
+                "label_probability": pair.label_probability,
+                "weight": pair.weight,
+            },
+        )
+        for pair in desk.store.all_rows("pairs", output)
     ]
 
 
@@ -155,7 +178,7 @@ def _steps(desk: Desk) -> tuple[str, ...]:
 def _own(desk: Desk, outputs: dict[str, str], index: int) -> list[Row]:
     """The rows that one iteration gives, from its steps' outputs."""
     if desk.config.train.method == "dpo":
-        return pair_rows(desk, outputs)
+        return pair_rows(desk, outputs) + (judgment_rows(desk, outputs["meta"]) if "meta" in outputs else [])
     done = {step: desk.store.output(got) for step, got in _made_of(outputs, _steps(desk)).items()}
     prompts, responses = _known(desk, {step: outputs[step] for step in done})
     judgments = _scores(desk, done["judge"], index) if "judge" in done else []

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from judges.statistics import Estimate
-from judges.tournament import Compared, elo, pairs_of, strengths
+from judges.tournament import Compared, pairs_of, strengths
 
 PLANTED = {"a": 1.5, "b": 0.5, "c": 0.0, "d": -2.0}
 KEY = st.sampled_from("abcde")
@@ -116,7 +116,3 @@ def test_a_comparison_that_cannot_be_is_refused(wrong: tuple[str, str, float, fl
 
 def test_every_two_meet_once_whatever_their_order() -> None:
     assert pairs_of(["c", "a", "b", "a"]) == [("a", "b"), ("a", "c"), ("b", "c")]
-
-
-def test_ten_times_the_odds_are_400_points() -> None:
-    assert elo(Estimate(math.log(10), 0.0, None)) == (pytest.approx(1400), 1000, None)

@@ -26,6 +26,7 @@ FIRST_READER = {
     "revise": "1/revise",
     "judge": "0/measure",
     "pair": "1/pair",
+    "meta_judge": "1/meta",
     "preference": "1/preference",
     "train": "1/train",
     "measure": "0/measure",
@@ -68,6 +69,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Store:
     revising = read_by("train.revision")
     drive.begin(store, "r2", "test", small_config(iterations="1", **revising))
     assert drive.carry_on(store, "r2", quiet).kind == "done"
+    drive.begin(store, "r3", "test", small_config(iterations="1", **read_by("meta_judge.max_frac")))
+    assert drive.carry_on(store, "r3", quiet).kind == "done"
     return store
 
 
@@ -144,6 +147,8 @@ def read_by(leaf: str) -> dict[str, object]:
         return {"prompts__red_team_frac": 0.5}
     if section == "prompts":
         return {"prompts__self_made_frac": 0.5}
+    if section == "meta_judge":
+        return {"judge__method": "rubric", "guards__max_unscored_frac": 1, "meta_judge__max_frac": 0.5}
     if section == "revise":
         return {"revise__passes": 1}
     if leaf == "pair.consistency":

@@ -25,7 +25,7 @@ from trainers.chat import render
 from trainers.losses import reward_losses
 from trainers.preference import preference_trainer
 from trainers.preference_model import open_preference_model, score
-from trainers.rows import read_comparisons
+from trainers.rows import read_comparisons, read_pairs
 from trainers.spec import Lora, ModelSpec, PreferenceSpec, RewardProbe, ScoreSpec
 
 
@@ -231,6 +231,17 @@ def test_texts_of_people_are_read_as_whole_answers(base: Path, tmp_path: Path) -
         for name, taught in (("said", said), ("spelt", [spelt(row) for row in said]))
     )
     assert one == other and all(row["chosen_ids"][-1] == END for row in one)
+
+
+def test_texts_in_pairs_for_dpo_are_read_as_whole_answers_beside_pairs_of_ids(base: Path, tmp_path: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    sampled, spelt = rows(2)
+    texts = {side: " ".join(WORDS[id_] for id_ in spelt[f"{side}_ids"][:-1]) for side in ("chosen", "rejected")}
+    beside = [sampled | dict.fromkeys(texts), spelt | {"chosen_ids": None, "rejected_ids": None} | texts]
+    path = write_preference_spec(tmp_path, base, beside).rows
+    first, second = read_pairs(path, tokenizer, 64).trained
+    assert [first["chosen_ids"], second["chosen_ids"]] == [sampled["chosen_ids"], spelt["chosen_ids"]]
+    assert second["rejected_ids"] == spelt["rejected_ids"]
 
 
 @pytest.mark.parametrize("margin", [-1.0, math.nan, math.inf])

@@ -1,0 +1,26 @@
+"""What is refused at the door about the meta-judge: judgments that cannot meet, or that nobody would learn from."""
+
+from constitutions.load import find_constitution
+from loop.config import Config
+from runs.errors import ConfigError
+
+
+def check_meta(config: Config) -> None:
+    """Returns if judgments can be judged and learnt from as the settings say. Raises ConfigError."""
+    settings, judge = config.meta_judge, config.judge
+    if not settings.max_frac:
+        return
+    whole = judge.commit_first or judge.rule_weight or judge.safety_first
+    if judge.method != "rubric" or judge.replies < 2 or judge.adapter != "self" or whole:
+        raise ConfigError(
+            f"meta_judge.max_frac={settings.max_frac:g} compares several written judgments of the policy's own, and "
+            f"judge.method={judge.method}, judge.adapter={judge.adapter}, judge.replies={judge.replies}; set "
+            "judge.method=rubric, judge.adapter=self, judge.replies=2 or more, and neither judge.commit_first, "
+            "judge.rule_weight nor judge.safety_first"
+        )
+    if config.train.method != "dpo":
+        raise ConfigError(
+            f"meta_judge.max_frac={settings.max_frac:g} gives pairs, and train.method={config.train.method} learns "
+            "from none; set train.method=dpo, or meta_judge.max_frac=0"
+        )
+    find_constitution(config.constitution).question("meta")
