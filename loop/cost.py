@@ -38,6 +38,7 @@ from loop.cost_policy import (
     counter,
     gold,
     items,
+    judging_judgments,
     new_prompts,
     prompting,
     reading,
@@ -141,6 +142,8 @@ def _part(config: Config, span: range) -> tuple[list[Share], int]:
     shares = [answering(config, trained * (prompts * samples + failing), turns * measured + rivals + audits * circles)]
     if revisions:
         shares.append(revising(config, trained * prompts * revisions))
+    if config.meta_judge.max_frac:
+        shares.append(judging_judgments(config, trained * prompts))
     if attempts := new_prompts(config):
         shares.append(prompting(config, trained * attempts))
     # Measured answers by the seed and by the policy before; labelled ones by the judge's own weights, where it has any.

@@ -5,6 +5,7 @@ Every count is the most that it can be.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import comb
 from pathlib import Path
 from statistics import fmean
 
@@ -93,6 +94,15 @@ def prompting(config: Config, requests: int) -> Share:
         find_constitution(config.constitution).question("new_prompt")
     )
     return Share("the policy: new prompts", requests, round(requests * shown), requests * settings.max_tokens)
+
+
+def judging_judgments(config: Config, prompts: int) -> Share:
+    """Every two judgments of one answer to each prompt, in both orders, as long as they may get."""
+    count = counter(find_base(config.model).folder)
+    asked = count(find_constitution(config.constitution).question("meta"))
+    shown = asked + _request_length(config) + config.generate.max_tokens + 2 * config.judge.max_tokens
+    requests = prompts * 2 * comb(config.judge.replies, 2)
+    return Share("the policy: verdicts on judgments", requests, round(requests * shown), requests)
 
 
 def reading(config: Config, answers: int) -> Share:
