@@ -43,12 +43,12 @@ def check_prompts(config: Config) -> None:
 def check_mix(config: Config) -> None:
     """Returns if every part of the mix has prompts. Raises ConfigError."""
     settings = config.prompts
-    for number, drawn in enumerate(draw(settings, 1, seed_of(config.seed, "prompts"), lambda text: False), start=1):
-        if drawn.wanted and not drawn.prompts:
+    for number, part in enumerate(settings.mix, start=1):
+        source = part.source or settings.source
+        if not prompt_source(source).train(1, 1, seed_of(config.seed, "prompts"), part.tags):
             raise ConfigError(
-                f"prompts.mix: part {number} has no training prompt: prompts.source="
-                f"{drawn.part.source or settings.source} with the tags {', '.join(drawn.part.tags) or '(any)'}; name "
-                "tags that it has"
+                f"prompts.mix: part {number} has no training prompt: prompts.source={source} with the tags "
+                f"{', '.join(part.tags) or '(any)'}; name tags that it has"
             )
 
 
