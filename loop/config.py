@@ -239,7 +239,7 @@ class Config(Section):
             unasked.add("preference")
         if self.train.source == "revisions" and not self.preference.wants_pairs:
             unasked |= {"pair"} if self.train.revision == "best" else {"judge", "pair"}
-        if not self.pair.judged and self.train.source in ("pairs", "demonstrations"):
+        if not self.pair.judged and self.train.source == "pairs":
             unasked.add("judge")
             if self.pair.source == "labels" and not self.revise.passes:
                 unasked.add("generate")
@@ -249,8 +249,8 @@ class Config(Section):
 
     @property
     def wants_answers(self) -> bool:
-        """Whether anything is learnt from answers that the engine samples: not where the trainer samples its own."""
-        return self.train.method != "rl" or self.preference.wants_pairs
+        """Whether anything is learnt from answers that the engine samples: not from the trainer's own, or a file's."""
+        return self.train.source not in ("prompts", "demonstrations") or self.preference.wants_pairs
 
     def audits(self, index: int) -> bool:
         """Whether iteration `index` audits its judge."""

@@ -38,7 +38,7 @@ class Train(Section):
     scores `best`. Answers that are not to be revised (`revise.tags`) are imitated as they are."""
     demonstrations: str | None = None
     """A JSONL file of answers to imitate: `messages` (or `prompt`), `answer` and, if they differ, `weight`; or
-    `microworld`, those of the simulated people."""
+    `microworld`, those of the simulated people, or `microworld:lessons`, in answering, scoring and asking."""
     start: Literal["continue", "seed", "base"] = "continue"
     """Train the adapter promoted last further, or one afresh: from the policy of iteration 0, or on the bare model."""
     pooled: bool = False

@@ -11,6 +11,8 @@ from runs.errors import ConfigError
 from runs.records import Prompt
 
 KEYS = {"prompt", "messages", "answer", "weight"}
+SHIPPED = {"microworld": "demonstrations.jsonl", "microworld:lessons": "lessons.jsonl"}
+"""Files that come with selfsame: answers alone, and lessons in answering, scoring and asking."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Demonstration:
 
 def demonstrations_path(name: str) -> Path:
     """The file that `train.demonstrations`, or `pair.file`, names."""
-    return Path(microworld.__file__).with_name("demonstrations.jsonl") if name == "microworld" else Path(name)
+    return Path(microworld.__file__).with_name(SHIPPED[name]) if name in SHIPPED else Path(name)
 
 
 def read_demonstrations(path: Path) -> list[Demonstration]:

@@ -40,7 +40,7 @@ def test_the_smallest_size_comes_to_the_last_phase(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["best-of-n", "constitutional-dpo", "cream", "rlaif-dpo", "rule-based-dpo", "spin", "temporal"]
+    "name", ["constitutional", "cream", "d-rlaif", "llama2-chat", "rlaif-dpo", "sft", "spin", "temporal"]
 )
 def test_a_recipe_comes_to_its_end_on_the_stub(tmp_path: Path, name: str) -> None:
     store, config = Store(tmp_path), load_config(name, STUB, smoke=True)
