@@ -15,6 +15,7 @@ from loop.changes import Change
 from loop.cli import main
 from loop.config import OPERATIONAL, Config
 from loop.config_judge import READ, SWITCHES
+from loop.config_meta_judge import MetaJudge
 from loop.progress import Event
 from runs.canonical import digest_file
 from runs.errors import ConfigError, UsageError
@@ -35,6 +36,7 @@ AFTER_THE_SEED = {
     "judge": "judge",
     "pair": "pair",
     "preference": "train",  # as with revising
+    "meta_judge": "judge",  # which must write
     "train": "train",
     "measure": "measure",
     "audit": "decide",  # which weighs what there is; the parent has no audit
@@ -44,6 +46,7 @@ AFTER_THE_SEED = {
 }
 """The first step after iteration 0 that reads each section."""
 TOGETHER = {
+    "meta_judge.max_frac": ["meta_judge.max_frac=0.5", "judge.method=rubric"],
     "judge.endpoint_url": ["judge.adapter=endpoint", "judge.endpoint_model=one"],
     "judge.endpoint_model": ["judge.adapter=endpoint", "judge.endpoint_url=https://elsewhere.example/v1"],
     "audit.every": ["audit.every=2", "audit.items=5"],
@@ -112,6 +115,7 @@ READ_BY_NOBODY = {
     "revise": small_config().revise.idle() - {"passes"},
     "judge": IDLE_JUDGE,
     "pair": small_config().pair.idle() - {"source", "length_control", "max_longer_tokens"},
+    "meta_judge": set(MetaJudge.model_fields) - {"max_frac"},
     "preference": small_config().preference.idle() - {"source"},
     "train": TRAIN_READ,
 }
