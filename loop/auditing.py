@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from judges.verifier import Verifier
 from loop.drive import config_of, desk_of
 from loop.iterate import result_of
 from loop.load_config import with_overrides
@@ -23,12 +24,20 @@ def audit_of(store: Store, address: str, overrides: Sequence[str], say: Say, imp
 
     `implicit`: of the reward that the policy trained there stands for, rather than of its judge. One that the store
     holds is read; else the questions are put to the judge, under the store's lock. Raises UsageError for an address
-    that is no iteration's or whose policy is the seed, and ConfigError where nothing is labelled.
+    that is no iteration's, for a verifier and for the implicit reward of the seed, and ConfigError where nothing is
+    labelled.
     """
     found = resolve(store, address)
     if found.step is not None:
         raise UsageError(f"{address} is a step; name an iteration, such as {address.partition('/')[0]}")
     config = with_overrides(config_of(found.run).model_dump(mode="json"), overrides, found.run.name)
+    if config.judge.method == Verifier.method:
+        raise UsageError(
+            f"{address}: a verifier has no taste to audit: it compares each answer with its prompt's reference and "
+            f"asks nobody. How often it finds answers right: `selfsame show {address}`, judge/score_mean; where it "
+            "could not tell: judge/unscored_frac. To audit the policy as a judge of labelled pairs instead: "
+            f"`selfsame audit {address} judge.method=expected measure.anchors=FILE`"
+        )
     if not config.audit.items or config.measure.anchors is None:
         raise ConfigError(
             "an audit needs labelled pairs: set audit.items above 0, and measure.anchors to a file of pairs that "

@@ -79,8 +79,9 @@ def _refuse_halt(store: Store, found: Found, spelt: str) -> None:
     decision, index = decision_of(store, found.iteration), found.iteration.index
     if decision["verdict"] != "halt":
         return
-    before = f"selfsame branch {found.run.name}@{index - 1} {spelt}" if index else "selfsame run"
+    again = f"selfsame run {found.run.recipe} --name {spelt}"
+    before = f"selfsame branch {found.run.name}@{index - 1} {spelt}" if index else again
     raise UsageError(
         f"{found.run.name}@{index} is where a guard halted ({decision['reason']}), and a branch there would be halted "
-        f"too; go on from the iteration before it with other settings: {before}"
+        f"too; go on with other settings from {'the iteration before it' if index else 'the start'}: {before}"
     )

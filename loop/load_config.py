@@ -5,7 +5,8 @@ import os
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -201,4 +202,7 @@ def _sentence(detail: Any, given: dict[str, str], place: str) -> str:
         return f"{place}: {says.removeprefix('value error, ')}"
     meaning = KEYS[dotted].description if dotted in KEYS else None
     where = f"override {given[dotted]!r}" if dotted in given else place
+    may_be_none = dotted in KEYS and NoneType in get_args(KEYS[dotted].annotation)
+    if may_be_none and str(detail["input"]).lower() in ("none", "~"):
+        says += f"; none is spelt {dotted}=null"
     return f"{where}: {dotted}={detail['input']!r}: {says}" + (f". {meaning}" if meaning else "")

@@ -152,7 +152,13 @@ def next_commands(run: Run, closed: list[Closed]) -> list[str]:
     """What a person may want to type now."""
     last = closed[-1].index if closed else 0
     commands = [f"selfsame log {run.name}", f"selfsame show {run.name}@{last}", "selfsame mlflow"]
-    if closed and closed[-1].verdict != "halt":
+    if closed and closed[-1].verdict == "halt":
+        if last:
+            commands.append(f"selfsame branch {run.name}@{last - 1} NAME KEY=VALUE")
+        else:
+            # The answers are recalled: only what the changed settings touch is done again.
+            commands += [f"selfsame audit {run.name}@0", f"selfsame run {run.recipe} constitution=FILE judge.KEY=VALUE"]
+    elif closed:
         more = run.operational["iterations"] + 3 if last >= run.operational["iterations"] else None
         commands.append(f"selfsame resume {run.name}" + (f" iterations={more}" if more else ""))
     return commands

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from loop.home import home
 from loop.terminal import Json, print_document, print_line
 from runs.errors import UsageError
+from runs.records import Unscored
 from runs.store import Store
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+Out = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write audit.json, .md and .png there")]
 Column = Annotated[str | None, typer.Option(metavar="COLUMN", show_default=False)]
 
 
@@ -47,21 +49,19 @@ def of(
     implicit: Annotated[
         bool, typer.Option("--implicit", help="Audit the reward that the policy's own training stands for instead")
     ] = False,
-    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write audit.json, .md and .png there")] = None,
+    out: Out = None,
     as_json: Json = False,
 ) -> int:
     """Audit the judge of an iteration; the word `of` may be left out."""
     from loop.auditing import audit_of
     from loop.watching import watch
-    from runs.audit_report import as_markdown, audit_files
+    from runs.audit_report import as_markdown
 
     with watch() as say:
         found = audit_of(Store(home()), address, overrides or [], say, implicit)
     title = f"The {'implicit reward' if implicit else 'judge'} of {address}"
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, data in audit_files(found, title).items():
-            (out / name).write_bytes(data)
+        _write(out, found, title)
     if as_json:
         print_document({"address": address, "implicit": implicit, **found})
     else:
@@ -84,6 +84,7 @@ def labels(
     says_second: Annotated[
         str | None, typer.Option(metavar="VALUE", help="The preference that says: the second output is better")
     ] = None,
+    out: Out = None,
     as_json: Json = False,
 ) -> int:
     """Audit judgments that somebody else made: win rates, length, order, agreement with labels.
@@ -107,25 +108,37 @@ def labels(
     says = (says_first, says_second) if says_first is not None and says_second is not None else None
     read = read_labels(file, named, says)
     wins = win_rate([Comparison(1 - p.chance, p.length_b, p.length_a) for p in read.pairs if p.chance is not None])
-    found = _known(audit(Judged(pairs=read.pairs, repeated_pairs=read.repeated)))
+    found = audit_document(_known(audit(Judged(pairs=read.pairs, repeated_pairs=read.repeated))))
+    if out is not None:
+        _write(out, found, f"The judgments of {file.name}")
     length_first = mean([float(pair.length_a) for pair in read.pairs]).value
     if as_json:
         print_document(
             {
                 "file": str(file),
                 "rows": read.rows,
+                "missing_verdicts": read.missing,
                 "pairs": len(read.pairs),
                 "columns": asdict(read.columns),
                 "second_wins": _second_wins(read, wins),
                 "length_coefficient": wins.controlled and wins.controlled.length._asdict(),
                 "length_characters": {"first_mean": length_first, "second_mean": wins.length_mean},
-                "audit": audit_document(found),
+                "audit": found,
             }
         )
     else:
         print_line(_summary(read, wins, length_first))
-        print_line(as_markdown(audit_document(found)))
+        print_line(as_markdown(found))
     return 0
+
+
+def _write(folder: Path, document: dict[str, Any], title: str) -> None:
+    """Put the audit there in its three forms."""
+    from runs.audit_report import audit_files
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in audit_files(document, title).items():
+        (folder / name).write_bytes(data)
 
 
 def _known(found: "Audit") -> "Audit":
@@ -147,6 +160,12 @@ def _second_wins(read: "Labels", wins: "WinRate") -> dict[str, Any] | None:
 def _summary(read: "Labels", wins: "WinRate", length_first: float | None) -> str:
     columns = ", ".join(f"{what} `{column}`" for what, column in asdict(read.columns).items() if column)
     lines = [f"{read.rows} judgments of {len(read.pairs)} pairs; {columns}."]
+    if read.missing:
+        pairs = sum(any(isinstance(one, Unscored) for one in (pair.ab, pair.ba)) for pair in read.pairs)
+        lines.append(
+            f"{read.missing} of {read.rows} judgments hold no preference. Below, a pair counts as one to which the "
+            f"judge failed to answer if it did in any order: {pairs} of {len(read.pairs)}."
+        )
     if read.ends is None:
         lines.append("The preferred output is taken as the first or the second by lot.")
     elif wins.raw.value is not None:

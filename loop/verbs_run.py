@@ -1,5 +1,6 @@
 """`run` and `resume`: what makes the loop turn."""
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -167,7 +168,8 @@ def _carry_on(store: Store, name: str, as_json: bool, stop: Stop) -> int:
             }
         )
         return code
-    print_line(f"{outcome.kind}: {outcome.reason}\n")
+    # A clause begins with its guard's name; within one there are semicolons too.
+    print_line(f"{outcome.kind}: " + re.sub(r"; (?=[a-z_]+: |most often )", "\n  ", outcome.reason) + "\n")
     print_line(history_table(closed) + "\n" + what_is_left_out(name, closed))
     for sentence in says:
         print_line(sentence)

@@ -55,11 +55,15 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Labels:
-    """A file's judgments: pairs that were shown in one order or both, and those judged again in the same order."""
+    """A file's judgments: pairs that were shown in one order or both, and those judged again in the same order.
+
+    Of the `rows` of the file, `missing` hold no preference.
+    """
 
     columns: Columns
     ends: Ends | None
     rows: int
+    missing: int
     pairs: tuple[JudgedPair, ...]
     repeated: tuple[Repeated, ...]
 
@@ -87,9 +91,11 @@ def read_labels(path: Path, named: dict[str, str], says: tuple[str, str] | None)
             if column is not None
         ]
         ends = given_ends(*says) if says else guessed_ends(values, f"{path}: `{columns.preference}`")
+    if columns.preference in GUESSES["label"] and "preference" not in named:
+        _refuse_another_opinion(columns, numbered, str(path))
     rows = [_row(row, columns, ends, f"{path}: line {number}") for number, row in numbered]
     pairs, repeated = _paired(rows)
-    return Labels(columns, ends, len(rows), pairs, repeated)
+    return Labels(columns, ends, len(rows), sum(row.chance is None for row in rows), pairs, repeated)
 
 
 def find_columns(names: Sequence[str], named: dict[str, str], place: str) -> Columns:
@@ -122,7 +128,32 @@ def find_columns(names: Sequence[str], named: dict[str, str], place: str) -> Col
     return Columns(**found)
 
 
+def _refuse_another_opinion(columns: Columns, numbered: Sequence[tuple[int, dict[str, Any]]], place: str) -> None:
+    """Raises ConfigError where the label, which would do for the preference, stands beside what may be the preference.
+
+    Taken for it, people's labels would be audited as if a judge had said them.
+    """
+    known = {column for column in vars(columns).values() if column is not None}
+    names = sorted({name for _, row in numbered for name in row} - known)
+    if others := [name for name in names if _prefers(numbered, name, place)]:
+        raise ConfigError(
+            f"{place}: {' and '.join([str(columns.preference), *others])} could each be the judge's preference; say "
+            "which is with --preference COLUMN, and which are people's labels, if any, with --label COLUMN"
+        )
+
+
+def _prefers(numbered: Sequence[tuple[int, dict[str, Any]]], name: str, place: str) -> bool:
+    """Whether the values of a column are such as name one of two outputs."""
+    try:
+        guessed_ends([read_value(row.get(name), place) for _, row in numbered], place)
+    except ConfigError:
+        return False
+    return True
+
+
 def _numbered(path: Path) -> Iterator[tuple[int, Any]]:
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file; name a Parquet, JSONL or CSV file of judgments")
     if path.suffix in (".parquet", ".jsonl"):
         return numbered_rows(path)
     if path.suffix == ".csv":
@@ -132,8 +163,6 @@ def _numbered(path: Path) -> Iterator[tuple[int, Any]]:
 
 def numbered_csv(path: Path) -> Iterator[tuple[int, Any]]:
     """The rows of a CSV file with a header, each with the number of its last line."""
-    if not path.is_file():
-        raise ConfigError(f"{path}: no such file")
     csv.field_size_limit(MAX_ROW_BYTES)
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file, strict=True)

@@ -1,12 +1,13 @@
 """Step `decide`: the guards look at the numbers, and the candidate is promoted or the run halts."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from judges.statistics import Label
 from loop.admission import admission
 from loop.anchors import anchor_pairs
 from loop.desk import Desk
-from loop.guards import Finding, after_measuring, all_finite, at_least, before_training
+from loop.guards import Finding, Metrics, after_measuring, all_finite, at_least, before_training
 from loop.steps.by_tag import by_tag
 from loop.steps.train import USED
 from loop.steps.turn import Turn
@@ -26,7 +27,7 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
     decision = Decision(
         verdict="halt" if failed else "promote",
         policy=turn.policy if failed else turn.candidate,
-        reason="; ".join(f"{finding.guard}: {finding.says}" for finding in failed) or "every guard passed",
+        reason=in_words(failed, _metrics(turn)) or "every guard passed",
         evidence=tuple(finding.evidence() for finding in found),
     )
     # A guard that looks at several groups has passed if it has in all of them.
@@ -38,7 +39,7 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
 
 def findings(desk: Desk, turn: Turn) -> list[Finding]:
     """What the guards see of what there is: judgments and pairs, then the training, then the measured candidate."""
-    metrics = {name: value for output in turn.done.values() for name, value in output.metrics.items()}
+    metrics = _metrics(turn)
     guards = desk.config.guards
     on_pairs, found = desk.config.train.source == "pairs", list[Finding]()
     if "judge" in turn.done:
@@ -62,6 +63,47 @@ def _labels(desk: Desk) -> dict[str, list[Label]]:
     """The labels of the pairs that the judge was held against, by the tags of their prompts."""
     anchors = anchor_pairs(desk.config.measure.anchors, desk.config.measure.anchor_count)
     return {tag: [pair.label for pair in pairs] for tag, pairs in by_tag(anchors, lambda pair: pair.tags).items()}
+
+
+def in_words(failed: Sequence[Finding], metrics: Metrics) -> str:
+    """What failed, a clause for each guard and metric, "" for nothing: prompt families in one, with their range.
+
+    Where verdicts are missing, the commonest reason for it is named.
+    """
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for finding in failed:
+        metric, _, tag = finding.metric.partition(" (")
+        groups.setdefault((finding.guard, metric if tag else ""), []).append(finding)
+    clauses = [
+        f"{guard}: {_in_families(metric, found) if metric and len(found) > 1 else '; '.join(one.says for one in found)}"
+        for (guard, metric), found in groups.items()
+    ]
+    why = _commonest_reason(metrics) if any(guard == "max_unscored_frac" for guard, _ in groups) else ""
+    return "; ".join([*clauses, *([why] if why else [])])
+
+
+def _in_families(metric: str, found: Sequence[Finding]) -> str:
+    families = [finding.metric.partition(" (")[2].removesuffix(")").partition("=")[2] for finding in found]
+    seen = [one.observed for one in found if one.observed is not None]
+    said = f"{metric} is {min(seen):.4g} to {max(seen):.4g}" if len(seen) == len(found) else f"{metric} fails"
+    return f"{said} in {len(found)} prompt families ({', '.join(families)}); the limit is {found[0].limit:g}"
+
+
+def _commonest_reason(metrics: Metrics) -> str:
+    """Of what nothing came where the judge was asked for a verdict; "" where nothing says so."""
+    shares = {
+        name.partition("/unscored/")[2].removesuffix("_frac").replace("_", " "): share
+        for name, share in metrics.items()
+        if name.startswith(("judge/unscored/", "judge/train_unscored/")) and share is not None
+    }
+    if not shares:
+        return ""
+    reason = max(shares, key=lambda name: shares[name])
+    return f"most often there is no verdict because of: {reason} ({shares[reason]:.0%} of the judgments)"
+
+
+def _metrics(turn: Turn) -> dict[str, float | None]:
+    return {name: value for output in turn.done.values() for name, value in output.metrics.items()}
 
 
 def _by_tag(desk: Desk, turn: Turn) -> dict[str, dict[str, float | None]]:

@@ -5,7 +5,8 @@ import math
 import pytest
 
 from loop.config import Guards
-from loop.guards import after_measuring, all_finite, at_least, at_most, before_training
+from loop.guards import Finding, after_measuring, all_finite, at_least, at_most, before_training
+from loop.steps.decide import in_words
 from runs.canonical import canonical_json
 
 HEALTHY = {
@@ -64,3 +65,20 @@ def test_a_finding_says_value_and_limit_and_its_evidence_is_plain_json() -> None
     finding = at_most("max_kl_to_seed_nats", {"policy/kl_to_seed_nats": 31.25}, "policy/kl_to_seed_nats", 20.0)
     assert "31.25" in finding.says and "20" in finding.says
     assert at_most("g", {"m": math.nan}, "m", 1.0).evidence()["observed"] == "nan"
+
+
+def test_a_halt_says_prompt_families_in_one_clause_and_why_there_is_no_verdict() -> None:
+    low = "judge/anchor_unscored_frac_low"
+    families = [
+        Finding("max_unscored_frac", f"{low} (family={name})", seen, 0.2, False, f"family={name}: {low} is {seen}")
+        for name, seen in (("count", 0.2065), ("sort", 0.3424))
+    ]
+    failed = [Finding("max_unscored_frac", low, 0.8064, 0.2, False, f"{low} is 0.8064; at most 0.2"), *families]
+    why = {"judge/unscored/low_mass_frac": 0.75, "judge/unscored/no_verdict_frac": 0.25, "judge/unscored_frac": 1.0}
+    assert in_words(failed, why) == (
+        f"max_unscored_frac: {low} is 0.8064; at most 0.2; "
+        f"max_unscored_frac: {low} is 0.2065 to 0.3424 in 2 prompt families (count, sort); the limit is 0.2; "
+        "most often there is no verdict because of: low mass (75% of the judgments)"
+    )
+    assert in_words(families[:1], {}) == f"max_unscored_frac: family=count: {low} is 0.2065"
+    assert in_words([], why) == ""

@@ -82,6 +82,11 @@ def test_a_bad_override_is_refused_with_key_and_value(override: str, facts: list
     assert all(fact in str(error) for fact in facts), str(error)
 
 
+def test_the_word_none_is_told_how_none_is_spelt() -> None:
+    assert "none is spelt judge.principles=null" in str(refusal("self-rewarding", "judge.principles=none"))
+    assert "null" not in str(refusal("self-rewarding", "judge.replies=none"))
+
+
 def test_a_key_given_twice_is_refused_with_both_values() -> None:
     error = refusal("self-rewarding", "train.beta=0.1", "train.beta=0.2")
     assert error.exit_code == 78

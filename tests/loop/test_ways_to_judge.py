@@ -11,6 +11,7 @@ from small import chain, run_small, small_config
 from constitutions.load import Constitution, find_constitution
 from judges.composite import SafetyFirst, Weighted
 from judges.dialogue import Item
+from loop.auditing import audit_of
 from loop.cli import main
 from loop.config_judge import Judge as Settings
 from loop.configured_judge import configured_judge
@@ -19,7 +20,7 @@ from loop.engine.protocol import Write
 from loop.engine.stub import StubEngine
 from loop.load_config import load_config
 from loop.preflight import check
-from runs.errors import ConfigError
+from runs.errors import ConfigError, UsageError
 from runs.records import Judgment, Message
 from runs.store import Store
 
@@ -119,6 +120,9 @@ def test_a_verifier_asks_nobody_and_says_so(tmp_path: Path) -> None:
     assert rows and {own.by for own in rows} == {"verifier"} and {own.score for own in rows} <= {0.0, 1.0}
     assert not {own.adapter for own in rows} & {made.policy for made in chain(store)}
     assert outcome.kind == "halted" and "pairs" in outcome.reason  # the stub is never right: nothing to learn from
+    for overrides in ((), ("measure.anchors=microworld",)):
+        with pytest.raises(UsageError, match=r"a verifier has no taste to audit.*judge\.method=expected"):
+            audit_of(store, "r1@0", overrides, lambda event: None)
 
 
 def judgments(store: Store, output: str) -> list[Judgment]:

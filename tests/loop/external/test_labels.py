@@ -199,3 +199,31 @@ def test_a_refusal_on_the_command_line_exits_with_78_and_half_a_scale_with_2(
     assert "--says-first" in capsys.readouterr().err
     assert main(["audit", "labels", path, "--says-first", "1"]) == 2
     assert main(["audit", "labels", path, "--says-first", "1", "--says-second", "0"]) == 0
+
+
+def test_a_label_beside_what_may_be_the_preference_is_not_taken_for_it(tmp_path: Path) -> None:
+    row = {"a": "5", "b": "it is 6", "preferred": "a", "label": "b", "id": "x1"}
+    with pytest.raises(ConfigError, match=r"label and preferred could each be the judge's preference.*--preference"):
+        read(tmp_path, row, row | {"preferred": "b"})
+    assert read(tmp_path, row, preference="preferred").pairs[0].label == "b"
+    alone = {name: value for name, value in row.items() if name != "preferred"}
+    assert read(tmp_path, alone).columns.preference == "label"
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet", "csv", "txt"])
+def test_a_file_that_is_not_there_is_told_what_would_do(tmp_path: Path, suffix: str) -> None:
+    with pytest.raises(ConfigError, match=r"no such file; name a Parquet, JSONL or CSV file of judgments$"):
+        read_labels(tmp_path / f"none.{suffix}", {}, None)
+
+
+def test_missing_verdicts_are_counted_by_judgment_and_by_pair(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    crossed = {"output_1": ROW["output_2"], "output_2": ROW["output_1"]}
+    rows = [ROW | {"instruction": str(n), "preference": 1.0 + n % 2} for n in range(8)]
+    others = [row | crossed | {"preference": None if n < 4 else 1.5} for n, row in enumerate(rows)]
+    path = written(tmp_path, *rows, *others)
+    assert main(["audit", "labels", str(path), "--out", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().out
+    assert "4 of 16 judgments hold no preference" in said and "failed to answer if it did in any order: 4 of 8." in said
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {"audit.json", "audit.md", "audit.png"}
