@@ -2,7 +2,9 @@
 
 Each question is put for all labelled pairs and for those of each prompt family, and the judge passes unless the pairs
 leave no doubt that it fails: the end of the interval that speaks for it must be beyond the limit. A judge that leaves
-a question without an answer fails it; a limit of 0, or of 1 for the share without a verdict, asks nothing.
+a question without an answer fails it, but for accuracy in a family of which it decides no pair: that is no evidence
+against it, and over all pairs it must have decided some. A limit of 0, or of 1 for the share without a verdict, asks
+nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,9 +39,9 @@ def _of_group(guards: Guards, numbers: Metrics, tag: str, decided: bool, compare
         guards.min_position_consistency,
         guards.max_unscored_frac,
     )
-    found = []
-    if decided and accuracy > 0:
-        found.append(at_least("min_anchor_accuracy", numbers, "judge/anchor_accuracy_high", accuracy))
+    found, right = [], "judge/anchor_accuracy_high"
+    if decided and accuracy > 0 and (not tag or numbers.get(right) is not None):
+        found.append(at_least("min_anchor_accuracy", numbers, right, accuracy))
     if compares and consistency > 0:
         metric = "judge/anchor_position_consistency_frac_high"
         found.append(at_least("min_position_consistency", numbers, metric, consistency))

@@ -35,6 +35,15 @@ def test_a_judge_that_ties_all_answers_is_not_admitted() -> None:
     assert failed(numbers, compares=False) == {"min_anchor_accuracy"}
 
 
+def test_a_family_of_which_the_judge_decides_no_pair_is_no_evidence_against_it() -> None:
+    tied = anchor_metrics([LabelledPair("a", 3.0, 3.0)] * 3, 0) | anchor_faults([judgment(3.0)] * 3)
+    sound = anchor_metrics([LabelledPair("a", 4.0, 3.0)] * 100, 0) | anchor_faults([judgment(3.0)] * 100)
+    labels: dict[str, Sequence[Label]] = {"": ["a"] * 100, "family=sort": ["a"] * 3}
+    for overall, passes in ((sound, True), (tied, False)):
+        found = admission(Guards(), {"": overall, "family=sort": tied}, labels, False)
+        assert all(finding.passed for finding in found) == passes
+
+
 def test_labels_that_are_all_ties_ask_nothing_of_accuracy() -> None:
     numbers = anchor_metrics([LabelledPair("tie", 3.0, 3.0)] * 9, 0) | anchor_faults([judgment(3.0)] * 9)
     assert failed(numbers, compares=False, labels=["tie"] * 9) == set()
