@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from benchmarks.recipes_page import lines
+from benchmarks.recipes_page import PAGE, lines, sections
 
 
 def row(recipe: str, seed: int | None, gold: float = 2.0, outcome: str = "done", **changes: Any) -> dict[str, Any]:
@@ -44,3 +44,8 @@ def test_several_seeds_have_students_interval_and_what_was_not_measured_has_none
 def test_a_run_that_was_halted_is_named_with_its_reason() -> None:
     assert lines([row("spin", 1, outcome="halted")])[-1] == "- `spin`, seed 1: halted, too far"
     assert not any(line.startswith("- ") for line in lines([row("spin", 1)]))
+
+
+def test_the_page_says_of_each_recipe_what_its_file_says() -> None:
+    said = "\n".join(["<!-- sections: begin -->", *sections(), "<!-- sections: end -->"])
+    assert said in PAGE.read_text(encoding="utf-8"), "write the page anew: python -m benchmarks.recipes --table"
