@@ -1,6 +1,7 @@
 """A constitution from its file: strict, frozen, and named by the digest of its canonical form."""
 
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -142,9 +143,19 @@ def find_constitution(name: str) -> Constitution:
 def load_constitution(path: Path) -> Constitution:
     """The constitution in `path`. Raises ConfigError with the file and, for each fault, its line, place and reason."""
     try:
-        tree, lines = READERS.get(path.suffix, lined_yaml)(read_text(path))
-        return Constitution.model_validate(tree)
+        text = read_text(path)
     except (OSError, StrictYamlError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    return _parsed(path, text)
+
+
+@lru_cache(maxsize=32)
+def _parsed(path: Path, text: str) -> Constitution:
+    """Kept by its text, since every preflight, desk and estimate reads it again."""
+    try:
+        tree, lines = READERS.get(path.suffix, lined_yaml)(text)
+        return Constitution.model_validate(tree)
+    except StrictYamlError as error:
         raise ConfigError(f"{path}: {error}") from error
     except ValidationError as error:
         faults = [f"{path}: {sentence(detail, lines, Constitution)}" for detail in error.errors()[:MAX_FAULTS]]
