@@ -18,6 +18,11 @@ def check_meta(config: Config) -> None:
             "judge.method=rubric, judge.adapter=self, judge.replies=2 or more, and neither judge.commit_first, "
             "judge.rule_weight nor judge.safety_first"
         )
+    if config.pair.source != "judge":
+        raise ConfigError(
+            f"meta_judge.max_frac={settings.max_frac:g} is a share of pairs beside those of the judge, and "
+            f"pair.source={config.pair.source}; set pair.source=judge"
+        )
     if config.train.method != "dpo":
         raise ConfigError(
             f"meta_judge.max_frac={settings.max_frac:g} gives pairs, and train.method={config.train.method} learns "
