@@ -1,12 +1,11 @@
 """The whole environment of a worker: an allow-list, so that no token, password or address of ours reaches it."""
 
-import getpass
 import os
-import tempfile
 from pathlib import Path
 
 INHERITED = (
     *("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_HOME", "HF_HOME"),
+    "TORCHINDUCTOR_CACHE_DIR",
     "SELFSAME_STUB_FAULTS",  # set by tests alone: trainers/stub_faults.py
 )
 
@@ -19,8 +18,6 @@ def worker_environment(threads: int) -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         "PYTHONUNBUFFERED": "1",
         "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0],  # TRL refuses two
-        # Where torch has it by itself, had it the usual TMPDIR: each start would compile anew else.
-        "TORCHINDUCTOR_CACHE_DIR": os.environ.get("TORCHINDUCTOR_CACHE_DIR", _compiled()),
         "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # the other way of asking for a GPU spoils CUDA for a fork
         "TOKENIZERS_PARALLELISM": "false",
         "HF_HUB_OFFLINE": "1",
@@ -39,11 +36,3 @@ def worker_environment(threads: int) -> dict[str, str]:
         # long again and a round of training 11.9 s instead of 5.4 s (2026-11).
         "GOMP_SPINCOUNT": "20000",
     }
-
-
-def _compiled() -> str:
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a uid without a name, as in a container
-        user = f"uid_{os.getuid()}"
-    return str(Path(tempfile.gettempdir()) / f"torchinductor_{user}")

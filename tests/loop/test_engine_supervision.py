@@ -104,7 +104,7 @@ def test_whoever_waits_hears_that_an_engine_starts_and_where_its_log_is_and_that
     assert re.fullmatch(r"the engine is ready after \d+ s", said[1]) and len(said) == 2
 
 
-def test_what_an_engine_leaves_among_the_temporary_files_goes_with_it(start: Start) -> None:
+def test_what_an_engine_leaves_among_the_temporary_files_goes_with_it_but_for_what_is_compiled(start: Start) -> None:
     for sent in (signal.SIGKILL, signal.SIGTERM):
         engine = start()
         engine.alive()
@@ -112,9 +112,11 @@ def test_what_an_engine_leaves_among_the_temporary_files_goes_with_it(start: Sta
         environment = Path(f"/proc/{worker}/environ").read_bytes().split(b"\0")
         (folder,) = (Path(os.fsdecode(line[7:])) for line in environment if line.startswith(b"TMPDIR="))
         (folder / "vllm_dist_1").touch()
+        (compiled,) = (link.resolve() for link in folder.glob("torchinductor_*"))
         os.kill(engine.pid if sent is signal.SIGKILL else worker, sent)  # the guardian, then what it guards
         engine.close()
         assert not folder.exists() and folder.parent.exists()
+        assert compiled.is_dir()  # what torch compiled is there for the next one
 
 
 def test_a_slow_engine_is_left_alone(start: Start) -> None:
