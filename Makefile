@@ -40,7 +40,7 @@ demo: setup
 	$(BIN)/selfsame run self-rewarding --name demo-$$n
 
 test: setup
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 check: setup
 	$(BIN)/ruff check .
