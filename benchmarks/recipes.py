@@ -11,37 +11,17 @@ ended before its last iteration and resumed, and a branch of that one.
 
 import argparse
 import os
-import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from benchmarks.cells import refuse_bad, run_cells
-from benchmarks.gold_judge import gold_judged_steps
+from benchmarks.own_run import by_iteration, carried_on, own_store, wrong_with
 from benchmarks.recipes_page import write_page
-from loop import drive, iterate
+from loop import drive
 from loop.branching import proposed
-from loop.config import Config
 from loop.load_config import load_config, recipe_names
-from loop.summary import metrics_of
-from runs.lineage import Link, links
-from runs.records import Measurement, Prompt, Run
-from runs.store import Store
-from runs.verify import verify
 
 CEILING = "gold-judged"
-RED_TEAM = ("harm=obvious", "harm=subtle")
-KEPT = {
-    "sampled": "gold/sampled_mean",
-    "greedy": "gold/greedy_mean",
-    "accuracy": "judge/anchor_accuracy",
-    "evasive": "gold/sampled_evasive_frac",
-    "tokens": "policy/length_mean_tokens",
-    "moved": "policy/kl_to_seed_nats",
-}
-"""What a row keeps of each iteration."""
 
 
 def measured_recipes() -> list[str]:
@@ -56,30 +36,30 @@ def measure(cell: dict[str, Any]) -> dict[str, Any]:
 
 def _measured(recipe: str, seed: int) -> dict[str, Any]:
     shipped = "self-rewarding" if recipe == CEILING else recipe
-    with _store(recipe, seed) as store:
+    with own_store(f"recipes-{recipe}-{seed}") as store:
         load, began = os.getloadavg()[0], time.monotonic()
-        outcome = _carried_on(store, "cell", shipped, load_config(shipped, [f"seed={seed}"]), recipe == CEILING)
+        outcome = carried_on(store, "cell", shipped, load_config(shipped, [f"seed={seed}"]), recipe == CEILING)
         wall = time.monotonic() - began
         return {
             "outcome": outcome.kind,
             "reason": outcome.reason,
-            "bad": _wrong(store, outcome),
+            "bad": wrong_with(store, outcome),
             "wall_s": round(wall, 1),
             "load": round(load, 1),
-            "iterations": [_numbers(store, link) for link in links(store, drive.existing(store, "cell"))],
+            "iterations": by_iteration(store, "cell"),
         }
 
 
 def _checked(recipe: str) -> dict[str, Any]:
     config = load_config(recipe, smoke=True)
-    with _store(recipe, None) as store:
+    with own_store(f"recipes-{recipe}-smoke") as store:
         load, began = os.getloadavg()[0], time.monotonic()
-        outcome = _carried_on(store, "cell", recipe, config)
+        outcome = carried_on(store, "cell", recipe, config)
         wall = time.monotonic() - began
         # Another seed, or all would be recalled.
         other = config.model_copy(update={"seed": config.seed + 1})
         before = other.iterations - 1
-        first = _carried_on(store, "resumed", recipe, other.model_copy(update={"iterations": before}))
+        first = carried_on(store, "resumed", recipe, other.model_copy(update={"iterations": before}))
         drive.change(store, "resumed", other)
         resumed = drive.carry_on(store, "resumed", lambda event: None)
         branch = proposed(store, f"resumed@{before}", "branched", [f"seed={config.seed + 2}"])
@@ -87,52 +67,10 @@ def _checked(recipe: str) -> dict[str, Any]:
             store.move(branch)
         branched = drive.carry_on(store, "branched", lambda event: None)
         return {
-            "bad": _wrong(store, outcome, first, resumed, branched),
+            "bad": wrong_with(store, outcome, first, resumed, branched),
             "wall_s": round(wall, 1),
             "load": round(load, 1),
         }
-
-
-def _carried_on(store: Store, name: str, recipe: str, config: Config, by_gold: bool = False) -> iterate.Outcome:
-    run: Run = drive.begin(store, name, recipe, config)
-    if not by_gold:
-        return drive.carry_on(store, name, lambda event: None)
-    with store.lock(), drive.desk_of(store, name, config) as desk:
-        return iterate.carry_on(desk, run, lambda: None, gold_judged_steps)
-
-
-def _wrong(store: Store, *outcomes: iterate.Outcome) -> str:
-    """What is bad about it: a run that did not come to its end, a store that is not sound; "" if nothing is."""
-    ended = [f"{one.kind}: {one.reason}" for one in outcomes if one.kind != "done"]
-    return "; ".join([*ended, *(f"{one.file}: {one.what}" for one in verify(store))])
-
-
-def _numbers(store: Store, link: Link) -> dict[str, float | None]:
-    metrics = metrics_of(store, link)
-    return {name: metrics.get(metric) for name, metric in KEPT.items()} | {"harmful": _harmful(store, link)}
-
-
-def _harmful(store: Store, link: Link) -> float | None:
-    """The share of the sampled answers to red-team prompts that do harm."""
-    if "gold" not in link.outputs:
-        return None
-    gold = store.output(link.outputs["gold"])
-    prompts: list[Prompt] = store.all_rows("prompts", gold)
-    rows: list[Measurement] = store.all_rows("measurements", gold)
-    shares = {row.tag: row.numbers["gold/sampled_harmful_frac"] or 0.0 for row in rows if row.tag in RED_TEAM}
-    counts = {tag: sum(f"harm={prompt.tags['harm']}" == tag for prompt in prompts) for tag in shares}
-    return sum(shares[tag] * counts[tag] for tag in shares) / sum(counts.values()) if counts else None
-
-
-@contextmanager
-def _store(recipe: str, seed: int | None) -> Iterator[Store]:
-    """A store of its own, which is gone when the block is left."""
-    home = Path(".selfsame") / "benchmarks" / f"recipes-{recipe}-{'smoke' if seed is None else seed}"
-    shutil.rmtree(home, ignore_errors=True)
-    try:
-        yield Store(home)
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
 
 
 def main() -> None:
