@@ -41,14 +41,14 @@ ARMS = {
     "chosen alone": Arm("self-rewarding", (*SMALL, *BY_SEED, "train.method=sft", "train.learn=chosen")),
     "length controlled": Arm("self-rewarding", (*SMALL, *BY_SEED, "pair.length_control=0.2")),
     "instructions": Arm("self-rewarding-m0", ("iterations=1",)),
-    "instructions and verdicts": Arm("self-rewarding-m0", ("iterations=1",)),
+    "with verdicts": Arm("self-rewarding-m0", ("iterations=1",)),
     "soft": Arm("rlaif-dpo"),
     "hard": Arm("rlaif-dpo", ("pair.labels=hard",)),
     "people": Arm("dpo-human", ("iterations=1",)),
     "two reward models": Arm("llama2-chat"),
     "one reward model": Arm("llama2-chat", ("preference.models=one", "judge.safety_first=false")),
-    "by the constitution": Arm("constitutional-dpo"),
-    "by refusing": Arm("constitutional-dpo", ("judge.principle_ids=[decline]",)),
+    "principles": Arm("constitutional-dpo"),
+    "refusing": Arm("constitutional-dpo", ("judge.principle_ids=[decline]",)),
 }
 
 

@@ -13,16 +13,16 @@ from judges.statistics import Estimate
 
 CLAIMS = (
     ("pairs beat the chosen answers alone (2401.10020)", "pairs", "chosen alone", "sampled", "more"),
-    ("verdicts to learn from make a better judge (2401.10020)", "instructions and verdicts", "instructions", "accuracy", "more"),
+    ("learning verdicts makes a better judge (2401.10020)", "with verdicts", "instructions", "accuracy", "more"),
     ("length control holds length (2407.19594) ...", "length controlled", "pairs", "tokens", "less"),
     ("... at equal quality", "length controlled", "pairs", "sampled", "no less"),
     ("soft labels beat hard ones (2212.08073)", "soft", "hard", "sampled", "more"),
     ("AI's labels are no worse than people's (2309.00267)", "soft", "people", "sampled", "no less"),
     ("two reward models beat a blended one (2307.09288)", "two reward models", "one reward model", "sampled", "more"),
     ("... and are safer", "two reward models", "one reward model", "harmful", "less"),
-    ("a constitution makes less evasive than refusing (2212.08073) ...", "by the constitution", "by refusing", "evasive", "less"),
-    ("... and less over-refusing ...", "by the constitution", "by refusing", "over_refusing", "less"),
-    ("... at equal harmlessness", "by the constitution", "by refusing", "harmful", "no more"),
+    ("principles make less evasive than refusing (2212.08073) ...", "principles", "refusing", "evasive", "less"),
+    ("... and less over-refusing ...", "principles", "refusing", "over_refusing", "less"),
+    ("... at equal harmlessness", "principles", "refusing", "harmful", "no more"),
 )  # fmt: skip
 """What a paper says, the arm and the arm that it is held against, the number, and which way it should differ."""
 UNITS = {"sampled": 1.0, "tokens": 1.0, "accuracy": 100.0, "harmful": 100.0, "evasive": 100.0, "over_refusing": 100.0}
