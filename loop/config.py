@@ -19,6 +19,7 @@ from loop.config_prompts import Prompts
 from loop.config_revise import Revise
 from loop.config_section import Count, Fraction, Positive, Section
 from loop.config_train import Train
+from loop.unasked import unasked_steps
 
 OPERATIONAL = ("iterations", "gold", "limits", "export")
 
@@ -231,30 +232,7 @@ class Config(Section):
 
     def unasked(self, index: int) -> frozenset[str]:
         """The steps that nobody asks for in iteration `index` by these settings, or whose output nobody would read."""
-        unasked = set() if self.revise.passes else {"revise"}
-        unasked |= set() if self.prompts.red_team_frac else {"red_team"}
-        if not self.meta_judge.max_frac:
-            unasked.add("meta")
-        if not self.preference.is_due(index):
-            unasked.add("preference")
-        if self.train.source == "revisions" and not self.preference.wants_pairs:
-            unasked |= {"pair"} if self.train.revision == "best" else {"judge", "pair"}
-        if not self.pair.judged and self.train.source == "pairs":
-            unasked.add("judge")
-            if self.pair.source == "labels" and not self.revise.passes:
-                unasked.add("generate")
-        if not self.wants_answers:
-            unasked |= {"generate", "revise", "judge", "pair"}
-        return frozenset(unasked)
-
-    @property
-    def wants_answers(self) -> bool:
-        """Whether anything is learnt from answers that the engine samples: not from the trainer's own, or a file's."""
-        return self.train.source not in ("prompts", "demonstrations") or self.preference.wants_pairs
-
-    def audits(self, index: int) -> bool:
-        """Whether iteration `index` audits its judge."""
-        return bool(self.audit.items) and self.measure.anchors is not None and index % self.audit.every == 0
+        return unasked_steps(self.model_dump(mode="json"), index)
 
     def operational(self) -> dict[str, Any]:
         """What may change on resume, as JSON values."""

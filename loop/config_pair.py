@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from loop.config_section import Count, Section
+from loop.unasked import made_by_judge
 
 
 class Pair(Section):
@@ -32,7 +33,7 @@ class Pair(Section):
     @property
     def judged(self) -> bool:
         """Whether the judge makes any of the pairs."""
-        return self.source == "judge" or (self.source == "labels" and self.judged_frac > 0)
+        return made_by_judge(self.source, self.judged_frac)
 
     def idle(self) -> set[str]:
         """The leaves that decide nothing: those that are off, and those about what is off."""

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from loop.config_section import Count, Names, Positive, Section
+from loop.unasked import learns_from_pairs
 
 
 class Preference(Section):
@@ -49,14 +50,10 @@ class Preference(Section):
         """Whether there is a preference model."""
         return self.source != "none"
 
-    def is_due(self, index: int) -> bool:
-        """Whether iteration `index` has one to train: number 0 has labels, and no pairs."""
-        return self.is_on and (index > 0 or not self.wants_pairs)
-
     @property
     def wants_pairs(self) -> bool:
         """Whether it learns from pairs that the judge made."""
-        return self.source in ("pairs", "hybrid")
+        return learns_from_pairs(self.source)
 
     @property
     def wants_labels(self) -> bool:

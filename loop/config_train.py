@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from loop.config_section import Count, Fraction, Positive, Section
+from loop.unasked import Source, rows_made_of
 
 RL = frozenset({"reward", "completions", "kl_coef", "max_kl_nats", "length_penalty"})
 LOSS = frozenset({"loss", "length_normalised", "length_desensitisation", "nll_weight", "wpo"})
@@ -105,13 +106,9 @@ class Train(Section):
     """CPU threads of the trainer."""
 
     @property
-    def source(self) -> Literal["prompts", "pairs", "best", "demonstrations", "revisions"]:
+    def source(self) -> Source:
         """What the rows are made of: prompts, pairs, the judgments of single answers, a file, or revised answers."""
-        if self.method == "rl":
-            return "prompts"
-        if self.method == "dpo" or self.learn == "chosen":
-            return "pairs"
-        return self.learn
+        return rows_made_of(self.method, self.learn)
 
     @property
     def refers(self) -> bool:

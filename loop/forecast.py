@@ -5,7 +5,7 @@ from typing import Any
 
 from loop.config import Config
 from loop.iterate import PlannedStep
-from loop.pipeline import AUDIT, GOLD, steps_of
+from loop.pipeline import GOLD, steps_of
 from loop.terminal import table
 from runs.lineage import links
 from runs.outbox import receipts_of
@@ -77,7 +77,7 @@ def forecast(store: Store, timed: Run, config: Config, planned: list[PlannedStep
 
 def _names(config: Config, index: int) -> list[str]:
     """The steps of that iteration, if no guard fails."""
-    unasked = config.at(index).unasked(index) | (set() if config.audits(index) else {AUDIT.name})
+    unasked = config.unasked(index)
     due = [step.name for step in steps_of(index) if step.name not in unasked]
     return [*due, GOLD.name] if config.gold.enabled else due
 

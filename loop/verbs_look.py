@@ -8,6 +8,7 @@ import typer
 
 from loop.home import home
 from loop.terminal import Json, harmless, print_aside, print_document, print_line, table
+from loop.unasked import unasked_steps
 from runs.records import Run
 from runs.store import Store
 
@@ -77,37 +78,8 @@ def next_step(run: Run, last: int, halted: bool) -> str | None:
     if halted or (last >= run.operational["iterations"] and not run.under_way):
         return None
     steps = OF_THE_SEED if last < 0 else ORDER[1:]
-    audit = run.config.get("audit", {"items": 0})  # which runs of older versions have not
-    audited = audit["items"] and run.config["measure"]["anchors"] and (last + 1) % audit["every"] == 0
-    skipped = {*run.under_way, *unasked_steps(run.config, last + 1), *([] if audited else ["audit"])}
+    skipped = run.under_way.keys() | unasked_steps(run.config, last + 1)
     return f"{last + 1}/{next(step for step in steps if step not in skipped)}"
-
-
-def unasked_steps(config: dict[str, Any], index: int) -> set[str]:
-    """The steps that iteration `index` does not take by its settings: `Config.unasked`, which takes time to import."""
-    phases = [phase for phase in config.get("phases", []) if phase["since"] <= index]
-    changed = max(phases, key=lambda phase: phase["since"])["settings"] if phases else {}
-
-    def setting(section: str, leaf: str) -> Any:
-        return changed.get(f"{section}.{leaf}", config.get(section, {}).get(leaf))
-
-    unasked = set() if setting("revise", "passes") else {"revise"}
-    unasked |= set() if setting("prompts", "red_team_frac") else {"red_team"}
-    unasked |= set() if setting("meta_judge", "max_frac") else {"meta"}
-    source = setting("preference", "source") or "none"
-    if source == "none" or (index == 0 and source != "labels"):
-        unasked.add("preference")
-    if source in ("pairs", "hybrid"):
-        return unasked
-    if setting("train", "method") == "rl":
-        return unasked | {"generate", "revise", "judge", "pair"}
-    learn = setting("train", "learn") if setting("train", "method") == "sft" else "chosen"
-    if learn == "revisions":
-        unasked |= {"pair"} if setting("train", "revision") == "best" else {"judge", "pair"}
-    given = setting("pair", "source") or "judge"  # which runs of older versions have not, and others leave out
-    if given != "judge" and not setting("pair", "judged_frac") and learn in ("chosen", "demonstrations"):
-        unasked |= {"generate", "judge"} if given == "labels" and not setting("revise", "passes") else {"judge"}
-    return unasked
 
 
 def log(

@@ -12,7 +12,8 @@ import pytest
 from small import run_small, small_config
 
 from loop.cli import main
-from loop.verbs_look import next_step, unasked_steps
+from loop.unasked import unasked_steps
+from loop.verbs_look import next_step
 from runs.lineage import resolve
 from runs.naming import fork, tag
 from tests.runs.history import new_run
@@ -67,27 +68,45 @@ def test_the_step_that_comes_next(last: int, halted: bool, under_way: list[str],
     assert next_step(run, last, halted) == step
 
 
+USUAL = {"red_team", "revise", "meta", "preference", "audit"}
+ANSWERS = {"generate", "revise", "judge", "pair"}
 REVISES = {"revise__passes": 1, "train__method": "sft", "train__learn": "revisions"}
+IMITATES = {"train__method": "sft", "train__learn": "demonstrations", "train__demonstrations": "microworld"}
+LABELS = {"pair__source": "labels", "pair__file": "microworld"}
 
 
-@pytest.mark.parametrize("index", [0, 1, 2])
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "unasked"),
     [
-        {},
-        REVISES,
-        REVISES | {"train__revision": "best"},
-        REVISES | {"preference__source": "pairs"},
-        {"preference__source": "labels", "preference__labels": "microworld"},
-        {"train__method": "rl"},
-        {"train__method": "rl", "preference__source": "hybrid", "preference__labels": "microworld"},
-        {"prompts__red_team_frac": 0.5},
-        {"phases": [{"since": 2, "settings": {"train.method": "rl"}}]},
+        ({}, USUAL),
+        (REVISES, USUAL - {"revise"} | {"judge", "pair"}),
+        (REVISES | {"train__revision": "best"}, USUAL - {"revise"} | {"pair"}),
+        (REVISES | {"preference__source": "pairs"}, USUAL - {"revise", "preference"}),
+        ({"preference__source": "labels", "preference__labels": "microworld"}, USUAL - {"preference"}),
+        ({"train__method": "rl"}, USUAL | ANSWERS),
+        ({"train__method": "rl", "preference__source": "hybrid"}, USUAL - {"preference"}),
+        (IMITATES, USUAL | ANSWERS),
+        (IMITATES | {"preference__source": "pairs"}, USUAL - {"preference"}),
+        (IMITATES | {"train__method": "dpo"}, USUAL),
+        ({"prompts__red_team_frac": 0.5}, USUAL - {"red_team"}),
+        ({"meta_judge__max_frac": 0.25}, USUAL - {"meta"}),
+        (LABELS, USUAL | {"generate", "judge"}),
+        (LABELS | {"revise__passes": 1}, USUAL - {"revise"} | {"judge"}),
+        (LABELS | {"pair__judged_frac": 0.5}, USUAL),
+        (LABELS | REVISES, USUAL - {"revise"} | {"judge", "pair"}),
+        (LABELS | IMITATES, USUAL | ANSWERS),
+        ({"pair__source": "demonstrations", "pair__file": "microworld", "pair__judged_frac": 0.5}, USUAL | {"judge"}),
+        ({"audit__items": 8, "audit__every": 2}, USUAL - {"audit"}),
+        ({"audit__items": 8, "audit__every": 3}, USUAL),
+        ({"phases": [{"since": 2, "settings": {"train.method": "rl"}}]}, USUAL | ANSWERS),
+        ({"phases": [{"since": 3, "settings": {"train.method": "rl"}}]}, USUAL),
     ],
 )
-def test_status_leaves_out_the_steps_that_the_settings_leave_out(changes: dict[str, Any], index: int) -> None:
+def test_status_leaves_out_the_steps_that_the_settings_leave_out(changes: dict[str, Any], unasked: set[str]) -> None:
     config = small_config(**changes)
-    assert unasked_steps(config.semantic(), index) == config.at(index).unasked(index)
+    assert unasked_steps(config.semantic(), 2) == unasked
+    for index in (0, 1, 2):
+        assert unasked_steps(config.semantic(), index) == config.at(index).unasked(index) == config.unasked(index)
 
 
 def test_branches_tags_and_what_mlflow_lacks_are_shown(

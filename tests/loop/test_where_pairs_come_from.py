@@ -9,7 +9,7 @@ from small import chain, run_small, small_config
 
 from loop.demonstration_file import demonstrations_path, read_demonstrations
 from loop.preflight import check
-from loop.verbs_look import unasked_steps
+from loop.unasked import unasked_steps
 from runs.errors import ConfigError
 from runs.output import Output
 from runs.pair_table import sample_pairs
