@@ -56,10 +56,14 @@ def _checked(recipe: str) -> dict[str, Any]:
         load, began = os.getloadavg()[0], time.monotonic()
         outcome = carried_on(store, "cell", recipe, config)
         wall = time.monotonic() - began
+        if bad := wrong_with(store, outcome):
+            return {"bad": bad, "wall_s": round(wall, 1), "load": round(load, 1)}
         # Another seed, or all would be recalled.
         other = config.model_copy(update={"seed": config.seed + 1})
         before = other.iterations - 1
         first = carried_on(store, "resumed", recipe, other.model_copy(update={"iterations": before}))
+        if bad := wrong_with(store, first):
+            return {"bad": bad, "wall_s": round(wall, 1), "load": round(load, 1)}
         drive.change(store, "resumed", other)
         resumed = drive.carry_on(store, "resumed", lambda event: None)
         branch = proposed(store, f"resumed@{before}", "branched", [f"seed={config.seed + 2}"])

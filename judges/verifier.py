@@ -15,6 +15,8 @@ from judges.dialogue import Item, Question, Round, Verdict
 from runs.records import Unscored
 
 Match = Literal["exact", "number", "words"]
+REFERENCE = "reference"
+"""The prompt's tag that holds what is right."""
 
 BEFORE, AFTER = " \"'`*_([{", " \"'`*_)]}.,;:!?"
 """What may stand around an answer without being part of it: quotes, emphasis, brackets, the end of a sentence."""
@@ -42,10 +44,12 @@ class Verifier:
       is none.
     - `words`: the answer has the words of the reference and no others, in any order, however often. Were others
       allowed, the whole dictionary would be right. A reference without a word is none.
+    - `says`: the answer says the reference somewhere, whole, whatever else it says: for measuring, and no reward, since
+      whoever says everything is right.
     """
 
-    match: Match
-    reference: str = "reference"
+    match: Match | Literal["says"]
+    reference: str = REFERENCE
     method: ClassVar[str] = "verifier"
     version: ClassVar[int] = 2
     """Of what is found right: raised with any change after which the same answer may be judged otherwise."""
@@ -59,7 +63,9 @@ class Verifier:
         """1, 0 or ABSTAINED."""
         if not self.can_judge(item.tags):
             return Verdict(Unscored.ABSTAINED, None, ())
-        return Verdict(float(_meaning(self.match, item.texts[0]) == self._wanted(item.tags)), None, ())
+        said, wanted = _meaning(self.match, item.texts[0]), self._wanted(item.tags)
+        right = _says(str(said), str(wanted)) if self.match == "says" else said == wanted
+        return Verdict(float(right), None, ())
 
     def can_judge(self, tags: Mapping[str, str]) -> bool:
         """Whether a prompt with these tags has a reference that an answer can be held against."""
@@ -69,12 +75,17 @@ class Verifier:
         return _meaning(self.match, tags.get(self.reference, ""))
 
 
-def _meaning(match: Match, text: str) -> str | Decimal | frozenset[str]:
+def _says(said: str, wanted: str) -> bool:
+    """Whether `wanted` stands in it, and not as a part of a longer word or number."""
+    return re.search(rf"(?<![\w.-]){re.escape(wanted)}(?!-?\w|[.,]\d)", said) is not None
+
+
+def _meaning(match: Match | Literal["says"], text: str) -> str | Decimal | frozenset[str]:
     """What is compared of `text`; something empty where it holds nothing of the kind."""
     said = plain(text)
     if match == "words":
         return frozenset(WORD.findall(said))
-    if match == "exact":
+    if match in ("exact", "says"):
         return said
     numbers = NUMBER.findall(said)
     return Decimal(numbers[-1].replace(",", "")) if numbers else ""

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from loop.config_capability import Capability
 from loop.config_endpoint import Endpoint
 from loop.config_generate import Generate
 from loop.config_judge import Judge
@@ -155,6 +156,8 @@ class Config(Section):
     """How pairs become an adapter."""
     measure: Measure = Measure()
     """What is measured of each new policy."""
+    capability: Capability = Capability()
+    """What is measured of each new policy on prompts whose answer is known."""
     audit: Audit = Audit()
     """How the judge is audited."""
     guards: Guards = Guards()
@@ -211,6 +214,8 @@ class Config(Section):
             idle["meta_judge"] = True
         if not self.phases:
             idle["phases"] = True
+        if not self.capability.prompts:
+            idle["capability"] = True
         if not any(one.revise.passes for one in variants):
             idle["revise"] = True
         return self.model_dump(mode="json", exclude=idle)
@@ -227,7 +232,7 @@ class Config(Section):
 
     def _idle(self) -> dict[str, set[str]]:
         """By section, the leaves that decide nothing in any iteration."""
-        sections = ("prompts", "generate", "revise", "judge", "pair", "train", "preference")
+        sections = ("prompts", "generate", "revise", "judge", "pair", "train", "preference", "capability")
         return {name: set.intersection(*(getattr(one, name).idle() for one in self.variants())) for name in sections}
 
     def unasked(self, index: int) -> frozenset[str]:

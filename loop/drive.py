@@ -22,10 +22,11 @@ from loop.limits import LimitWatch, Stop, never
 from loop.mixing import sources_digest
 from loop.progress import Event, Say
 from loop.start_engine import allowance, start_engine
+from loop.steps.capability import prompts_path
 from loop.training import programs
 from loop.workers.attempts import Attempts
 from loop.workers.trainers import Trainers
-from runs.canonical import digest_folder
+from runs.canonical import digest_file, digest_folder
 from runs.environment import differences, environment
 from runs.errors import ConfigError, UsageError, WorkerError
 from runs.lineage import find_run, first_own, iterations, last_index
@@ -162,6 +163,7 @@ def input_digests(config: Config) -> dict[str, str]:
         "constitution": find_constitution(config.constitution).digest,
         "prompts.source": sources_digest(config.prompts),
         "measure.anchors": anchors_digest(config.measure.anchors),
+        **({"capability.prompts": digest_file(prompts_path(name))} if (name := config.capability.prompts) else {}),
         **({"judge.base": other.digest} if (other := find_judge_base(config)) else {}),
     }
 

@@ -31,6 +31,7 @@ SMOKE = (
     "measure.anchor_count=16",
     "gold.prompts=16",
     "audit.items=16",
+    "capability.count=16",
     "guards.min_pairs=1",
 )
 """The smallest size that still does every step: `--smoke` puts these, and as many iterations as the last phase begins

@@ -11,6 +11,7 @@ from loop import gold
 from loop.desk import Desk
 from loop.steps import (
     audit,
+    capability,
     decide,
     generate,
     judge,
@@ -67,6 +68,7 @@ META = Step("meta", 1, ("meta_judge", "judge", "engine"), meta.inputs, meta.run)
 PREFERENCE = Step("preference", 1, ("preference",), preference.inputs, preference.run)
 TRAIN = Step("train", 1, ("train",), train.inputs, train.run)
 MEASURE = Step("measure", 5, ("measure", "judge", "engine"), measure.inputs, measure.run)
+CAPABILITY = Step("capability", 1, ("capability", "engine"), capability.inputs, capability.run)
 AUDIT = Step("audit", 3, ("judge", "engine"), audit.inputs, audit.run)
 DECIDE = Step("decide", 3, ("guards",), decide.inputs, decide.run)
 GOLD = Step("gold", 2, ("gold", "engine"), gold.inputs, gold.run)
@@ -75,5 +77,6 @@ GOLD = Step("gold", 2, ("gold", "engine"), gold.inputs, gold.run)
 def steps_of(index: int) -> tuple[Step, ...]:
     """The steps of an iteration, where all are due: number 0 is the seed policy, measured."""
     if index == 0:
-        return (SEED, PREFERENCE, MEASURE, AUDIT, DECIDE)
-    return (RED_TEAM, PROMPTS, GENERATE, REVISE, JUDGE, PAIR, META, PREFERENCE, TRAIN, MEASURE, AUDIT, DECIDE)
+        return (SEED, PREFERENCE, MEASURE, CAPABILITY, AUDIT, DECIDE)
+    learning = (RED_TEAM, PROMPTS, GENERATE, REVISE, JUDGE, PAIR, META, PREFERENCE, TRAIN)
+    return (*learning, MEASURE, CAPABILITY, AUDIT, DECIDE)

@@ -14,6 +14,7 @@ from loop.preflight_prompts import check_prompts
 from loop.preflight_revise import check_revising
 from loop.preflight_train import check_moving_average, check_training
 from loop.sources import check_file
+from loop.steps.capability import known_prompts
 from runs.errors import ConfigError
 from runs.lineage import resolve
 from runs.pruned import NAMED_JUDGES
@@ -36,6 +37,7 @@ def check(config: Config) -> None:
     for variant in config.variants():
         check_prompts(variant)
     anchor_pairs(config.measure.anchors, config.measure.anchor_count)
+    known_prompts(config.capability)
     if config.engine.kind == "vllm":
         check_vllm(config.model.device)
 
@@ -43,18 +45,19 @@ def check(config: Config) -> None:
 def check_settings(config: Config) -> None:
     """Returns if the settings agree with each other. Raises ConfigError."""
     generate, judge = config.generate, config.judge
-    wants_the_microworld = config.gold.enabled or config.measure.anchors == "microworld"
-    if wants_the_microworld and config.prompts.source != "microworld":
+    of_the_microworld = {
+        "gold.enabled=false": config.gold.enabled,
+        "measure.anchors=null (or a file of pairs that people compared)": config.measure.anchors == "microworld",
+        "capability.prompts=null (or a file of prompts with a tag `reference`)": (
+            config.capability.prompts == "microworld"
+        ),
+    }
+    if config.prompts.source != "microworld" and any(of_the_microworld.values()):
         check_file(Path(config.prompts.source))  # a name that is mistyped is told before what the file would want
-    if config.gold.enabled and config.prompts.source != "microworld":
+        wanted = ", ".join(setting for setting, missing in of_the_microworld.items() if missing)
         raise ConfigError(
-            f"gold.enabled=true needs prompts of the microworld, and prompts.source={config.prompts.source}; "
-            "set gold.enabled=false"
-        )
-    if config.measure.anchors == "microworld" and config.prompts.source != "microworld":
-        raise ConfigError(
-            f"measure.anchors=microworld labels the microworld alone, and prompts.source={config.prompts.source}; "
-            "set measure.anchors=null, or name a file of pairs that people compared"
+            f"prompts.source={config.prompts.source} has nothing of the microworld's gold, labels and known answers, "
+            f"which these settings ask for; set {wanted}"
         )
     if config.limits.engine_while_training == "sleep" and config.model.device == "cpu":
         raise ConfigError(
@@ -71,6 +74,8 @@ def check_settings(config: Config) -> None:
         "measure": config.measure.max_tokens,
         "gold": config.gold.max_tokens,
     }
+    if config.capability.prompts:
+        lengths["capability"] = config.capability.max_tokens
     if config.revise.passes:
         lengths["revise"] = config.revise.max_tokens
     if config.prompts.self_made_frac or config.prompts.red_team_frac:

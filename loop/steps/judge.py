@@ -103,11 +103,14 @@ def judgment_metrics(all_judgments: Sequence[Judgment], prefix: str) -> dict[str
 
 
 def score_metrics(scores: Sequence[float], prefix: str) -> dict[str, float | None]:
-    """Mean and spread of the scores of single answers."""
+    """Mean and spread of the scores of single answers; of no score there is none, and the unscored share says so."""
+    if not scores:
+        return {}
+    spread = statistics.pstdev(scores)
     return {
-        f"{prefix}score_mean": statistics.fmean(scores) if scores else None,
-        f"{prefix}score_sd": statistics.pstdev(scores) if scores else None,
-        f"{prefix}score_se": statistics.pstdev(scores) / len(scores) ** 0.5 if scores else None,
+        f"{prefix}score_mean": statistics.fmean(scores),
+        f"{prefix}score_sd": spread,
+        f"{prefix}score_se": spread / len(scores) ** 0.5,
     }
 
 
@@ -117,4 +120,5 @@ def comparison_metrics(judgments: Sequence[Judgment], prefix: str) -> dict[str, 
     both = [orders for judgment in judgments for orders in votes_by_principle(judgment) if len(orders) == 2]
     agreeing = [(orders["ab"] - 0.5) * (orders["ba"] - 0.5) > 0 for orders in both]
     consistency = {f"{prefix}position_consistency_frac": statistics.fmean(agreeing)} if agreeing else {}
-    return {f"{prefix}confidence_mean": statistics.fmean(confidences) if confidences else None, **consistency}
+    certainty = {f"{prefix}confidence_mean": statistics.fmean(confidences)} if confidences else {}
+    return {**certainty, **consistency}

@@ -202,10 +202,12 @@ def anchor_metrics(pairs: Sequence[LabelledPair], seed: int) -> dict[str, float 
         "judge/anchor_accuracy_low": found.accuracy.low,
         "judge/anchor_accuracy_high": found.accuracy.high,
         "judge/anchor_kendall_tau_b": found.kendall_tau_b.value,
+        "judge/anchor_tie_frac": found.judge_tie_frac,
     }
-    # No correlation with labels that are all the same, no accuracy where the judge ties all: undefined, not missing.
-    defined = {name: value for name, value in shares.items() if value is not None}
-    return defined | {"judge/anchor_decided": float(found.decided_n), "judge/anchor_tie_frac": found.judge_tie_frac}
+    # No correlation with labels that are all the same, no accuracy where the judge ties all or scores none: undefined,
+    # not missing.
+    defined: dict[str, float | None] = {name: value for name, value in shares.items() if value is not None}
+    return defined | {"judge/anchor_decided": float(found.decided_n)}
 
 
 def anchor_faults(judgments: Sequence[Judgment]) -> dict[str, float | None]:

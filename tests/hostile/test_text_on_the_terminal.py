@@ -107,7 +107,7 @@ def test_no_error_steers_the_terminal_or_passes_for_a_line_of_ours(
     for text in TEXTS[::20]:
         for tree in ({"prompts": {"source": text}}, {"engine": {"kind": text}}, {text: "x"}, {"model": {"base": text}}):
             path.write_text(json.dumps({"engine": {"kind": "stub"}, **tree}), encoding="utf-8")
-            said = types("run", str(path), "gold.enabled=false", "measure.anchors=null")
+            said = types("run", str(path), "gold.enabled=false", "measure.anchors=null", "capability.prompts=null")
             assert said.code == 78, said
             assert steers(said.err) == set() and forged(said.err) == [], said
             assert said.err.startswith("selfsame: ")

@@ -39,6 +39,7 @@ AFTER_THE_SEED = {
     "meta_judge": "judge",  # which must write
     "train": "train",
     "measure": "measure",
+    "capability": "decide",  # as with the audit
     "audit": "decide",  # which weighs what there is; the parent has no audit
     "guards": "decide",
     "engine": "generate",
@@ -118,6 +119,7 @@ READ_BY_NOBODY = {
     "meta_judge": set(MetaJudge.model_fields) - {"max_frac"},
     "preference": small_config().preference.idle() - {"source"},
     "train": TRAIN_READ,
+    "capability": small_config().capability.idle() - {"prompts"},
 }
 """The leaves that nothing reads in a run that is as `r1` is."""
 CHANGEABLE = [leaf for leaf in SEMANTIC if leaf not in FIXED]

@@ -119,29 +119,61 @@ def test_a_bad_line_of_a_prompt_file_is_named_by_its_number(
 ) -> None:
     path = tmp_path / "prompts.jsonl"
     path.write_text('{"prompt": "fine"}\n' + line + "\n")
-    has(refused(model, f"prompts.source={path}", "gold.enabled=false", "measure.anchors=null"), str(path), *facts)
+    has(
+        refused(
+            model, f"prompts.source={path}", "gold.enabled=false", "measure.anchors=null", "capability.prompts=null"
+        ),
+        str(path),
+        *facts,
+    )
 
 
 def test_bytes_of_a_prompt_file_that_are_no_text_are_named_by_their_line(model: Path, tmp_path: Path) -> None:
     path = tmp_path / "prompts.jsonl"
     path.write_bytes(b'{"prompt": "fine"}\n{"prompt": "\xff"}\n')
-    has(refused(model, f"prompts.source={path}", "gold.enabled=false", "measure.anchors=null"), str(path), "line 2")
+    has(
+        refused(
+            model, f"prompts.source={path}", "gold.enabled=false", "measure.anchors=null", "capability.prompts=null"
+        ),
+        str(path),
+        "line 2",
+    )
 
 
 def test_a_bad_row_of_a_parquet_file_is_named_by_its_number(model: Path, tmp_path: Path) -> None:
     path = tmp_path / "prompts.parquet"
     pq.write_table(pa.table({"prompt": ["fine", None]}), path)
-    has(refused(model, f"prompts.source={path}", "gold.enabled=false", "measure.anchors=null"), str(path), "line 2")
+    has(
+        refused(
+            model, f"prompts.source={path}", "gold.enabled=false", "measure.anchors=null", "capability.prompts=null"
+        ),
+        str(path),
+        "line 2",
+    )
 
 
 def test_a_file_that_only_says_that_it_is_parquet_is_refused(model: Path, tmp_path: Path) -> None:
     path = tmp_path / "prompts.parquet"
     path.write_text("no")
-    has(refused(model, f"prompts.source={path}", "gold.enabled=false", "measure.anchors=null"), str(path))
+    has(
+        refused(
+            model, f"prompts.source={path}", "gold.enabled=false", "measure.anchors=null", "capability.prompts=null"
+        ),
+        str(path),
+    )
 
 
 def test_a_missing_prompt_file_is_named(model: Path, tmp_path: Path) -> None:
-    has(refused(model, f"prompts.source={tmp_path}/no.jsonl", "gold.enabled=false", "measure.anchors=null"), "no.jsonl")
+    has(
+        refused(
+            model,
+            f"prompts.source={tmp_path}/no.jsonl",
+            "gold.enabled=false",
+            "measure.anchors=null",
+            "capability.prompts=null",
+        ),
+        "no.jsonl",
+    )
 
 
 def test_an_anchor_without_a_label_is_named_by_its_line(model: Path, tmp_path: Path) -> None:
