@@ -5,9 +5,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import get_args
 
-import microworld
 from judges.statistics import Label
 from loop.sources import messages_of, numbered_rows, tags_of
+from loop.strict_lines import given_file
 from runs.canonical import digest, digest_file
 from runs.errors import ConfigError
 from runs.records import Message
@@ -48,7 +48,7 @@ def anchors_digest(name: str | None) -> str:
 
 
 def _path(name: str) -> Path:
-    return Path(microworld.__file__).with_name("anchor.jsonl") if name == "microworld" else Path(name)
+    return given_file(name, {"microworld": "anchor.jsonl"})
 
 
 def anchor_pair(row: object, place: str) -> AnchorPair:

@@ -8,7 +8,8 @@ from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
 
-from loop.sources import check_text, numbered_rows
+from loop.sources import check_text
+from loop.strict_lines import read_lines, text_of
 from runs.errors import ConfigError
 
 MARK = re.compile(r"^([ \t]*)(\(?)([A-Z])([).:])[ \t]+", re.MULTILINE)
@@ -61,10 +62,7 @@ def read_questions(path: Path) -> list[Question]:
     `question` with `options` and `answer` (a letter, a number from 0, or the option's text); or `input` with
     `target_scores` (a number for each option, of which the highest is right). `category` is optional.
     """
-    questions = [_question(row, f"{path}: line {number}") for number, row in numbered_rows(path)]
-    if not questions:
-        raise ConfigError(f"{path}: no question in it")
-    return questions
+    return read_lines(path, _question, "question")
 
 
 def _question(row: Any, place: str) -> Question:
@@ -76,22 +74,14 @@ def _question(row: Any, place: str) -> Question:
     if "corrects" in row:
         return _marked(row, category, place)
     if "options" in row:
-        return _listed(_text(row, "question", place), row["options"], row.get("answer"), category, place)
+        return _listed(text_of(row, "question", place), row["options"], row.get("answer"), category, place)
     if "target_scores" in row:
         options, best = _scored(row["target_scores"], place)
-        return _listed(_text(row, "input", place), options, best, category, place)
+        return _listed(text_of(row, "input", place), options, best, category, place)
     raise ConfigError(
         f"{place}: no question is read from {sorted(row)}; give `prompt`, `corrects` and `incorrects`, or "
         "`question`, `options` and `answer`, or `input` and `target_scores`"
     )
-
-
-def _text(row: dict[str, Any], name: str, place: str) -> str:
-    text = row.get(name)
-    if not isinstance(text, str) or not text.strip():
-        raise ConfigError(f"{place}: `{name}` must be a text, and it is {text!r:.80}")
-    check_text(text, place)
-    return text
 
 
 def _listed(text: str, options: Any, answer: Any, category: str, place: str) -> Question:
@@ -134,7 +124,7 @@ def _check_count(count: int, place: str) -> None:
 
 def _marked(row: dict[str, Any], category: str, place: str) -> Question:
     """A question whose prompt holds its options, each behind a letter on a line of its own."""
-    prompt = _text(row, "prompt", place)
+    prompt = text_of(row, "prompt", place)
     named = {}
     for name in ("corrects", "incorrects"):
         said = row.get(name)

@@ -169,8 +169,8 @@ def test_pruning_leaves_the_models_that_still_judge(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ('{"prompt": "p", "chosen": "a"}', "`rejected` must be an answer"),
-        ('{"prompt": "p", "chosen": "a", "rejected": " "}', "`rejected` must be an answer"),
+        ('{"prompt": "p", "chosen": "a"}', "`rejected` must be a text that is not empty"),
+        ('{"prompt": "p", "chosen": "a", "rejected": " "}', "`rejected` must be a text that is not empty"),
         ('{"chosen": "a", "rejected": "b"}', "either `prompt` or `messages`"),
         ('{"prompt": "p", "chosen": "a", "rejected": "b", "label_probability": 2}', "from 0 to 1"),
         ('{"prompt": "p", "chosen": "a", "rejected": "b", "weight": -1}', "from 0 up"),

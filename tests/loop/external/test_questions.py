@@ -105,7 +105,7 @@ def test_bad_questions_are_refused_with_file_line_and_reason(tmp_path: Path, row
 
 
 def test_an_empty_or_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no question in it"):
+    with pytest.raises(ConfigError, match="the file holds no question"):
         read_questions(written(tmp_path))
     with pytest.raises(ConfigError, match="no such file"):
         read_questions(tmp_path / "missing.jsonl")
