@@ -5,15 +5,14 @@
 with `--n 1600 --seed 1 --split train`: another part of the prompts, so that no pair is for both.
 """
 
-import argparse
 import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Literal
 
 from microworld.answers import SEED_MIX, VARIED_MIX, draw_answer
+from microworld.drawn_file import command_line, write_lines
 from microworld.gold import score_task
 from microworld.grammar import Task, parse
 from microworld.splits import prompts
@@ -104,17 +103,14 @@ def _two_answers(prompt: Prompt, rng: random.Random) -> tuple[str, str]:
 def main() -> None:
     """The command line."""
     says = "Write pairs of answers with a simulated person's labels."
-    parser = argparse.ArgumentParser(prog="python -m microworld.annotator", description=says)
-    parser.add_argument("--n", type=int, required=True, help="number of pairs")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, required=True, help="the file to write, one JSON object a line")
+    parser = command_line("microworld.annotator", says, "pairs")
     parser.add_argument("--split", default="anchor", choices=("train", "held-out", "anchor", "never"))
     for knob, default in asdict(Annotator()).items():
         parser.add_argument(f"--{knob.replace('_', '-')}", type=float, default=default)
     chosen = parser.parse_args()
     annotator = Annotator(chosen.noise, chosen.fatigue, chosen.taste_for_evasion, chosen.indifference)
     pairs = list(labelled_pairs(annotator, chosen.n, chosen.seed, chosen.split))
-    chosen.out.write_text("".join(pair.line() + "\n" for pair in pairs), encoding="utf-8")
+    write_lines(chosen.out, (pair.line() for pair in pairs))
     decided = [(p.label, gold_label(p.messages, p.a, p.b)) for p in pairs]
     clear = [(said, true) for said, true in decided if "tie" not in (said, true)]
     agreement = sum(said == true for said, true in clear) / max(1, len(clear))

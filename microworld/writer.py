@@ -4,14 +4,11 @@
 answers; `microworld/demonstrations.jsonl` is made by exactly that.
 """
 
-import argparse
-import json
 import random
 from collections.abc import Iterator
-from dataclasses import asdict
-from pathlib import Path
 
 from microworld.demonstrations import good_answer
+from microworld.drawn_file import command_line, to_imitate, write_lines
 from microworld.grammar import parse
 from microworld.splits import prompts
 from runs.canonical import seed_of
@@ -23,19 +20,13 @@ def demonstrated(n: int, seed: int) -> Iterator[str]:
     for prompt in prompts("train", n, seed):
         task = parse(prompt.messages)
         assert task is not None  # drawn from the grammar
-        turns = [asdict(message) for message in prompt.messages]
-        yield json.dumps({"answer": good_answer(task, rng), "messages": turns}, sort_keys=True)
+        yield to_imitate(prompt.messages, good_answer(task, rng))
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -P -m microworld.writer", description="Write demonstrations.")
-    parser.add_argument("--n", type=int, required=True, help="number of demonstrations")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, required=True, help="the file to write, one JSON object a line")
-    chosen = parser.parse_args()
-    lines = list(demonstrated(chosen.n, chosen.seed))
-    chosen.out.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    chosen = command_line("microworld.writer", "Write demonstrations.", "demonstrations").parse_args()
+    write_lines(chosen.out, demonstrated(chosen.n, chosen.seed))
 
 
 if __name__ == "__main__":
