@@ -12,19 +12,12 @@ from transformers import TrainerCallback
 from trl import DPOConfig
 from trl.trainer.utils import use_adapter
 
-from trainers import training
-from trainers.pace import Pace
 from trainers.pair_trainer import PairCollator, PairTrainer
 from trainers.policy import load_policy, set_reference
 from trainers.probe import answer_logprobs
 from trainers.rows import Rows, read_pairs
 from trainers.spec import DpoSpec, ModelSpec
-from trainers.training import Workplace, shared_arguments
-
-
-def train(spec: DpoSpec, out: Path, pace: Pace) -> None:
-    """Train one adapter on pairs into `out`. See `trainers.training`."""
-    training.train(spec, out, pace, read_pairs, prepare)
+from trainers.training import Workplace, shared_arguments, until_sigterm
 
 
 def prepare(spec: DpoSpec, rows: Rows, at: Workplace) -> tuple[PairTrainer, list[dict[str, Any]]]:
@@ -101,7 +94,7 @@ def check_reference(trainer: PairTrainer, model: ModelSpec, row: dict[str, Any])
 
 def main(spec_path: Path, out: Path) -> None:
     """Train as the file says, until SIGTERM."""
-    training.until_sigterm(DpoSpec.model_validate_json(spec_path.read_bytes()), out, train)
+    until_sigterm(DpoSpec, spec_path, out, read_pairs, prepare)
 
 
 if __name__ == "__main__":

@@ -11,18 +11,11 @@ from datasets import Dataset
 from transformers import TrainerCallback
 from trl import RewardConfig
 
-from trainers import training
-from trainers.pace import Pace
 from trainers.preference_model import new_preference_model
 from trainers.preference_trainer import PreferenceCollator, PreferenceTrainer
 from trainers.rows import Rows, read_comparisons
 from trainers.spec import PreferenceSpec
-from trainers.training import Workplace, shared_arguments
-
-
-def train(spec: PreferenceSpec, out: Path, pace: Pace) -> None:
-    """Train one preference model on pairs into `out`. See `trainers.training`."""
-    training.train(spec, out, pace, read_comparisons, prepare)
+from trainers.training import Workplace, shared_arguments, until_sigterm
 
 
 def prepare(spec: PreferenceSpec, rows: Rows, at: Workplace) -> tuple[PreferenceTrainer, list[dict[str, Any]]]:
@@ -46,7 +39,7 @@ def preference_trainer(
 
 def main(spec_path: Path, out: Path) -> None:
     """Train as the file says, until SIGTERM."""
-    training.until_sigterm(PreferenceSpec.model_validate_json(spec_path.read_bytes()), out, train)
+    until_sigterm(PreferenceSpec, spec_path, out, read_comparisons, prepare)
 
 
 if __name__ == "__main__":

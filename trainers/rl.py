@@ -12,23 +12,12 @@ from datasets import Dataset
 from transformers import TrainerCallback
 from trl import RLOOConfig
 
-from trainers import training
 from trainers.online_trainer import OnlineTrainer
-from trainers.pace import Pace
 from trainers.policy import load_policy, set_reference
 from trainers.rewards import open_reward
 from trainers.rows import Rows, read_prompts
 from trainers.spec import RlSpec
-from trainers.training import Workplace, shared_arguments
-
-
-def train(spec: RlSpec, out: Path, pace: Pace) -> None:
-    """Train one adapter on the rewards of its own answers into `out`. See `trainers.training`."""
-
-    def read(path: Path, tokenizer: Any, max_length_tokens: int) -> Rows:
-        return read_prompts(path, tokenizer, max_length_tokens - spec.max_tokens)
-
-    training.train(spec, out, pace, read, prepare)
+from trainers.training import Workplace, shared_arguments, until_sigterm
 
 
 def prepare(spec: RlSpec, rows: Rows, at: Workplace) -> tuple[OnlineTrainer, list[dict[str, Any]]]:
@@ -67,7 +56,7 @@ def online_trainer(
 
 def main(spec_path: Path, out: Path) -> None:
     """Train as the file says, until SIGTERM."""
-    training.until_sigterm(RlSpec.model_validate_json(spec_path.read_bytes()), out, train)
+    until_sigterm(RlSpec, spec_path, out, read_prompts, prepare)
 
 
 if __name__ == "__main__":

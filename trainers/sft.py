@@ -8,18 +8,11 @@ from datasets import Dataset
 from transformers import TrainerCallback
 from trl import SFTConfig
 
-from trainers import training
 from trainers.answer_trainer import AnswerCollator, AnswerTrainer
-from trainers.pace import Pace
 from trainers.policy import load_policy
 from trainers.rows import Rows, read_answers
 from trainers.spec import SftSpec
-from trainers.training import Workplace, shared_arguments
-
-
-def train(spec: SftSpec, out: Path, pace: Pace) -> None:
-    """Train one adapter on demonstrations into `out`. See `trainers.training`."""
-    training.train(spec, out, pace, read_answers, prepare)
+from trainers.training import Workplace, shared_arguments, until_sigterm
 
 
 def prepare(spec: SftSpec, rows: Rows, at: Workplace) -> tuple[AnswerTrainer, list[dict[str, Any]]]:
@@ -43,7 +36,7 @@ def answer_trainer(
 
 def main(spec_path: Path, out: Path) -> None:
     """Train as the file says, until SIGTERM."""
-    training.until_sigterm(SftSpec.model_validate_json(spec_path.read_bytes()), out, train)
+    until_sigterm(SftSpec, spec_path, out, read_answers, prepare)
 
 
 if __name__ == "__main__":

@@ -76,6 +76,11 @@ class TrainingSpec(Spec):
     checkpoint_every_s: float = Field(ge=0)
     """Keep what there is after so much work, in seconds: what a death can cost. It changes no result."""
 
+    @property
+    def max_row_tokens(self) -> int:
+        """Longest row that is trained on: a prompt with its answer."""
+        return self.max_length_tokens
+
     @model_validator(mode="after")
     def batches_divide(self) -> "TrainingSpec":
         """A batch is a whole number of micro-batches."""
@@ -196,6 +201,11 @@ class RlSpec(TrainingSpec):
     reward: JudgeReward | PreferenceReward | SafetyFirstReward = Field(discriminator="kind")
     reward_models: tuple[Path | None, ...]
     """The adapter that judges, where None is the base; or the preference model; or those of safety and helpfulness."""
+
+    @property
+    def max_row_tokens(self) -> int:
+        """Longest prompt, which is all of a row: room for an answer is left."""
+        return self.max_length_tokens - self.max_tokens
 
     @model_validator(mode="after")
     def reward_has_its_models(self) -> "RlSpec":

@@ -53,7 +53,7 @@ def train(spec: Asked, out: Path, pace: Pace, read: Read, prepare: Prepare[Asked
     kept = Kept(out, asked_of(spec))
     checkpoint = kept.checkpoint()
     tokenizer = AutoTokenizer.from_pretrained(spec.model.base, local_files_only=True)
-    rows = read(spec.rows, tokenizer, spec.max_length_tokens)
+    rows = read(spec.rows, tokenizer, spec.max_row_tokens)
     counts = {
         "rows_in": len(rows.trained) + len(rows.held_out) + rows.too_long,
         "rows_used": len(rows.trained),
@@ -83,11 +83,12 @@ def train(spec: Asked, out: Path, pace: Pace, read: Read, prepare: Prepare[Asked
     (out / "result.json").write_bytes(canonical_json(result))
 
 
-def until_sigterm(spec: Asked, out: Path, train: Callable[[Asked, Path, Pace], None]) -> None:
-    """`train` into `out` as the spec says; SIGTERM has it keep what it has and end."""
+def until_sigterm(kind: type[Asked], spec_path: Path, out: Path, read: Read, prepare: Prepare[Asked]) -> None:
+    """`train` into `out` as the spec in the file says; SIGTERM has it keep what it has and end."""
+    spec = kind.model_validate_json(spec_path.read_bytes())
     pace = Pace(spec.checkpoint_every_s)
     signal.signal(signal.SIGTERM, pace.stop)
-    train(spec, out, pace)
+    train(spec, out, pace, read, prepare)
 
 
 def epoch_steps(spec: TrainingSpec, rows: int) -> int:

@@ -10,8 +10,9 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from trainers import dpo, preference, rl, sft
+from trainers import dpo, preference, rl, sft, training
 from trainers.pace import Pace
+from trainers.rows import read_answers, read_comparisons, read_pairs, read_prompts
 from trainers.spec import DpoSpec, PreferenceSpec, RlSpec, SftSpec
 
 WORDS = ["<|user|>", "<|assistant|>", "<|end|>", "<|unk|>", *(f"w{i}" for i in range(55)), *"12345"]
@@ -144,17 +145,17 @@ def write_preference_spec(folder: Path, base: Path, rows: list[dict[str, Any]], 
 
 def train(spec: DpoSpec, out: Path) -> None:
     """`trainers.dpo` in this process, where nobody asks it to stop."""
-    dpo.train(spec, out, Pace(spec.checkpoint_every_s))
+    training.train(spec, out, Pace(spec.checkpoint_every_s), read_pairs, dpo.prepare)
 
 
 def fine_tune(spec: SftSpec, out: Path) -> None:
     """`trainers.sft` in this process."""
-    sft.train(spec, out, Pace(spec.checkpoint_every_s))
+    training.train(spec, out, Pace(spec.checkpoint_every_s), read_answers, sft.prepare)
 
 
 def prefer(spec: PreferenceSpec, out: Path) -> None:
     """`trainers.preference` in this process."""
-    preference.train(spec, out, Pace(spec.checkpoint_every_s))
+    training.train(spec, out, Pace(spec.checkpoint_every_s), read_comparisons, preference.prepare)
 
 
 QUESTION = ["w3 w4 ", " w5"]
@@ -185,4 +186,4 @@ def write_rl_spec(folder: Path, base: Path, rows: list[dict[str, Any]], **change
 
 def reinforce(spec: RlSpec, out: Path) -> None:
     """`trainers.rl` in this process."""
-    rl.train(spec, out, Pace(spec.checkpoint_every_s))
+    training.train(spec, out, Pace(spec.checkpoint_every_s), read_prompts, rl.prepare)
