@@ -59,7 +59,7 @@ SIZES: dict[str, tuple[str, Callable[[Judged], tuple[Statistic, ...]], tuple[flo
     "longer": ("length/coefficient", lambda one: attraction(one.pairs), (0.6, 0.8, 1.0, 1.2)),
     "own": ("self/coefficient", lambda one: attraction(one.pairs), (0.4, 0.5, 0.6, 0.7, 0.9)),
     "likely": ("likelihood/coefficient", lambda one: attraction(one.pairs), (0.6, 0.8, 1.0, 1.2)),
-    "overstates": ("calibration/temperature", lambda one: calibration(one.pairs), (1.2, 1.4, 1.6, 1.8)),
+    "overstates": ("calibration/slope", lambda one: calibration(one.pairs), (1.2, 1.4, 1.6, 1.8)),
     "heeds": ("principle/flipped", lambda one: principle(one.opposed), (0.6, 0.5, 0.4, 0.3, 0.2, 0.0)),
     "ceiling": ("spread/at_high", lambda one: saturation(one.scores) if one.scores else (), (0.62, 0.65, 0.68, 0.71)),
     "padding": ("change/padding", lambda one: perturbations(one.twice), (0.1, 0.15, 0.2, 0.25)),

@@ -1,7 +1,7 @@
 """Whether a judge that says 80 % is right in 80 %: Brier score with its parts, ECE on equal-mass bins, temperature.
 
-The chance of a judge's verdict is read as its confidence in the answer it prefers. Judges that state
-nothing but 0, a half and 1 state no probability, and have no calibration.
+The chance of a judge's verdict is read as its confidence in the answer it prefers. Judges that state nothing but 0, a
+half and 1 state no probability, and have no calibration: that a tie in one order makes a mean of 0.75 is arithmetic.
 """
 
 from collections.abc import Sequence
@@ -17,6 +17,9 @@ from judges.audit.statistic import UNKNOWN, Evidence, Floats, Statistic, bounded
 from judges.statistics import LEVEL, Estimate
 
 BINS = 10
+NAMES = ("brier", "reliability", "resolution", "uncertainty", "ece", "slope", "temperature")
+CATEGORIES = (0.0, 0.5, 1.0)
+"""What a judge says that names an answer, or neither, and no probability."""
 SUREST = 0.999
 """Surer than this counts as this: a single wrong verdict at 1 - 1e-9 says no more than one at 0.999."""
 Z = NormalDist().inv_cdf((1 + LEVEL) / 2)
@@ -30,18 +33,16 @@ def calibration(pairs: Sequence[JudgedPair]) -> tuple[Statistic, ...]:
       `uncertainty`; brier = reliability - resolution + uncertainty up to the differences within bins.
     - `calibration/ece` (0..1): mean distance of confidence and accuracy over ten bins of equal mass. Chance alone makes
       it about 0.05 at n = 500, so the interval is what to read: it allows for that, and need not hold the value.
-    - `calibration/temperature`: what the chance's log-odds should be divided by; above 1 the judge is over-confident.
+    - `calibration/slope`: what the chance's log-odds should be multiplied by (Cox 1958); below 1 the judge is
+      over-confident, and below 0 the surer the less right.
+    - `calibration/temperature`: what they should be divided by, 1 / slope; unknown where the slope is not above 0.
     """
-    stated = [(p.chance, float(p.label == "a")) for p in pairs if p.label in ("a", "b") and p.chance is not None]
-    n = len(stated)
-    if n <= BINS or {chance for chance, _ in stated} <= {0.0, 0.5, 1.0}:
-        names = ("brier", "reliability", "resolution", "uncertainty", "ece", "temperature")
-        return tuple(Statistic(f"calibration/{name}", 0, UNKNOWN) for name in names)
-    chances_N, outcomes_N = np.array(stated).T
-    confidence_N = np.maximum(chances_N, 1 - chances_N)
-    # A chance of a half prefers neither: it is half right.
-    right_N = np.where(chances_N == 0.5, 0.5, (chances_N > 0.5) == outcomes_N)
-    bins = binned(confidence_N, right_N)
+    stated = _stated(pairs)
+    if stated is None:
+        return tuple(Statistic(f"calibration/{name}", 0, UNKNOWN) for name in NAMES)
+    chances_N, outcomes_N = stated
+    n, right_N = len(chances_N), _right(chances_N, outcomes_N)
+    bins = binned(_confidence(chances_N), right_N)
     reliability, resolution, uncertainty = _parts(bins, right_N)
     return (
         Statistic("calibration/brier", n, bounded_mean((chances_N - outcomes_N) ** 2, 0, 1)),
@@ -51,8 +52,51 @@ def calibration(pairs: Sequence[JudgedPair]) -> tuple[Statistic, ...]:
         Statistic(
             "calibration/ece", n, Estimate(float((bins.weights_B * np.abs(bins.gaps_B)).sum()), *_gap_interval(bins, 1))
         ),
-        _temperature(chances_N, outcomes_N),
+        *_slope(chances_N, outcomes_N),
     )
+
+
+def reliability_rows(pairs: Sequence[JudgedPair]) -> list[dict[str, float]]:
+    """What a reliability diagram draws: of each bin its confidence, its accuracy, that one's error, and its share.
+
+    None where no probabilities were stated.
+    """
+    stated = _stated(pairs)
+    if stated is None:
+        return []
+    bins = binned(_confidence(stated[0]), _right(*stated))
+    columns = (bins.confidence_B, bins.accuracy_B, bins.variance_B**0.5, bins.weights_B)
+    return [
+        dict(zip(("confidence", "accuracy", "standard_error", "share"), map(float, row), strict=True))
+        for row in zip(*columns, strict=True)
+    ]
+
+
+def _stated(pairs: Sequence[JudgedPair]) -> tuple[Floats, Floats] | None:
+    """The chances that were stated of pairs whose label decides, and whether `a` is better (1 or 0).
+
+    None where they are too few, or no probability but 0, a half and 1 is among them.
+    """
+    decided = [pair for pair in pairs if pair.label in ("a", "b") and pair.chance is not None]
+    if len(decided) <= BINS or not any(map(_states_probability, decided)):
+        return None
+    chances_N, outcomes_N = np.array([(pair.chance, pair.label == "a") for pair in decided], dtype=float).T
+    return chances_N, outcomes_N
+
+
+def _states_probability(pair: JudgedPair) -> bool:
+    """Whether the judge itself gave a probability: as its verdict, or, where it only showed orders, in one of them."""
+    said = (pair.ab, pair.ba) if pair.verdict is None else (pair.verdict,)
+    return any(isinstance(chance, int | float) and chance not in CATEGORIES for chance in said)
+
+
+def _confidence(chances_N: Floats) -> Floats:
+    return np.maximum(chances_N, 1 - chances_N)
+
+
+def _right(chances_N: Floats, outcomes_N: Floats) -> Floats:
+    """Whether the judge is right, 1 or 0; a chance of a half prefers neither, and is half right."""
+    return np.where(chances_N == 0.5, 0.5, (chances_N > 0.5) == outcomes_N)
 
 
 class Bins(NamedTuple):
@@ -137,17 +181,19 @@ def _gap_interval(bins: Bins, power: int) -> tuple[float, float]:
     return end(seen, (1 + LEVEL) / 2), end(max(seen, moments(0.0)[0]), (1 - LEVEL) / 2)
 
 
-def _temperature(chances_N: Floats, outcomes_N: Floats) -> Statistic:
+def _slope(chances_N: Floats, outcomes_N: Floats) -> tuple[Statistic, Statistic]:
+    """The slope, which carries the evidence, and the temperature."""
     logits_N = special.logit(np.clip(chances_N, 1 - SUREST, SUREST))
     fit = firth(logits_N[:, None], outcomes_N)
     if fit is None:
-        return Statistic("calibration/temperature", 0, UNKNOWN)
-    slope = fit.interval(0)
+        return Statistic("calibration/slope", 0, UNKNOWN), Statistic("calibration/temperature", 0, UNKNOWN)
+    n, slope = len(logits_N), fit.interval(0)
     assert slope.value is not None and slope.low is not None and slope.high is not None
-    # A slope of 0 or less is no temperature: the more sure, the less right.
-    value, high = (1 / s if s > 0 else None for s in (slope.value, slope.low))
-    low = 1 / slope.high if slope.high > 0 else None
     kind = "over-confident" if slope.value < 1 else "under-confident"
-    return Statistic(
-        "calibration/temperature", len(logits_N), Estimate(value, low, high), Evidence(fit.p_value(0, 1.0), kind)
+    value, high = (1 / end if end > 0 else None for end in (slope.value, slope.low))
+    low = 1 / slope.high if slope.high > 0 else None
+    return (
+        Statistic("calibration/slope", n, slope, Evidence(fit.p_value(0, 1.0), kind)),
+        # No interval of what is unknown: that of the slope says it all.
+        Statistic("calibration/temperature", n, UNKNOWN if value is None else Estimate(value, low, high)),
     )

@@ -83,10 +83,11 @@ def findings(statistics: Sequence[Statistic]) -> tuple[Finding, ...]:
     """The faults for which there is evidence, by Holm's procedure (1979): likeliest first.
 
     The chance that any of them is a false alarm is at most `FALSE_ALARMS`, however many were looked for and however
-    they hang together.
+    they hang together. What has no value is no finding.
     """
     tested = sorted(
-        ((one, one.evidence) for one in statistics if one.evidence is not None), key=lambda both: both[1].p_value
+        ((one, one.evidence) for one in statistics if one.evidence is not None and one.estimate.value is not None),
+        key=lambda both: both[1].p_value,
     )
     found: list[Finding] = []
     adjusted = 0.0

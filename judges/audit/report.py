@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from judges.audit.calibration import Bins
 from judges.audit.findings import Audit
 from judges.audit.statistic import Statistic
 
@@ -31,15 +30,6 @@ def as_metrics(audit: Audit) -> dict[str, float]:
         if one.estimate.high is not None:
             metrics[f"audit/{one.name}_high"] = one.estimate.high
     return metrics
-
-
-def reliability_rows(bins: Bins) -> list[dict[str, float]]:
-    """What a reliability diagram draws: of each bin its confidence, its accuracy, that one's error, and its share."""
-    columns = (bins.confidence_B, bins.accuracy_B, bins.variance_B**0.5, bins.weights_B)
-    return [
-        dict(zip(("confidence", "accuracy", "standard_error", "share"), map(float, row), strict=True))
-        for row in zip(*columns, strict=True)
-    ]
 
 
 def _plain(one: Statistic) -> dict[str, Any]:

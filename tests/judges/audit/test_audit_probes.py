@@ -2,12 +2,11 @@
 
 import json
 
-from judges.audit.calibration import binned
 from judges.audit.findings import audit
 from judges.audit.insertions import ENGLISH, MICROWORLD
 from judges.audit.known_bias import KINDS, KnownJudge, simulate
 from judges.audit.probes import Insertions, as_list, probes, replaced
-from judges.audit.report import as_json, as_metrics, reliability_rows
+from judges.audit.report import as_json, as_metrics
 
 TEXT = "He told Emily to wait. He is going to come back!"
 NOTHING = Insertions((), (), (), (), (), (), {}, ())
@@ -79,11 +78,3 @@ def test_a_report_has_every_statistic_with_its_n_and_its_findings() -> None:
 def test_an_audit_has_one_statistic_of_a_name() -> None:
     names = [one.name for one in audit(simulate(KnownJudge(), 0, n=40)).statistics]
     assert len(names) == len(set(names))
-
-
-def test_a_reliability_diagram_has_its_rows() -> None:
-    import numpy as np
-
-    rows = reliability_rows(binned(np.linspace(0.5, 1, 100), np.ones(100)))
-    assert len(rows) == 10
-    assert rows[0]["accuracy"] == 1 and rows[0]["share"] == 0.1

@@ -13,9 +13,10 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 
 from judges.audit.agreement import label_agreement
 from judges.audit.attraction import attraction
-from judges.audit.calibration import binned, calibration
+from judges.audit.calibration import binned, calibration, reliability_rows
 from judges.audit.distance import distances
 from judges.audit.failures import failures
+from judges.audit.findings import Judged, audit
 from judges.audit.firth import firth
 from judges.audit.groups import by_distance, by_family, by_margin
 from judges.audit.perturbation import mean_p, perturbations
@@ -278,7 +279,25 @@ def test_calibration_is_that_of_sklearn() -> None:
     assert got["ece"].estimate.value == pytest.approx(np.mean(np.abs(accuracy - sure)), abs=1e-3)
     logits = special.logit(np.clip(chances, 0.001, 0.999))
     assert got["temperature"].estimate.value == pytest.approx(1 / Logit(better, logits).fit(disp=0).params[0], rel=0.02)
-    assert got["temperature"].evidence is not None and got["temperature"].evidence.finding == "over-confident"
+    assert got["slope"].estimate.value == pytest.approx(1 / (got["temperature"].estimate.value or 0.0))
+    assert got["slope"].evidence is not None and got["slope"].evidence.finding == "over-confident"
+
+
+def test_a_judge_that_is_less_right_the_surer_it_is_is_over_confident_by_a_known_slope() -> None:
+    rng = np.random.default_rng(0)
+    chances = rng.uniform(0.5, 1, 400)
+    right = rng.random(400) < 1.2 - chances
+    found = audit(Judged([pair(float(c), None, "a" if r else "b") for c, r in zip(chances, right, strict=True)]))
+    (finding,) = (one for one in found.findings if one.name == "over-confident")
+    assert (finding.statistic.estimate.high or 0.0) < 0
+    assert found.statistic("calibration/temperature").estimate.value is None
+    assert all(one.statistic.estimate.value is not None for one in found.findings)
+
+
+def test_a_reliability_diagram_has_a_row_a_bin_where_chances_were_stated() -> None:
+    rows = reliability_rows([pair(float(chance), None, "a") for chance in np.linspace(0.5, 1, 100)])
+    assert len(rows) == 10 and rows[-1]["accuracy"] == 1 and rows[0]["share"] == 0.1
+    assert reliability_rows([pair(1.0, 0.5), pair(0.0, 0.0)] * 20) == []
 
 
 def test_the_error_of_calibration_is_never_said_to_be_certainly_nothing() -> None:
@@ -315,7 +334,8 @@ def test_bins_have_equal_mass() -> None:
 
 
 def test_verdicts_without_chances_have_no_calibration() -> None:
-    got = calibration([pair(1.0, 0.0), pair(1.0, 1.0), pair(0.0, 0.0)] * 20)
+    # A tie in one order and a verdict in the other are a mean of 0.75, which nobody stated.
+    got = calibration([pair(1.0, 0.0), pair(1.0, 1.0), pair(0.0, 0.0), pair(1.0, 0.5)] * 20)
     assert all(one.estimate == Estimate(None, None, None) and one.evidence is None for one in got)
 
 

@@ -183,6 +183,38 @@ def test_a_judge_that_takes_the_first_is_found_out(tmp_path: Path, capsys: pytes
     assert found["audit"]["statistics"]["label/accuracy"]["value"] == pytest.approx(0.55, abs=0.06)
 
 
+def file_with_ties(folder: Path, first: float = 0.0) -> Path:
+    """500 verdicts, both ways round, of a judge that sees quality through noise and ties what lies close together.
+
+    `first` is what it adds to the answer that is shown first.
+    """
+    rng = random.Random(0)
+    rows = []
+    for number in range(250):
+        quality = rng.gauss(0, 1)
+        texts = [f"answer {number} of one {'and so on ' * rng.randrange(3)}", f"answer {number} of another"]
+        for sign in (1, -1):
+            sees = sign * quality + rng.gauss(0, 0.6) + first
+            verdict = "tie" if abs(sees) < 0.4 else "a" if sees > 0 else "b"
+            outputs = dict(zip(("output_1", "output_2"), texts[::sign], strict=True))
+            label = "a" if sign * quality > 0 else "b"
+            rows.append({"instruction": str(number), **outputs, "preference": verdict, "label": label})
+    return written(folder, *rows)
+
+
+def test_sound_verdicts_with_ties_are_cleared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", "labels", str(file_with_ties(tmp_path)), "--json"]) == 0
+    audit = json.loads(capsys.readouterr().out)["audit"]
+    assert audit["findings"] == []
+    assert audit["statistics"]["spread/ties"]["value"] > 0.1
+    assert not any(name.startswith("calibration/") for name in audit["statistics"])
+
+
+def test_a_bias_among_ties_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", "labels", str(file_with_ties(tmp_path, first=0.5)), "--json"]) == 0
+    assert [one["name"] for one in json.loads(capsys.readouterr().out)["audit"]["findings"]] == ["position bias: first"]
+
+
 def test_the_human_form_says_what_was_read_and_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", "labels", str(biased_file(tmp_path))]) == 0
     text = capsys.readouterr().out
