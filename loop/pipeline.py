@@ -69,7 +69,7 @@ PREFERENCE = Step("preference", 1, ("preference",), preference.inputs, preferenc
 TRAIN = Step("train", 1, ("train",), train.inputs, train.run)
 MEASURE = Step("measure", 5, ("measure", "judge", "engine"), measure.inputs, measure.run)
 CAPABILITY = Step("capability", 1, ("capability", "engine"), capability.inputs, capability.run)
-AUDIT = Step("audit", 3, ("judge", "engine"), audit.inputs, audit.run)
+AUDIT = Step("audit", 4, ("judge", "engine"), audit.inputs, audit.run)
 DECIDE = Step("decide", 3, ("guards",), decide.inputs, decide.run)
 GOLD = Step("gold", 2, ("gold", "engine"), gold.inputs, gold.run)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from judges.audit.agreement import label_agreement
 from judges.audit.attraction import attraction
-from judges.audit.calibration import calibration
+from judges.audit.calibration import calibration, reliability_rows
 from judges.audit.failures import failures
 from judges.audit.groups import by_distance, by_family, by_margin
 from judges.audit.perturbation import perturbations
@@ -15,6 +15,7 @@ from judges.audit.records import JudgedPair, JudgedTwice, Opposed, Repeated, Sco
 from judges.audit.spread import saturation, ties
 from judges.audit.stability import repetition, same_verdict, transitivity
 from judges.audit.statistic import Statistic
+from judges.audit.unseen import Unseen, unseen
 
 FALSE_ALARMS = 0.0025
 """Chance that a sound judge is accused of anything, by the tests' own reckoning: half of the 0.005 that is promised."""
@@ -44,11 +45,17 @@ class Finding:
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found out about a judge. Groups go from kind (family, distance, margin) to group to its statistics."""
+    """What was found out about a judge.
+
+    Groups go from kind (family, distance, margin) to group to its statistics. `unseen` are the faults that would not
+    have been found. `reliability` are the bins of a reliability diagram, empty where no probabilities were stated.
+    """
 
     statistics: tuple[Statistic, ...]
     findings: tuple[Finding, ...]
     groups: dict[str, dict[str, tuple[Statistic, ...]]] = field(default_factory=dict)
+    unseen: tuple[Unseen, ...] = ()
+    reliability: Sequence[dict[str, float]] = ()
 
     def statistic(self, name: str) -> Statistic:
         """The statistic of this name. Raises KeyError where the audit has none."""
@@ -76,7 +83,9 @@ def audit(judged: Judged, seed: int = 0) -> Audit:
         "distance": by_distance(judged.pairs),
         "margin": by_margin(judged.pairs),
     }
-    return Audit(statistics, findings(statistics), groups)
+    found = findings(statistics)
+    missed = unseen(statistics, [one.statistic.name for one in found], FALSE_ALARMS)
+    return Audit(statistics, found, groups, missed, reliability_rows(judged.pairs))
 
 
 def findings(statistics: Sequence[Statistic]) -> tuple[Finding, ...]:

@@ -7,7 +7,7 @@ from judges.audit.statistic import Statistic
 
 
 def as_json(audit: Audit) -> dict[str, Any]:
-    """The audit in plain lists and dicts of what JSON has: `findings`, `statistics`, `groups`."""
+    """The audit in plain lists and dicts of what JSON has: its fields by their names."""
     return {
         "findings": [{"name": f.name, "statistic": f.statistic.name, "p_value": f.p_value} for f in audit.findings],
         "statistics": {one.name: _plain(one) for one in audit.statistics},
@@ -15,6 +15,8 @@ def as_json(audit: Audit) -> dict[str, Any]:
             kind: {name: {one.name: _plain(one) for one in statistics} for name, statistics in groups.items()}
             for kind, groups in audit.groups.items()
         },
+        "unseen": [one._asdict() for one in audit.unseen],
+        "reliability": list(audit.reliability),
     }
 
 

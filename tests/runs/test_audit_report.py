@@ -7,9 +7,10 @@ from io import BytesIO
 from matplotlib.image import imread
 
 from judges.audit.findings import audit
-from judges.audit.known_bias import KnownJudge, simulate
+from judges.audit.known_bias import PLANTED, KnownJudge, simulate
 from judges.audit.report import as_json
 from runs.audit_report import as_markdown, audit_files
+from runs.audit_words import advice, meaning
 
 
 def test_a_page_has_every_statistic_with_its_n_and_its_findings() -> None:
@@ -23,13 +24,42 @@ def test_a_page_has_every_statistic_with_its_n_and_its_findings() -> None:
 def test_a_judge_without_a_fault_is_said_to_have_none() -> None:
     document = as_json(audit(simulate(KnownJudge(), 0, n=40)))
     assert document["findings"] == []
-    assert as_markdown(document).startswith("## Findings\n\nNone.\n")
+    tests = sum("p_value" in one for one in document["statistics"].values())
+    page = as_markdown(document)
+    assert page.startswith(f"## Findings\n\nNone, of {tests} tests.\n\n## What would not have been found\n")
+    assert (
+        "- **failing to answer**: 40 are too few to be likely to show one pair in ten without an answer; about" in page
+    )
+
+
+def test_an_audit_that_was_kept_before_this_was_said_is_still_a_page() -> None:
+    document = as_json(audit(simulate(KnownJudge(), 0, n=40)))
+    old = {name: value for name, value in document.items() if name not in ("unseen", "reliability")}
+    assert "would not have been found" not in as_markdown(old)
+    assert audit_files(old, "The judge of r1@2")["audit.png"]
+
+
+def test_every_statistic_is_explained_and_every_fault_comes_with_what_to_do() -> None:
+    found = audit(simulate(KnownJudge(), 0, n=40))
+    assert [one.name for one in found.statistics if not meaning(one.name)] == []
+    assert [planted.finding for planted in PLANTED if not advice(planted.finding)] == []
+    assert "second" in advice("position bias: second") and "names" in advice("names bias: first")
+    assert not any("{" in meaning(one.name) + advice(one.name) for one in found.statistics)
 
 
 def test_a_group_cannot_break_out_of_its_table() -> None:
     judged = simulate(KnownJudge(), 0, n=20)
     strange = replace(judged, pairs=[replace(p, family="a|b\n# c") for p in judged.pairs])
     assert "| a\\|b # c: label/accuracy | 20 |" in as_markdown(as_json(audit(strange)))
+
+
+def test_a_picture_grows_with_what_is_in_it_and_its_title_is_whole() -> None:
+    document = as_json(audit(simulate(KnownJudge(first=0.5), 0, n=40)))
+    shape = imread(BytesIO(audit_files(document, "The judge of r1@2")["audit.png"])).shape
+    longer = imread(BytesIO(audit_files(document, "The judge of a run with a name " * 8)["audit.png"])).shape
+    assert longer[0] > shape[0] and longer[1] == shape[1]
+    without = {**document, "reliability": []}
+    assert imread(BytesIO(audit_files(without, "The judge of r1@2")["audit.png"])).shape[0] < shape[0]
 
 
 def test_an_audit_is_three_files() -> None:

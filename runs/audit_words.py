@@ -1,0 +1,131 @@
+"""What the names in an audit mean, and what to do about a fault."""
+
+STATISTICS = {
+    "position/first_beyond_half": "how much more often than in half of the showings the first answer is preferred",
+    "position/first_when_inconsistent": "of the pairs that the two orders judge differently, the share to the first",
+    "position/consistency": "share of pairs with the same verdict in both orders",
+    "position/chance_shift": "how much likelier an answer is held to be the better one for being shown first",
+    "length/coefficient": "what length adds to the odds of winning at equal labels, in nats; above 0 the longer wins",
+    "length/coefficient_by_degree": "the same, labels being read as the sign of how much better an answer is",
+    "length/longer_when_better": "how much more often the better answer is recognised where it is the longer one",
+    "length/accuracy_matched": "how often the labels are met where both answers are about equally long",
+    "self/coefficient": "what the judge's own authorship adds to the odds of winning at equal labels, in nats",
+    "self/coefficient_by_degree": "the same, labels being read as the sign of how much better an answer is",
+    "self/own_when_better": "how much more often the better answer is recognised where the judge wrote it",
+    "self/at_equal_likelihood": "what is left of it among answers that the judge finds equally likely, in nats",
+    "likelihood/coefficient": "what it adds to the odds of winning that the judge finds a text likely, in nats",
+    "likelihood/coefficient_by_degree": "the same, labels being read as the sign of how much better an answer is",
+    "label/accuracy": "how often the labels are met, a tie being half a hit",
+    "label/accuracy_decided": "how often they are met where neither side ties",
+    "label/kappa": "agreement with the labels beyond chance (Cohen); 1 is all, 0 none",
+    "label/kendall_tau_b": "rank correlation with the labels (Kendall), ties allowed for",
+    "label/spearman": "rank correlation with the labels (Spearman)",
+    "calibration/brier": "mean squared error of the stated chances; 0 is best, always saying a half has 0.25",
+    "calibration/reliability": "the part of it that is wrong confidence; 0 is best",
+    "calibration/resolution": "the part that is telling sure pairs from unsure ones; more is better",
+    "calibration/uncertainty": "the part that no judge can help",
+    "calibration/ece": "mean distance of confidence and accuracy over ten bins; chance alone makes it more than 0",
+    "calibration/slope": "what stated log-odds should be multiplied by; 1 is right, below it over-confident",
+    "calibration/temperature": "what they should be divided by, 1 / slope",
+    "verdict/failed": "share of pairs that the judge failed to answer",
+    "verdict/abstained": "share of pairs that it would not decide, ties among them",
+    "spread/ties": "share of pairs between which it sees no difference",
+    "spread/at_high": "share of scores at the upper end of the scale",
+    "spread/at_low": "share of scores at the lower end of the scale",
+    "spread/distinct": "how many different scores it gives",
+    "format/outweighs_content": "share of answers for which a new format gains more than lost content costs",
+    "principle/flipped": "share of verdicts that turn where the principle is replaced by its opposite",
+    "retest/same_verdict": "share of pairs with the same verdict when asked again",
+    "retest/equal": "share of items with the same score when asked again",
+    "retest/correlation": "rank correlation of the scores of both times (Spearman)",
+    "triads/cyclic": "share of three answers that beat each other in a circle",
+}
+KINDS = {
+    "change": "mean change of the score when the answer is changed in this way alone: {kind}",
+    "fooled": "share of answers that such a twin without content outscores: {kind}",
+}
+"""Of the statistics that there are for each kind of twin."""
+
+ADVICE = {
+    "position bias": (
+        "Which answer is shown {end} decides verdicts. Judge in both orders (`judge.both_orders=true`), or count "
+        "only verdicts that both orders share (`judge.consistent=true`)."
+    ),
+    "length bias: longer": (
+        "At equal quality the longer answer wins, and a policy that learns from this judge grows wordy. Check the"
+        " labels first; then bound it with `pair.length_control` or `pair.max_longer_tokens`, and watch the "
+        "policy's length."
+    ),
+    "length bias: shorter": (
+        "At equal quality the shorter answer wins, and a policy that learns from this judge grows terse. Check "
+        "the labels first; then look at what the constitution says of length."
+    ),
+    "self-preference: own": (
+        "At equal quality the judge takes its own answer, so its scores of itself flatter. Let another judge sit "
+        "(`judge.adapter`), or a panel (`judge.panel`)."
+    ),
+    "self-preference: other": (
+        "At equal quality the judge takes the other's answer over its own. Compare answers of one author only, or"
+        " let another judge sit (`judge.adapter`)."
+    ),
+    "likelihood bias": (
+        "Verdicts go with how {end} the judge finds a text, at equal quality: what is familiar passes for what is"
+        " good, or the reverse. Let another model sit (`judge.adapter`, `judge.panel`)."
+    ),
+    "near chance": (
+        "The judge hardly knows which answer is better; nothing should be trained on it. Take another judge, "
+        "method or constitution."
+    ),
+    "over-confident": (
+        "It is surer than it is right. Bound what one vote counts for (`judge.max_certainty`), or use hard labels"
+        " (`pair.labels=hard`)."
+    ),
+    "under-confident": (
+        "It is right more often than it says. Its order of answers can be trusted more than its soft labels "
+        "(`pair.labels=hard`), and `judge.max_certainty` may be too low."
+    ),
+    "fails to answer": (
+        "Too many pairs have no verdict. Read some replies (`selfsame show ADDRESS`), allow longer ones "
+        "(`judge.max_tokens`), or mend the question in the constitution."
+    ),
+    "saturated": (
+        "Most scores stand at the {end} end of the scale, which tells no answers apart. Compare answers "
+        "(`judge.method=pairwise`), or ask for more in the rubric."
+    ),
+    "rewards": (
+        "The score rises although nothing better is said ({end}): a policy will learn to do it. Say in the "
+        "constitution that it earns nothing, and count it in the policy's answers."
+    ),
+    "fooled by": (
+        "Text without content ({end}) outscores real answers: a policy can learn to say nothing else. Do not "
+        "train on this judge; take another method or model."
+    ),
+    "ignores the principle": (
+        "Verdicts do not follow the principle that is given: the constitution is not what judges. Take a model "
+        "that follows it, or words that it understands."
+    ),
+    "intransitive": (
+        "More circles than a coin makes: these preferences fit no order. Score answers one by one, or take "
+        "another judge."
+    ),
+}
+"""By how the name of a finding begins; `end` is the rest of it."""
+PERSON = (
+    "The {kind} in an answer decide verdicts, which nobody's quality depends on. Take another judge, or put these "
+    "families before people (`selfsame label next ADDRESS`)."
+)
+
+
+def meaning(statistic: str) -> str:
+    """What the statistic says, in a clause; "" for a name that is not known here."""
+    group, _, kind = statistic.partition("/")
+    return STATISTICS.get(statistic) or (KINDS[group].format(kind=kind) if group in KINDS else "")
+
+
+def advice(finding: str) -> str:
+    """What the finding means for training, and what to do about it; "" for a name that is not known here."""
+    for begins, said in ADVICE.items():
+        if finding.startswith(begins):
+            return said.format(end=finding.removeprefix(begins).strip(": "))
+    kind, bias, _ = finding.partition(" bias: ")
+    return PERSON.format(kind=kind) if bias else ""

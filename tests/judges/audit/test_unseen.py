@@ -1,0 +1,48 @@
+"""What an audit would not have found, and how many items would do."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from scipy import stats
+
+from judges.audit.findings import FALSE_ALARMS, Judged, audit
+from judges.audit.known_bias import KnownJudge, simulate
+from judges.audit.records import JudgedPair
+from judges.audit.statistic import Evidence, above_share_p, share
+from judges.audit.unseen import unseen
+
+
+def test_whoever_was_asked_for_nothing_is_said_to_have_been_asked_for_nothing() -> None:
+    unlabelled = [JudgedPair(None, 1.0, None, 10, 20)] * 40
+    why = {one.fault: one.why for one in audit(Judged(unlabelled)).unseen}
+    assert why["position bias"] == "no pair was judged in both orders"
+    assert why["length bias"].startswith("no labelled pair")
+    assert why["over- or under-confidence"].startswith("no probabilities were stated")
+    assert len(why) == 12  # 40 pairs are too few to say that a judge seldom fails to answer
+    assert all(one.enough is None for one in audit(Judged(unlabelled)).unseen if one.n == 0)
+
+
+def test_more_items_leave_less_unseen() -> None:
+    few, many = (audit(simulate(KnownJudge(), 0, n=n)).unseen for n in (40, 500))
+    assert {one.fault for one in many} < {one.fault for one in few}
+    assert all(one.enough is None or one.enough > one.n for one in (*few, *many))
+
+
+def test_what_was_found_needs_no_more_items() -> None:
+    judged = simulate(KnownJudge(first=40.0), 0, n=40)
+    found = audit(replace(judged, twice=(), triads=(), opposed=()))
+    assert "position bias: first" in [one.name for one in found.findings]
+    assert "position bias" not in [one.fault for one in found.unseen]
+
+
+@pytest.mark.parametrize(
+    ("name", "tolerated", "faulty"),
+    [("verdict/failed", 0.05, 0.1), ("fooled/empty", 0.25, 0.5), ("triads/cyclic", 0.25, 0.4)],
+)
+def test_as_many_as_would_do_find_the_fault_in_nine_of_ten_judges(name: str, tolerated: float, faulty: float) -> None:
+    clean = share(name, 0, 10, Evidence(above_share_p(0, 10, tolerated), "faulty"))
+    (enough,) = (one.enough for one in unseen([clean], [], FALSE_ALARMS) if one.n)
+    assert enough is not None
+    least = next(k for k in range(enough) if above_share_p(k, enough, tolerated) <= FALSE_ALARMS)
+    assert math.isclose(float(stats.binom.sf(least - 1, enough, faulty)), 0.9, abs_tol=0.08)
