@@ -50,13 +50,13 @@ def transitivity(triads: Sequence[Triad]) -> tuple[Statistic, ...]:
 
 
 def _correlation(numbers: Sequence[tuple[float, float]]) -> Estimate:
-    """Spearman's correlation with the interval of Bonett and Wright (2000), on Fisher's scale."""
+    """Spearman's correlation with the interval of Bonett and Wright (2000), on Fisher's scale; a whole one has none."""
     first_N, again_N = np.array(numbers, dtype=float).reshape(-1, 2).T
     n = len(numbers)
     if n < 4 or first_N.std() == 0 or again_N.std() == 0:
         return UNKNOWN
     value = float(stats.spearmanr(first_N, again_N).statistic)
     if abs(value) > 1 - 1e-12:
-        return Estimate(value, value, value)
+        return Estimate(value, None, None)
     half = NormalDist().inv_cdf((1 + LEVEL) / 2) * math.sqrt((1 + value * value / 2) / (n - 3))
     return Estimate(value, math.tanh(math.atanh(value) - half), math.tanh(math.atanh(value) + half))

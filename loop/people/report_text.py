@@ -3,29 +3,40 @@
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from judges.statistics import Agreement, Estimate
+from judges.statistics import LEAST_FOR_INTERVAL, Agreement, Estimate
 from loop.people.report import Report
 from loop.people.temperature import Fitted
 from loop.terminal import table
 
 COLUMNS = ["judge against people", "pairs", "decided", "right", "kappa", "Kendall tau-b", "judge ties"]
 
+WITHOUT = "(no interval)"
+NO_INTERVAL = (
+    f"No interval: fewer than {LEAST_FOR_INTERVAL} pairs, or none that says anything else than the rest, which is not "
+    "enough to say how far off the number may be."
+)
+
 
 def in_lines(report: Report) -> str:
-    """The report in words and tables; numbers with 95 % intervals."""
+    """The report in words and tables; numbers with 95 % intervals, or why there is none."""
+    said = "\n".join(_said(report))
+    return f"{said}\n{NO_INTERVAL}" if WITHOUT in said else said
+
+
+def _said(report: Report) -> list[str]:
     labels = ", ".join(f"{person} {count}" for person, count in report.labels.items()) or "none yet"
     said = [f"{report.pairs} pairs are labelled ({labels})."]
     if report.not_judged:
         said.append(f"{report.not_judged} of them are of answers that the judge of {report.address} never saw.")
     if report.blind.n == 0:
-        return "\n".join([*said, f"So nothing can be said of the judge of {report.address}.", *_between(report)])
+        return [*said, f"So nothing can be said of the judge of {report.address}.", *_between(report)]
     rows = [_row("all, first answers", report.blind)]
     rows += [_row(f"  chosen as {why}", found) for why, found in report.by_reason.items()]
     if report.informed_before.n:
         rows.append(_row("reasons seen: before", report.informed_before))
         rows.append(_row("reasons seen: after", report.informed_after))
     said.append(f"The judge of {report.address}, on pairs that were picked for a reason, not drawn by lot:")
-    return "\n".join([*said, table(COLUMNS, rows), *_between(report), _temperature(report.temperature)])
+    return [*said, table(COLUMNS, rows), *_between(report), _temperature(report.temperature)]
 
 
 def as_json(value: Any) -> Any:
@@ -71,5 +82,5 @@ def _shown(estimate: Estimate, digits: str) -> str:
     if estimate.value is None:
         return "-"
     if estimate.low is None or estimate.high is None:
-        return format(estimate.value, digits)
+        return f"{estimate.value:{digits}} {WITHOUT}"
     return f"{estimate.value:{digits}} ({estimate.low:{digits}} to {estimate.high:{digits}})"

@@ -113,6 +113,19 @@ def test_what_cannot_be_had_is_none_and_warns_of_nothing() -> None:
     assert always_tied.kappa.value == 0
 
 
+def test_pairs_that_are_few_or_all_alike_have_no_interval() -> None:
+    right, wrong = LabelledPair("a", 2.0, 1.0), LabelledPair("b", 2.0, 1.0)
+    other = LabelledPair("b", 1.0, 2.0)
+    alike, few, enough = ([right, other] * 20, [right, other, wrong] * 3, [right, other, wrong] * 4)
+    for pairs in (alike, few):
+        got = agreement(pairs, seed=0)
+        assert all(one.value is not None for one in (got.kappa, got.kendall_tau_b, got.spearman))
+        assert {(one.low, one.high) for one in (got.kappa, got.kendall_tau_b, got.spearman)} == {(None, None)}
+    assert agreement(alike, seed=0).accuracy.low == pytest.approx(0.912, abs=0.001)  # Wilson's holds at the end
+    got = agreement(enough, seed=0)
+    assert all((one.low or 0.0) < (one.high or 0.0) for one in (got.kappa, got.kendall_tau_b, got.spearman))
+
+
 def test_the_same_seed_gives_the_same_interval() -> None:
     pairs = labelled_pairs(60, seed=1)
     assert agreement(pairs, seed=7, resamples=50) == agreement(pairs, seed=7, resamples=50)

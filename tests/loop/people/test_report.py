@@ -64,7 +64,9 @@ def test_several_people_together_say_what_most_of_them_say(labels: tuple[Label, 
 
 
 def test_a_judge_that_agrees_is_right_and_one_that_disagrees_is_not() -> None:
-    assert found(*all_say([FIRST] * 20, "ann")).blind.accuracy.value == 1
+    agrees = found(*all_say([FIRST] * 20, "ann"))
+    assert agrees.blind.accuracy.value == 1
+    assert "1.00 (no interval)" in in_lines(agrees) and "fewer than 10 pairs" in in_lines(agrees)
     against = found(*all_say([SECOND] * 15 + [FIRST] * 5, "ann"))
     assert against.blind.accuracy.value == 0.25
     assert against.by_reason["uncertain"].decided_n == 20
