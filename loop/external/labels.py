@@ -2,18 +2,17 @@
 
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from judges.audit.records import JudgedPair, Repeated
-from judges.statistics import Label
+from loop.external.paired import Row, paired
 from loop.external.preferences import Ends, given_ends, guessed_ends, read_value
 from loop.sources import MAX_ROW_BYTES, check_text, numbered_rows
 from runs.canonical import digest
 from runs.errors import ConfigError
-from runs.records import Unscored
 
 GUESSES = {
     "first": ("output_1", "response_a", "response_1", "answer_a", "answer_1", "text_a", "completion_a", "a", "chosen"),
@@ -39,18 +38,6 @@ class Columns:
     label: str | None = None
     prompt: str | None = None
     family: str | None = None
-
-
-class Row(NamedTuple):
-    """One judgment as it was read: `chance` that the first is better, None where the judge gave no verdict."""
-
-    place: str
-    first: str
-    second: str
-    prompt: str
-    family: str
-    chance: float | None
-    label: Label | None
 
 
 @dataclass(frozen=True)
@@ -94,7 +81,7 @@ def read_labels(path: Path, named: dict[str, str], says: tuple[str, str] | None)
     if columns.preference in GUESSES["label"] and "preference" not in named:
         _refuse_another_opinion(columns, numbered, str(path))
     rows = [_row(row, columns, ends, f"{path}: line {number}") for number, row in numbered]
-    pairs, repeated = _paired(rows)
+    pairs, repeated = paired(rows)
     return Labels(columns, ends, len(rows), sum(row.chance is None for row in rows), pairs, repeated)
 
 
@@ -187,7 +174,7 @@ def _row(row: dict[str, Any], columns: Columns, ends: Ends | None, place: str) -
     assert columns.preference is not None
     chance = ends.chance(read_value(row.get(columns.preference), place), place)
     label = ends.chance(read_value(row.get(columns.label), place), place) if columns.label else None
-    return Row(place, first, second, asked, str(family or ""), chance, _label(label))
+    return Row(place, first, second, asked, str(family or ""), chance, label)
 
 
 def _output(row: dict[str, Any], name: str, place: str) -> str:
@@ -196,10 +183,6 @@ def _output(row: dict[str, Any], name: str, place: str) -> str:
         raise ConfigError(f"{place}: `{name}` must be an output's text, and it is {text!r:.80}")
     check_text(text, place)
     return text
-
-
-def _label(chance: float | None) -> Label | None:
-    return None if chance is None else "tie" if chance == 0.5 else "a" if chance > 0.5 else "b"
 
 
 def _last_turns(first: str, second: str) -> tuple[str, str, str]:
@@ -216,25 +199,3 @@ def _oriented(row: Row) -> Row:
     if int(digest([row.prompt, *sorted((row.first, row.second))])[-1], 16) % 2:
         return row
     return row._replace(first=row.second, second=row.first, chance=None if row.chance is None else 1 - row.chance)
-
-
-def _paired(rows: Sequence[Row]) -> tuple[tuple[JudgedPair, ...], tuple[Repeated, ...]]:
-    """A pair for each two outputs to a prompt, with the other order and repetitions where the file has them."""
-    pairs: dict[tuple[str, str, str], JudgedPair] = {}
-    repeated = []
-    for row in rows:
-        verdict = Unscored.NO_VERDICT if row.chance is None else row.chance
-        straight, crossed = (row.prompt, row.first, row.second), (row.prompt, row.second, row.first)
-        if straight in pairs:
-            repeated.append(Repeated(pairs[straight].ab, verdict))
-        elif crossed in pairs:
-            other = Unscored.NO_VERDICT if row.chance is None else 1 - row.chance
-            before = pairs[crossed].ba
-            if before is None:
-                pairs[crossed] = replace(pairs[crossed], ba=other)
-            else:
-                repeated.append(Repeated(before, other))
-        else:
-            lengths = len(row.first), len(row.second)
-            pairs[straight] = JudgedPair(row.label, verdict, None, *lengths, family=row.family)
-    return tuple(pairs.values()), tuple(repeated)

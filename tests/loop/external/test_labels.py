@@ -82,6 +82,15 @@ def test_labels_are_held_against_preferences_on_the_same_scale(tmp_path: Path) -
     assert [(pair.ab, pair.label) for pair in read(tmp_path, *rows).pairs] == [(1.0, "b"), (0.0, "tie")]
 
 
+def test_labels_that_are_shares_of_people_say_how_much_better_an_output_is(tmp_path: Path) -> None:
+    rows = [ROW | {"instruction": str(n), "label": label} for n, label in enumerate([1, 1.25, 1.5, 2])]
+    assert [(p.label, p.label_margin) for p in read(tmp_path, *rows).pairs] == [
+        *(("a", 0.5), ("a", 0.25), ("tie", 0.0), ("b", 0.5)),
+    ]
+    sure = [row for row in rows if row["label"] != 1.25]
+    assert {pair.label_margin for pair in read(tmp_path, *sure).pairs} == {None}
+
+
 def test_chosen_and_rejected_are_oriented_by_lot_and_cut_to_their_last_turn(tmp_path: Path) -> None:
     talk = "\n\nHuman: hi\n\nAssistant: hello\n\nHuman: {}\n\nAssistant: "
     rows = [{"chosen": talk.format(n) + "yes", "rejected": talk.format(n) + "certainly"} for n in range(60)]
