@@ -39,7 +39,9 @@ KINDS = {
     "expected, committed first": ("judge.commit_first=true",),
     "expected, with rules": ("judge.rule_weight=1",),
     "expected, safety first": ("judge.safety_first=true",),
-    "pairwise, one prompt for all principles": ("judge.method=pairwise", "judge.together=true"),
+    "pairwise, all principles in one question": (
+        *("judge.method=pairwise", "judge.principles=null", "judge.together=true"),
+    ),
 }
 """The judges that ask an engine, and their settings. A verifier asks nobody; a preference model is no engine's work."""
 ROUNDS = 5

@@ -108,7 +108,7 @@ class Judge(Section):
     principle_ids: Names = ()
     """The principles that comparisons are made by, with commas between; none named takes all of the constitution."""
     together: bool = False
-    """Show the principles in one question, in order of precedence, rather than each in a question of its own."""
+    """Show the principles, more than one, in one question in order of precedence, not each in a question of its own."""
     both_orders: bool = True
     """Ask with either answer first, and average: what a judge owes to the place of an answer cancels out."""
     consistent: bool = False

@@ -89,6 +89,11 @@ def _check_options(judge: Judge) -> None:
         raise ConfigError(
             "judge.consistent=true wants both orders to agree, and judge.both_orders=false asks one; change one of them"
         )
+    if judge.compares and judge.together and judge.principles == 1:
+        raise ConfigError(
+            "judge.together=true puts several principles into one question, and judge.principles=1 draws one for each; "
+            "raise judge.principles (null takes all that apply), or leave judge.together out"
+        )
     shared = type(judge).model_fields["min_vote_share"].default
     if judge.compares and judge.min_vote_share != shared and (judge.together or judge.principles == 1):
         raise ConfigError(

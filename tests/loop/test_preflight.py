@@ -262,6 +262,10 @@ def test_judging_in_one_order_needs_a_word_that_nobody_asks_for_consistency(mode
             ("judge.method=pairwise", "judge.both_orders=false", "judge.consistent=true"),
             ("judge.consistent=true", "judge.both_orders=false"),
         ),
+        (
+            ("judge.method=pairwise", "judge.together=true"),
+            ("judge.together=true", "judge.principles=1", "null takes all"),
+        ),
         (("judge.method=pairwise", "judge.min_vote_share=0.9"), ("judge.min_vote_share=0.9", "judge.principles=1")),
         (
             ("judge.method=pairwise", "judge.min_vote_share=0.9", "judge.principles=null", "judge.together=true"),
