@@ -41,6 +41,23 @@ def shared_openings(answers: Sequence[str]) -> list[bool]:
     return [len(opening) == OPENING_WORDS and holders[opening] > 1 for opening in openings]
 
 
+def templated(answers: Sequence[str], share: float = 0.05) -> list[bool]:
+    """Of each answer whether more than `share` of the others begin, or end, with the same three words as it does.
+
+    `answers` are to different prompts. One that has fewer than three words is no template.
+    """
+    said = [words(answer) for answer in answers]
+    held = Counter(end for own in said for end in _ends(own))
+    others = len(answers) - 1
+    return [any(held[end] - 1 > share * others for end in _ends(own)) for own in said]
+
+
+def commonest_frac(answers: Sequence[str]) -> float | None:
+    """The share (0..1) of the answers that say the commonest thing, word by word; None where there is none."""
+    said = Counter(tuple(words(answer)) for answer in answers)
+    return max(said.values()) / len(answers) if answers else None
+
+
 def self_repetition_frac(answer: str) -> float:
     """The share (0..1) of an answer's grams that it has said before; 0 for one without two grams."""
     grams = _grams(words(answer), GRAM_WORDS)
@@ -57,6 +74,12 @@ def compression_ratio(answers: Sequence[str]) -> float | None:
     """How many times smaller zlib makes the answers, more if alike (Shaib et al., 2403.00553); None if empty."""
     joined = "\n".join(answers).encode()
     return len(joined) / len(zlib.compress(joined, level=9)) if joined else None
+
+
+def _ends(said: Sequence[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    if len(said) < OPENING_WORDS:
+        return ()
+    return ("first", tuple(said[:OPENING_WORDS])), ("last", tuple(said[-OPENING_WORDS:]))
 
 
 def _grams(said: Sequence[str], n: int) -> list[tuple[str, ...]]:

@@ -23,19 +23,20 @@ def distances(texts: Sequence[str], known: Sequence[str]) -> list[float]:
     """
     if not known:
         raise ValueError("no distance to no prompts: name those that the judge is known to judge well")
-    cosines_N_K = _vectors(texts) @ _vectors(known).T
+    cosines_N_K = vectors(texts) @ vectors(known).T
     return [float(distance) for distance in np.clip(1 - cosines_N_K.max(axis=1), 0, 1)]
 
 
 def nearest_others(texts: Sequence[str]) -> list[float]:
     """For each of two or more texts its distance, as above, from the nearest of the others."""
-    vectors_N_B = _vectors(texts)
+    vectors_N_B = vectors(texts)
     cosines_N_N = vectors_N_B @ vectors_N_B.T
     np.fill_diagonal(cosines_N_N, 0)
     return [float(distance) for distance in np.clip(1 - cosines_N_N.max(axis=1), 0, 1)]
 
 
-def _vectors(texts: Sequence[str]) -> NDArray[np.float64]:
+def vectors(texts: Sequence[str]) -> NDArray[np.float64]:
+    """Unit vectors (N, BUCKETS) of the texts' counts of hashed words and pairs of words; 0 for one without a word."""
     counts_N_B = np.zeros((len(texts), BUCKETS))
     for row_B, text in zip(counts_N_B, texts, strict=True):
         words = WORD.findall(text.casefold())

@@ -6,10 +6,12 @@ import pytest
 
 from judges.text_repetition import (
     boilerplate_fracs,
+    commonest_frac,
     compression_ratio,
     distinct_frac,
     self_repetition_frac,
     shared_openings,
+    templated,
 )
 
 PHRASE = "you are valid valued and cared for"
@@ -56,3 +58,16 @@ def test_nothing_has_no_number() -> None:
     assert compression_ratio([]) is None
     assert boilerplate_fracs(["", "hm"]) == [0, 0]
     assert self_repetition_frac("") == 0
+
+
+def test_an_answer_is_a_template_if_more_than_a_share_of_the_others_begin_or_end_as_it_does() -> None:
+    answers = [f"{fresh(5, n)} so it is" for n in range(3)] + [f"{fresh(5, n)} the end here" for n in (7, 8)]
+    answers += [fresh(8, n) for n in range(20, 36)]
+    assert templated(answers, share=0.1) == [False] * 21  # 2 of 20 others are no more than a tenth
+    assert templated(answers, share=0.05) == [True] * 3 + [False] * 18
+    assert templated(["no", "no", "no"]) == [False] * 3
+
+
+def test_the_commonest_answer_is_counted_word_by_word() -> None:
+    assert commonest_frac(["It depends.", "it depends", "7", "12"]) == 0.5
+    assert commonest_frac([]) is None
