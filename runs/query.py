@@ -24,8 +24,8 @@ SETTINGS: dict[str, str | bool | int | float | list[str]] = {
 def query(store: Store, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     """The names of the columns and the rows that `sql` gives. Raises UsageError for SQL that DuckDB refuses.
 
-    Views: runs, iterations, steps, prompts, responses, judgments, pairs, decisions, adapters, measurements, audits;
-    and the table function `lineage('NAME')`: each iteration behind a run, with the run that made it.
+    Views are those of `runs.views.VIEWS`; the table function `lineage('NAME')` has each iteration behind a run, with
+    the run that made it.
     """
     import duckdb
 

@@ -224,6 +224,31 @@ class Measurement(Record):
 
 
 @dataclass(frozen=True)
+class Reading(Record):
+    """How likely a policy finds a text that is there already: `read` names it, a response or an answer of a labelled
+    pair. `adapter` is the policy that reads; `logprobs` are raw, one a token, in nats."""
+
+    read: str
+    adapter: str
+    logprobs: tuple[float, ...]
+
+    _beside = frozenset({"logprobs"})
+
+
+@dataclass(frozen=True)
+class DriftItem(Record):
+    """Numbers about one adapter on one probe, which is the same in every iteration, so that two adapters can be paired.
+
+    `probe` says which kind it is and `item` which one: a held-out prompt, or a labelled pair.
+    """
+
+    adapter: str
+    probe: Literal["held-out", "labelled"]
+    item: str
+    numbers: dict[str, float | None]
+
+
+@dataclass(frozen=True)
 class Decision(Record):
     """What the guards concluded, with the evidence: one entry a guard, its observed value and its limit."""
 

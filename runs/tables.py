@@ -12,11 +12,13 @@ from runs.canonical import canonical_json
 from runs.errors import CorruptError
 from runs.records import (
     Decision,
+    DriftItem,
     Judgment,
     Measurement,
     Message,
     PreferencePair,
     Prompt,
+    Reading,
     Record,
     Reply,
     Response,
@@ -36,6 +38,8 @@ KINDS: dict[str, type[Record]] = {
     "judgments": Judgment,
     "pairs": PreferencePair,
     "measurements": Measurement,
+    "readings": Reading,
+    "drift_items": DriftItem,
     "decisions": Decision,
 }
 """The record of each noun that has a table."""
@@ -98,6 +102,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "judgments": "texts",
     },
     "measurements": {"adapter": "text", "reference": "text", "probes": "text", "numbers": "json", "tag": "text"},
+    "readings": {"read": "text", "adapter": "text", "logprobs": "floats"},
+    "drift_items": {"adapter": "text", "probe": "text", "item": "text", "numbers": "json"},
     "decisions": {"verdict": "text", "policy": "text", "reason": "text", "evidence": "json", "config_changes": "json"},
 }
 

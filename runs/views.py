@@ -15,8 +15,8 @@ from runs.store import Store
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SHARDED = ("prompts", "responses", "revisions", "judgments", "pairs", "decisions")
-VIEWS = ("runs", "iterations", "steps", *SHARDED, "adapters", "measurements", "audits")
+SHARDED = ("prompts", "responses", "revisions", "judgments", "pairs", "readings", "decisions")
+VIEWS = ("runs", "iterations", "steps", *SHARDED, "adapters", "measurements", "drift_items", "audits")
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ def view(store: Store, name: str) -> "pa.Table":
         "steps": _steps,
         "adapters": _adapters,
         "measurements": _numbers,
+        "drift_items": _drift_items,
         "audits": _audits,
     }
     return pa.Table.from_pylist(list(rows[name](store)), schema=_schema(name))
@@ -182,6 +183,24 @@ def _numbers(store: Store) -> Iterable[dict[str, Any]]:
                 }
 
 
+def _drift_items(store: Store) -> Iterable[dict[str, Any]]:
+    """One row for each number of each probe: to pair two iterations, join them by `item` and `metric`."""
+    for made in made_steps(store):
+        for one in store.all_rows("drift_items", store.output(made.output)):
+            for metric, value in sorted(one.numbers.items()):
+                yield {
+                    "run": made.run,
+                    "iteration": made.iteration,
+                    "step": made.step,
+                    "digest": one.digest,
+                    "adapter": one.adapter,
+                    "probe": one.probe,
+                    "item": one.item,
+                    "metric": metric,
+                    "value": None if value is None else float(value),
+                }
+
+
 def _audits(store: Store) -> Iterable[dict[str, Any]]:
     """Each statistic of each audited judge, and the fault that it shows: one that the audit as a whole vouches for."""
     for made in made_steps(store):
@@ -226,6 +245,7 @@ def _schema(name: str) -> "pa.Schema":
         ],
         "adapters": [pa.field(n, text) for n in _ADAPTER_TEXTS],
         "measurements": [*(pa.field(n, text) for n in _MEASUREMENT_TEXTS), pa.field("value", real)],
+        "drift_items": [*(pa.field(n, text) for n in _DRIFT_ITEM_TEXTS), pa.field("value", real)],
         "audits": [
             *(pa.field(n, text) for n in ("digest", "name")),
             *(pa.field(n, real) for n in ("estimate", "low", "high")),
@@ -241,6 +261,7 @@ def _schema(name: str) -> "pa.Schema":
 _RUN_TEXTS = "digest recipe branched_from policy verdict config operational environment".split()
 _ITERATION_TEXTS = "digest parent policy verdict reason config".split()
 _ADAPTER_TEXTS = "digest base parent reference pairs weights config probe".split()
+_DRIFT_ITEM_TEXTS = "digest adapter probe item metric".split()
 _MEASUREMENT_TEXTS = "digest adapter reference probes tag metric".split()
 
 

@@ -10,18 +10,18 @@ from judges.statistics import LabelledPair, agreement, proportion
 from loop.anchors import anchor_pairs, anchors_digest
 from loop.configured_judge import configured_judge
 from loop.desk import Desk
-from loop.engine.protocol import Score
 from loop.panel import bench, decisive, judged_by
 from loop.sources import prompt_source
 from loop.steps.by_tag import ALL, by_tag, probes_digest
 from loop.steps.generate import answer_shards
 from loop.steps.judge import judgment_metrics
 from loop.steps.probes import Judged, anchor_cases, labelled_pairs, own_cases, verdicts_on
+from loop.steps.readings import Read, reading_shards
 from loop.steps.turn import Turn
 from loop.steps.votes import order_chance
 from runs.canonical import seed_of
 from runs.output import Output
-from runs.records import Judgment, Measurement, Prompt, Response, Sampling, Unscored
+from runs.records import Judgment, Measurement, Prompt, Reading, Response, Sampling, Unscored
 
 LogRatios = tuple[float, ...]
 """A token's log-probability under a reference less the policy's own, in nats, for each token of an answer."""
@@ -88,8 +88,14 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
     for own_judgment in anchor_judgments:
         sat[own_judgment.judged].append(own_judgment)
 
-    to_seed = log_ratios(desk, turn.candidate, turn.seed_policy, responses, by_digest)
-    to_previous = log_ratios(desk, turn.candidate, turn.policy, responses, by_digest)
+    said = [Read(response.digest, by_digest[response.prompt].messages, response.token_ids) for response in responses]
+    readers = dict.fromkeys(policy for policy in (turn.seed_policy, turn.policy) if policy != turn.candidate)
+    readings = {policy: reading_shards(desk, address, policy, said) for policy in readers}
+
+    def ratios_to(policy: str) -> list[LogRatios]:
+        return log_ratios(responses, desk.store.rows_of("readings", readings[policy]) if policy in readings else None)
+
+    to_seed, to_previous = ratios_to(turn.seed_policy), ratios_to(turn.policy)
     answered = [
         Answered(by_digest[response.prompt], response, verdicts[one.judged[0]] if one else None, seed, previous)
         for response, one, seed, previous in zip(responses, own, to_seed, to_previous, strict=True)
@@ -119,6 +125,7 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
         "prompts": (desk.store.put_rows("prompts", prompts),),
         "responses": answers + rivals,
         "judgments": of_own + of_anchors,
+        "readings": tuple(shard for shards in readings.values() for shard in shards),
         "measurements": (desk.store.put_rows("measurements", measurements),),
     }
     return Output("measure", tables, {"metrics": numbers[ALL]})
@@ -165,17 +172,16 @@ def length_metrics(responses: Sequence[Response]) -> dict[str, float | None]:
     }
 
 
-def log_ratios(
-    desk: Desk, policy: str, reference: str, responses: Sequence[Response], prompts: dict[str, Prompt]
-) -> list[LogRatios]:
-    """Each answer's log-ratios of `reference` to the `policy` that wrote it; 0 by definition where they are one."""
-    if policy == reference:
+def log_ratios(responses: Sequence[Response], readings: Sequence[Reading] | None) -> list[LogRatios]:
+    """Each answer's log-ratios of the reference that reads to the policy that wrote it; None reads where they are one.
+
+    Then the ratios are 0 by definition.
+    """
+    if readings is None:
         return [(0.0,) * len(response.logprobs) for response in responses]
-    requests = [Score(prompts[r.prompt].messages, reference, r.token_ids) for r in responses]
-    scored = desk.engine(reference).run(requests)
     return [
         tuple(q - p for p, q in zip(response.logprobs, under.logprobs, strict=True))
-        for response, under in zip(responses, scored, strict=True)
+        for response, under in zip(responses, readings, strict=True)
     ]
 
 

@@ -12,12 +12,14 @@ from runs.output import Output
 from runs.records import (
     Adapter,
     Decision,
+    DriftItem,
     Iteration,
     Judgment,
     Measurement,
     Message,
     PreferencePair,
     Prompt,
+    Reading,
     Record,
     Reply,
     Response,
@@ -110,7 +112,12 @@ def turn(store: Store, index: int, policy: str, salt: int = 0) -> tuple[dict[str
     else:
         outputs["seed"] = step(store, 0, "seed", {}, base=BASE, policy=BASE, metrics={})
     numbers = measurement(made, None if index == 0 else 0.25 * index)
-    outputs["measure"] = step(store, index, "measure", {"measurements": [numbers]}, salt, metrics=numbers.numbers)
+    rows: dict[str, list[Record]] = {
+        "measurements": [numbers],
+        "readings": [Reading(digest("an answer"), BASE, (-0.5, -1.5))],
+        "drift_items": [DriftItem(made, "held-out", digest("a prompt"), {"own_score": 3.0})],
+    }
+    outputs["measure"] = step(store, index, "measure", rows, salt, metrics=numbers.numbers)
     if index != 1:
         outputs["audit"] = step(store, index, "audit", {}, salt, audit=AUDIT, metrics={})
     return outputs, made

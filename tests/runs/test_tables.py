@@ -13,11 +13,13 @@ from runs.canonical import digest
 from runs.errors import CorruptError
 from runs.records import (
     Decision,
+    DriftItem,
     Judgment,
     Measurement,
     Message,
     PreferencePair,
     Prompt,
+    Reading,
     Record,
     Reply,
     Response,
@@ -86,6 +88,11 @@ RECORDS: dict[str, st.SearchStrategy[Any]] = {
     "measurements": st.builds(
         Measurement, adapter=names, reference=names, probes=names,
         numbers=st.dictionaries(st.text(), st.none() | number | st.integers(0, 9), max_size=4),
+    ),
+    "readings": st.builds(Reading, read=names, adapter=names, logprobs=tuples(number)),
+    "drift_items": st.builds(
+        DriftItem, adapter=names, probe=st.sampled_from(["held-out", "labelled"]), item=names,
+        numbers=st.dictionaries(st.text(), st.none() | number, max_size=4),
     ),
     "decisions": st.builds(
         Decision, verdict=st.sampled_from(["promote", "reject", "roll back", "halt"]), policy=names, reason=st.text(),
