@@ -14,6 +14,7 @@ from judges.statistics import proportion
 from judges.verifier import REFERENCE, Verifier
 from loop.config_capability import Capability
 from loop.desk import Desk
+from loop.drift.pass_at_k import pass_at_k
 from loop.sources import read_prompts
 from loop.steps.by_tag import by_tag, probes_digest
 from loop.steps.generate import answer_shards
@@ -29,11 +30,11 @@ WAYS = {"greedy": 0.0, "sampled": 1.0}
 
 @dataclass(frozen=True)
 class Tried:
-    """A prompt, and which answers to it are right: the greedy one, and how many of the sampled ones."""
+    """A prompt, and which answers to it are right: the greedy one, and each of the sampled ones."""
 
     prompt: Prompt
     greedy: bool
-    sampled: int
+    sampled: tuple[bool, ...]
 
 
 def known_prompts(settings: Capability) -> list[Prompt]:
@@ -81,20 +82,18 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
 
     shards = {"greedy": answers("greedy", 1), "sampled": answers("sampled", settings.samples)}
     responses: dict[str, list[Response]] = {way: desk.store.rows_of("responses", made) for way, made in shards.items()}
-    verifier = Verifier(settings.match)
+    verifier, each = Verifier(settings.match), {"greedy": 1, "sampled": settings.samples}
     verdicts = {
-        way: [_judgment(verifier, prompts[nth // (len(rows) // len(prompts))], row) for nth, row in enumerate(rows)]
-        for way, rows in responses.items()
+        way: [_judgment(verifier, prompts[nth // each[way]], answer) for nth, answer in enumerate(answered)]
+        for way, answered in responses.items()
     }
     right = {way: [bool(one.score) for one in judged] for way, judged in verdicts.items()}
     tried = [
-        Tried(
-            prompt, right["greedy"][nth], sum(right["sampled"][nth * settings.samples : (nth + 1) * settings.samples])
-        )
-        for nth, prompt in enumerate(prompts)
+        Tried(prompt, greedy, tuple(right["sampled"][nth * settings.samples : (nth + 1) * settings.samples]))
+        for nth, (prompt, greedy) in enumerate(zip(prompts, right["greedy"], strict=True))
     ]
     numbers = {
-        tag: capability_metrics(group, settings.samples)
+        tag: capability_metrics(group)
         for tag, group in by_tag(tried, lambda one: _without_reference(one.prompt.tags)).items()
     }
     measurements = [
@@ -110,23 +109,20 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
     return Output("capability", tables, {"metrics": numbers[""]})
 
 
-def capability_metrics(tried: Sequence[Tried], samples: int) -> dict[str, float | None]:
-    """The shares of right answers, greedy and sampled, with the interval of the greedy one, and pass@k for k = samples.
+def capability_metrics(tried: Sequence[Tried]) -> dict[str, float | None]:
+    """The shares of right answers, greedy (with Wilson's interval, over prompts) and sampled, and pass@k for k above 1.
 
-    The interval is Wilson's, over prompts. pass@k is the share of the prompts of which one of k sampled answers is
-    right; with k answers to each nothing has to be estimated (Chen et al. 2021, 2107.03374, section 2.1).
+    k doubles up to the number of answers sampled to each prompt.
     """
-    greedy = proportion(sum(one.greedy for one in tried), len(tried))
-    sampled = sum(one.sampled for one in tried) / (samples * len(tried))
-    found = {
+    greedy, samples = proportion(sum(one.greedy for one in tried), len(tried)), len(tried[0].sampled)
+    right = [one.sampled for one in tried]
+    return {
         "policy/capability_greedy_frac": greedy.value,
         "policy/capability_greedy_frac_low": greedy.low,
         "policy/capability_greedy_frac_high": greedy.high,
-        "policy/capability_sampled_frac": sampled,
+        "policy/capability_sampled_frac": pass_at_k(right, 1),
+        **{f"policy/pass_at_{2**n}_frac": pass_at_k(right, 2**n) for n in range(1, samples.bit_length())},
     }
-    if samples > 1:
-        found[f"policy/pass_at_{samples}_frac"] = sum(one.sampled > 0 for one in tried) / len(tried)
-    return found
 
 
 def _judgment(verifier: Verifier, prompt: Prompt, response: Response) -> Judgment:

@@ -54,10 +54,16 @@ def test_nothing_before_the_guards_depends_on_it(tmp_path: Path) -> None:
 
 
 def test_shares_are_over_prompts_and_pass_at_k_asks_for_one_right_answer_of_k() -> None:
-    prompt = Prompt((), "test")
-    found = capability_metrics([Tried(prompt, True, 2), Tried(prompt, False, 1), Tried(prompt, False, 0)], samples=4)
+    prompt, yes, no = Prompt((), "test"), True, False
+    tried = [
+        Tried(prompt, True, (yes, yes, no, no)),
+        Tried(prompt, False, (no, yes, no, no)),
+        Tried(prompt, False, (no,) * 4),
+    ]
+    found = capability_metrics(tried)
     assert found["policy/capability_greedy_frac"] == pytest.approx(1 / 3)
     assert found["policy/capability_sampled_frac"] == pytest.approx(3 / 12)
+    assert found["policy/pass_at_2_frac"] == pytest.approx((5 / 6 + 1 / 2) / 3)
     assert found["policy/pass_at_4_frac"] == pytest.approx(2 / 3)
 
 

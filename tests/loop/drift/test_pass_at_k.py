@@ -4,7 +4,7 @@ from itertools import combinations
 
 import pytest
 
-from loop.drift.capability import pass_at_k
+from loop.drift.pass_at_k import pass_at_k
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 5])
