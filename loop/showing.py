@@ -6,7 +6,7 @@ from typing import Any
 from loop.summary import metrics_of
 from loop.terminal import block, cell, harmless, table
 from runs.lineage import Found, decision_of, made_by
-from runs.records import Prompt, Response, Revision
+from runs.records import Judgment, Prompt, Response, Revision
 from runs.store import Store
 
 ORDER = (
@@ -94,7 +94,29 @@ def row(store: Store, found: Found) -> Shown:
     texts = _texts(store, found, values)
     lines = [f"{name}: {_whole(value)}" for name, value in document.items()]
     lines += [f"text of {name}: {block(text)}" for name, text in texts.items()]
-    return Shown(document | {"texts": texts}, "\n".join(lines))
+    if not isinstance(found.row, Judgment):
+        return Shown(document | {"texts": texts}, "\n".join(lines))
+    of_judge = _judge_asked(store, found, found.row)
+    return Shown(document | {"texts": texts} | of_judge.document, "\n".join([*lines, "", of_judge.text]))
+
+
+def _judge_asked(store: Store, found: Found, judgment: Judgment) -> Shown:
+    """What the judge was asked, as cards: the whole conversation as it was sent, before the model's own template."""
+    from loop.asked import NotAskedAgain, as_document, asked  # judges, which no other look needs
+
+    try:
+        questions = [as_document(question) for question in asked(store, found, judgment)]
+    except NotAskedAgain as reason:
+        return Shown(
+            {"asked": None, "not_asked_again": str(reason)}, f"What the judge was asked is not shown: {reason}."
+        )
+    cards = []
+    for nth, question in enumerate(questions, start=1):
+        for message in question["messages"]:
+            cards.append(f"[asked {nth}: {message['role']}]\n    | {block(message['content'])}")
+        wanted = [f"{name}: {_whole(question[name])}" for name in ("opening", "labels", "text") if question.get(name)]
+        cards.append(f"[asked {nth} to {question['kind']}] {'; '.join(wanted)}".rstrip())
+    return Shown({"asked": questions, "not_asked_again": None}, "\n".join(cards))
 
 
 def _texts(store: Store, found: Found, values: dict[str, Any]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,21 @@ from typing import Any
 import pytest
 
 from loop.cli import main
+from loop.engine.stub import StubEngine
 from loop.load_config import recipe_names
 from runs.canonical import digest_folder
 from runs.mlflow_mark import mlflow_folder
+from runs.records import Message
 from runs.store import Store
 from tests.loop.small import run_small
 from tests.runs.history import new_run, small_history
+
+WAYS: list[dict[str, object]] = [
+    {},
+    {"judge__method": "pairwise", "judge__principles": "3"},
+    {"judge__method": "pairwise_reasoned", "judge__replies": "2"},
+    {"judge__method": "rubric", "judge__commit_first": "true"},
+]
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +132,36 @@ def test_a_pair_and_a_judgment_are_shown_with_the_texts_that_they_are_about(cli:
     assert f"text of chosen: {text[said['chosen']].splitlines()[0]}" in cli.text("show", "r1@1/pair/0")
     said = cli.json("show", "r1@1/judge/0")
     assert said["texts"] == {"judged 1": text[said["judged"][0]]}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_judgment_is_shown_with_the_judges_whole_prompt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli, way: dict[str, object]
+) -> None:
+    sent: set[tuple[Any, ...]] = set()
+    run = StubEngine.run
+
+    def noting(self: StubEngine, requests: Sequence[Any]) -> list[Any]:
+        sent.update(request.messages for request in requests)
+        return run(self, requests)
+
+    monkeypatch.setattr(StubEngine, "run", noting)
+    monkeypatch.setenv("SELFSAME_HOME", str(tmp_path / "h"))
+    small = {"iterations": "1", "gold__enabled": "false", "prompts__count": "6", "guards__max_unscored_frac": "1"}
+    run_small(tmp_path / "h", **(small | way))
+    for step, row in (("judge", 3), ("measure", 0), ("measure", -1)):
+        table = cli.json("show", f"r1@1/{step}")["tables"]["judgments"]
+        number = table["first"][0]["row"] + row % table["rows"]
+        shown = cli.json("show", f"r1@1/{step}/{number}")
+        assert shown["not_asked_again"] is None
+        for question in shown["asked"]:
+            assert tuple(Message(one["role"], one["content"]) for one in question["messages"]) in sent
+        assert len(shown["asked"]) >= max(1, len(shown["replies"]))
+        assert "[asked 1: user]" in cli.text("show", f"r1@1/{step}/{number}")
+
+
+def test_a_question_that_cannot_be_made_again_says_why(cli: Cli) -> None:
+    assert "is not shown: constitution=" in cli.text("show", "r1@1/judge/3")
 
 
 @pytest.mark.parametrize(
