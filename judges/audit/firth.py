@@ -110,7 +110,10 @@ def _fit(features_N_F: Floats, outcomes_N: Floats, start_F: Floats, held: tuple[
     here = _at(features_N_F, outcomes_N, now_F)
     for _ in range(STEPS if free and here.likelihood > -math.inf else 0):
         step_F = np.zeros(len(now_F))
-        step_F[free] = np.linalg.solve(here.information_F_F[np.ix_(free, free)], here.slope_F[free])
+        try:
+            step_F[free] = np.linalg.solve(here.information_F_F[np.ix_(free, free)], here.slope_F[free])
+        except np.linalg.LinAlgError:
+            break  # so far out that all is certain, and nothing says where to go
         step_F *= min(1.0, STEP_LIMIT / max(float(np.abs(step_F).max()), CLOSE))
         there = _at(features_N_F, outcomes_N, now_F + step_F)
         while there.likelihood < here.likelihood and np.abs(step_F).max() > CLOSE:

@@ -268,6 +268,22 @@ def test_stability_counts_equal_numbers_equal_sides_and_circles() -> None:
     assert (circles.n, circles.estimate.value) == (3, pytest.approx(2 / 3))
 
 
+def test_few_answers_that_part_without_a_mistake_have_finite_coefficients() -> None:
+    # Seen in an audit of five pairs: on the way to the interval's end the information is singular.
+    features = [
+        *([0.8418578368545171, -0.9154727572526378, -1.9060197831319763],),
+        *([0.02311798590484715, 0.5134400192156271, 2.415411996187833],),
+        *([-0.857106533510081, 0.07080508853302114, -2.434153969138651],),
+        *([0.7191754512668087, -0.140903775634217, 2.0158975754224375],),
+        *([0.7672818095253842, -0.9032141254094519, 0.0],),
+    ]
+    fit = firth(np.array(features), np.array([0.0, 0.0, 1.0, 1.0, 1.0]))
+    assert fit is not None
+    found = fit.interval(0)
+    assert found.value is not None and found.low is not None and found.high is not None
+    assert -math.inf < found.low < found.value < found.high < math.inf and 0 < fit.p_value(0) < 1
+
+
 def test_calibration_is_that_of_sklearn() -> None:
     rng = np.random.default_rng(0)
     chances = rng.random(400)
