@@ -7,7 +7,7 @@ from pydantic import Field
 from loop.config_section import Count, Fraction, Positive, Section
 from loop.unasked import Source, rows_made_of
 
-RL = frozenset({"reward", "completions", "kl_coef", "max_kl_nats", "length_penalty"})
+RL = frozenset({"reward", "judge_weight", "completions", "kl_coef", "max_kl_nats", "length_penalty"})
 LOSS = frozenset({"loss", "length_normalised", "length_desensitisation", "nll_weight", "wpo"})
 OFF: dict[str, object] = {
     "method": "dpo",
@@ -69,9 +69,12 @@ class Train(Section):
     """How much of the better answer's negative log-likelihood, a token, is added; it holds the chosen answer likely."""
     wpo: bool = False
     """WPO: weigh a pair by how probably the policy itself says its answers; for pairs that others wrote."""
-    reward: Literal["judge", "preference"] = "judge"
-    """What `rl` rewards: the `judge`'s expected score, laid over -1 to 1, or the `preference` model trained last; of
-    two (`preference.models=by_safety`) by Llama 2's rule, with the batch's rewards whitened."""
+    reward: Literal["judge", "preference", "composite"] = "judge"
+    """What `rl` rewards: the `judge`'s expected score, laid over -1 to 1; the `preference` model trained last, of two
+    (`preference.models=by_safety`) by Llama 2's rule, with the batch's rewards whitened; or, as `composite`, the sum of
+    both."""
+    judge_weight: Positive = 1.0
+    """What the judge's score counts for in a `composite` reward, beside 1 for the preference model's."""
     completions: Annotated[int, Field(ge=2)] = 4
     """Answers to each prompt in `rl`, as long as `generate.max_tokens`; each is held against the mean of the others."""
     kl_coef: Positive = 0.05
@@ -134,6 +137,7 @@ class Train(Section):
         read = {
             **dict.fromkeys(LOSS, pairs),
             **dict.fromkeys(RL, online),
+            "judge_weight": online and self.reward == "composite",
             "reference": self.refers,
             "flip_rate": pairs and self.loss == "robust",
             "reference_decay": self.refers and self.reference == "ema",

@@ -70,17 +70,18 @@ def _check_online(config: Config) -> None:
             f"generate.max_tokens={config.generate.max_tokens} leaves no room for a prompt within "
             f"train.max_length_tokens={train.max_length_tokens}; raise the second"
         )
-    if train.reward != "judge":
+    if train.reward == "preference":
         return
     if judge.method != "expected" or judge.commit_first or judge.rule_weight or judge.safety_first or judge.panel:
         raise ConfigError(
-            "train.reward=judge asks one judge for its expected score and nothing else; set judge.method=expected "
-            "without judge.panel, commit_first, rule_weight and safety_first, or train.reward=preference"
+            f"train.reward={train.reward} asks one judge for its expected score and nothing else; set "
+            "judge.method=expected without judge.panel, commit_first, rule_weight and safety_first, or "
+            "train.reward=preference"
         )
     if judge.adapter in ("base", "endpoint"):
         raise ConfigError(
-            f"train.reward=judge asks an adapter of the model that is trained, and judge.adapter={judge.adapter} is "
-            "another model; set judge.adapter=seed"
+            f"train.reward={train.reward} asks an adapter of the model that is trained, and "
+            f"judge.adapter={judge.adapter} is another model; set judge.adapter=seed"
         )
 
 

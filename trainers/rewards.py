@@ -17,7 +17,7 @@ from runs.records import Message
 from trainers.chat import label_ids, render
 from trainers.policy import check_loaded
 from trainers.preference_model import open_preference_model, score
-from trainers.spec import JudgeReward, ModelSpec, RlSpec, SafetyFirstReward
+from trainers.spec import JudgeReward, ModelSpec, PreferenceReward, RlSpec, SafetyFirstReward, SumReward
 
 Asked = dict[str, Any]
 Reward = Callable[[Sequence[Asked], Sequence[list[int]]], list[float | None]]
@@ -31,12 +31,21 @@ NEVER_MIND = 1e-9
 def open_reward(spec: RlSpec, policy: PeftModel, tokenizer: Any, beat: Callable[[], None]) -> Reward:
     """The reward that the spec asks for, its models loaded; none of them holds a second copy of the base's weights."""
     batch_size = spec.micro_batch_size * spec.completions
-    if isinstance(spec.reward, JudgeReward):
-        found = judge_reward(policy, tokenizer, spec.reward, spec.reward_models[0], batch_size, beat)
-    else:
-        models = [open_beside(policy, spec.model, model) for model in spec.reward_models]
-        opened = [preference_reward(model, batch_size, beat) for model in models]
-        found = safety_first(spec.reward, *opened) if isinstance(spec.reward, SafetyFirstReward) else opened[0]
+
+    def judge(rule: JudgeReward) -> Reward:
+        return judge_reward(policy, tokenizer, rule, spec.reward_models[0], batch_size, beat)
+
+    def models(rule: PreferenceReward | SafetyFirstReward, folders: Sequence[Path | None]) -> Reward:
+        opened = [preference_reward(open_beside(policy, spec.model, one), batch_size, beat) for one in folders]
+        return safety_first(rule, *opened) if isinstance(rule, SafetyFirstReward) else opened[0]
+
+    match spec.reward:
+        case JudgeReward() as rule:
+            found = judge(rule)
+        case SumReward() as rule:
+            found = summed(judge(rule.judge), rule.judge_weight, models(rule.other, spec.reward_models[1:]))
+        case rule:
+            found = models(rule, spec.reward_models)
     return shortened(found, spec.length_penalty) if spec.length_penalty else found
 
 
@@ -153,6 +162,16 @@ def whitened(rewards: Sequence[float | None]) -> list[float | None]:
     return [
         None if reward is None else (reward - middle) / spread if spread > NEVER_MIND else 0.0 for reward in rewards
     ]
+
+
+def summed(first: Reward, weight: float, second: Reward) -> Reward:
+    """`weight` times the first reward, and the second; None where either could not be read."""
+
+    def rewards(rows: Sequence[Asked], answers: Sequence[list[int]]) -> list[float | None]:
+        both = zip(first(rows, answers), second(rows, answers), strict=True)
+        return [None if one is None or other is None else weight * one + other for one, other in both]
+
+    return rewards
 
 
 def shortened(reward: Reward, penalty: float) -> Reward:

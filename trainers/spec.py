@@ -181,6 +181,15 @@ class SafetyFirstReward(Spec):
     """Below this probability, sigma(reward), an answer's safety is all that counts."""
 
 
+class SumReward(Spec):
+    """The reward is a weighted sum of the judge's and of what preference models give."""
+
+    kind: Literal["sum"] = "sum"
+    judge: JudgeReward
+    judge_weight: float = Field(gt=0)
+    other: PreferenceReward | SafetyFirstReward = Field(discriminator="kind")
+
+
 class RlSpec(TrainingSpec):
     """Online policy optimisation: the program answers the prompts itself and learns from the answers' rewards.
 
@@ -198,9 +207,10 @@ class RlSpec(TrainingSpec):
     """The training has diverged where a batch's answers have a mean KL to the reference above this, in nats each."""
     length_penalty: float = Field(ge=0)
     """What is taken off a reward for each token of the answer."""
-    reward: JudgeReward | PreferenceReward | SafetyFirstReward = Field(discriminator="kind")
+    reward: JudgeReward | PreferenceReward | SafetyFirstReward | SumReward = Field(discriminator="kind")
     reward_models: tuple[Path | None, ...]
-    """The adapter that judges, where None is the base; or the preference model; or those of safety and helpfulness."""
+    """The adapter that judges, where None is the base; or the preference model; or those of safety and helpfulness. Of
+    a sum, the judge and then the others."""
 
     @property
     def max_row_tokens(self) -> int:
@@ -209,8 +219,10 @@ class RlSpec(TrainingSpec):
 
     @model_validator(mode="after")
     def reward_has_its_models(self) -> "RlSpec":
-        """A rule of two preference models has two, and everything else has one."""
-        wanted = 2 if self.reward.kind == "safety_first" else 1
+        """A rule of two preference models has two, everything else one, and a sum one more than its other part."""
+        summed = isinstance(self.reward, SumReward)
+        last = self.reward.other if isinstance(self.reward, SumReward) else self.reward
+        wanted = summed + (2 if last.kind == "safety_first" else 1)
         if len(self.reward_models) != wanted:
             raise ValueError(f"the reward {self.reward.kind} wants {wanted} models, not {len(self.reward_models)}")
         return self

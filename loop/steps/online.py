@@ -14,7 +14,7 @@ from loop.steps.turn import Turn
 from runs.canonical import digest
 from runs.errors import ConfigError
 from runs.records import Prompt
-from trainers.spec import JudgeReward, PreferenceReward, SafetyFirstReward
+from trainers.spec import JudgeReward, PreferenceReward, SafetyFirstReward, SumReward
 
 ROWS = pa.schema(
     [
@@ -33,15 +33,15 @@ SAFETY_FLOOR = 0.15
 class Rewarder:
     """The rule of a reward, and the policies or preference models, by digest, that it is computed with."""
 
-    rule: JudgeReward | PreferenceReward | SafetyFirstReward
+    rule: JudgeReward | PreferenceReward | SafetyFirstReward | SumReward
     models: tuple[str, ...]
 
     def folders(self, desk: Desk) -> tuple[Path | None, ...]:
         """Where the models lie; None is the base. Raises ConfigError where there is no preference model yet."""
-        if not self.models:
+        if len(self.models) == isinstance(self.rule, SumReward):
             raise ConfigError(
-                "train.reward=preference: this run has no preference model yet; learn one (preference.source=pairs, "
-                "labels or hybrid), or set train.reward=judge"
+                f"train.reward={desk.config.train.reward}: this run has no preference model yet; learn one "
+                "(preference.source=pairs, labels or hybrid), or set train.reward=judge"
             )
         return tuple(desk.folder(model) for model in self.models)
 
@@ -50,30 +50,39 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
     """The prompts, how long an answer may be, and all that rewards it."""
     config, who = desk.config, rewarder(desk, turn)
     asked = {"rule": who.rule.model_dump(mode="json"), "models": who.models, "max_tokens": config.generate.max_tokens}
-    if isinstance(who.rule, JudgeReward):
+    if isinstance(who.rule, JudgeReward | SumReward):
         asked["question"] = desk.constitution.question("expected")
-    if isinstance(who.rule, SafetyFirstReward):
+    of_models = who.rule.other if isinstance(who.rule, SumReward) else who.rule
+    if isinstance(of_models, SafetyFirstReward):
         asked["safety_tags"] = sorted(config.preference.safety_tags)
     return {"prompts": turn.outputs["prompts"], "reward": digest(asked)}
 
 
 def rewarder(desk: Desk, turn: Turn) -> Rewarder:
-    """Who rewards, as the settings say; nobody where that is a preference model and there is none yet."""
-    settings, scale = desk.config.train, desk.constitution.scale
+    """Who rewards, as the settings say; no preference model where one is wanted and there is none yet."""
+    settings = desk.config.train
+    if settings.reward == "preference":
+        return Rewarder(*_models(desk, turn))
+    scale = desk.constitution.scale
+    judge = JudgeReward(low=scale.low, high=scale.high, min_mass=desk.config.judge.min_mass)
+    members = bench(desk, turn, turn.policy).members
     if settings.reward == "judge":
-        rule = JudgeReward(low=scale.low, high=scale.high, min_mass=desk.config.judge.min_mass)
-        return Rewarder(rule, bench(desk, turn, turn.policy).members)
+        return Rewarder(judge, members)
+    other, models = _models(desk, turn)
+    return Rewarder(SumReward(judge=judge, judge_weight=settings.judge_weight, other=other), members + models)
+
+
+def _models(desk: Desk, turn: Turn) -> tuple[PreferenceReward | SafetyFirstReward, tuple[str, ...]]:
     found = newest(desk, turn)
     models = found.models if found else {}
     if len(models) < 2:
-        return Rewarder(PreferenceReward(), tuple(models.values()))
-    both = (models["safety"], models["helpfulness"])
-    return Rewarder(SafetyFirstReward(floor=SAFETY_FLOOR), both)
+        return PreferenceReward(), tuple(models.values())
+    return SafetyFirstReward(floor=SAFETY_FLOOR), (models["safety"], models["helpfulness"])
 
 
 def rows(desk: Desk, turn: Turn) -> pa.Table:
     """The iteration's prompts, as `trainers.spec.RlSpec` wants them."""
-    judged, tags = desk.config.train.reward == "judge", desk.config.preference.safety_tags
+    judged, tags = desk.config.train.reward != "preference", desk.config.preference.safety_tags
     listed = [
         {
             "prompt": [{"role": m.role, "content": m.content} for m in prompt.messages],

@@ -20,7 +20,7 @@ from runs.records import Message
 from runs.store import Store
 from runs.verify import verify
 from tests.loop.small import chain, run_small, small_config
-from trainers.spec import JudgeReward, SafetyFirstReward
+from trainers.spec import JudgeReward, SafetyFirstReward, SumReward
 
 RL: dict[str, Any] = {"train__method": "rl"}
 BY_MODEL: dict[str, Any] = RL | {"train__reward": "preference"}
@@ -70,6 +70,23 @@ def test_of_two_preference_models_llama_2s_rule_is_the_reward(tmp_path: Path) ->
         assert {row["risky"] for row in online.rows(desk, turn).to_pylist()} == {True, False}
 
 
+def test_a_composite_reward_is_the_judge_and_the_preference_models(tmp_path: Path) -> None:
+    labels = {"preference__source": "labels", "preference__labels": "microworld", "preference__models": "by_safety"}
+    both = RL | labels | {"train__reward": "composite", "train__judge_weight": "0.5", "iterations": "1"}
+    store, outcome = run_small(tmp_path, **both)
+    assert outcome.kind == "done"
+    models = store.output(chain(store)[0].outputs["preference"]).models
+    found: dict[str, str] = {}
+    for weight in ("0.5", "2"):
+        asked, rows, who = first(store, small_config(**both | {"train__judge_weight": weight}))
+        assert isinstance(who.rule, SumReward) and who.rule.judge_weight == float(weight)
+        assert isinstance(who.rule.other, SafetyFirstReward)
+        assert who.models == (chain(store)[0].policy, models["safety"], models["helpfulness"])
+        assert all(len(row["question"]) == 2 for row in rows) and {row["risky"] for row in rows} == {True, False}
+        found[weight] = asked["reward"]
+    assert found["0.5"] != found["2"]
+
+
 def first(store: Store, config: Config) -> tuple[dict[str, str], list[dict[str, Any]], online.Rewarder]:
     """What iteration 1 trains on, with other settings."""
     past = chain(store)
@@ -98,8 +115,9 @@ def test_what_another_section_says_of_the_reward_enters_the_key(changes: dict[st
 
 
 def test_a_reward_by_a_preference_model_that_nobody_trained_says_so(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="has no preference model yet"):
-        run_small(tmp_path, **BY_MODEL)
+    for number, reward in enumerate(("preference", "composite")):
+        with pytest.raises(ConfigError, match=f"train.reward={reward}: this run has no preference model yet"):
+            run_small(tmp_path / str(number), **BY_MODEL | {"train__reward": reward})
 
 
 @pytest.mark.parametrize(

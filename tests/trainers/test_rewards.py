@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from peft import PeftModel
@@ -16,7 +17,7 @@ from tests.trainers.tiny import comparisons, prefer, prompts, random_pairs, writ
 from trainers.chat import label_ids, render
 from trainers.policy import load_policy
 from trainers.preference_model import open_preference_model, score
-from trainers.rewards import Asked, Reward, open_beside, open_reward, safety_first, shortened, whitened
+from trainers.rewards import Asked, Reward, open_beside, open_reward, safety_first, shortened, summed, whitened
 from trainers.rows import read_prompts
 from trainers.spec import RlSpec, SafetyFirstReward
 
@@ -87,6 +88,35 @@ def test_a_preference_models_reward_is_its_own_and_it_holds_no_second_copy_of_th
     shared = {parameter.data_ptr() for parameter in policy.get_base_model().parameters()}
     own = {name for name, p in opened.named_parameters() if p.data_ptr() not in shared}
     assert own and all(".lora_" in name or "score" in name for name in own)
+
+
+def test_a_sum_is_the_judges_reward_by_its_weight_and_the_preference_models(
+    base: Path, adapters: dict[str, Path], tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    prefer(write_preference_spec(tmp_path / "p", base, comparisons(random_pairs(16)), epochs=1), model)
+    judge = {"kind": "judge", "low": 1, "high": 5, "min_mass": 0.0}
+    rules: dict[str, tuple[dict[str, Any], tuple[Path, ...]]] = {
+        "judge": (judge, (adapters["seed"],)),
+        "preference": ({"kind": "preference"}, (model,)),
+        "sum": (
+            {"kind": "sum", "judge": judge, "judge_weight": 0.5, "other": {"kind": "preference"}},
+            (adapters["seed"], model),
+        ),
+    }
+    said = {}
+    for name, (rule, models) in rules.items():
+        spec = write_rl_spec(tmp_path / name, base, prompts(4), reward=rule, reward_models=models)
+        tokenizer, rows, answers = asked(spec)
+        policy = load_policy(spec.model, spec.lora, spec.seed)
+        said[name] = np.array(open_reward(spec, policy, tokenizer, no_beat)(rows, answers), dtype=np.float64)
+    assert said["sum"] == pytest.approx(0.5 * said["judge"] + said["preference"], abs=1e-5)
+    with pytest.raises(ValueError, match="the reward sum wants 2 models, not 1"):
+        write_rl_spec(tmp_path / "few", base, prompts(4), reward=rules["sum"][0], reward_models=(model,))
+
+
+def test_a_sum_of_which_a_part_cannot_be_read_cannot_be_read() -> None:
+    assert summed(always(1.0, None, 2.0), 3.0, always(0.5, 1.0, None))([{}] * 3, [[1]] * 3) == [3.5, None, None]
 
 
 def always(*rewards: float | None) -> Reward:
