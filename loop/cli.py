@@ -14,6 +14,7 @@ from loop import (
     verbs_audit,
     verbs_daemon,
     verbs_eval,
+    verbs_export,
     verbs_history,
     verbs_label,
     verbs_look,
@@ -46,6 +47,7 @@ app.command()(verbs_history.tag)
 app.command()(verbs_history.delete)
 app.command()(verbs_look.verify)
 app.command()(verbs_history.gc)
+app.command()(verbs_export.export)
 app.add_typer(verbs_recipes.app, name="recipes")
 app.add_typer(verbs_daemon.app, name="daemon")
 app.add_typer(verbs_audit.app, name="audit")

@@ -40,6 +40,7 @@ WORKER_PROGRAMS = {
     "trainers/dpo.py",
     "trainers/held_out.py",
     "trainers/losses.py",
+    "trainers/merge.py",
     "trainers/online_trainer.py",
     "trainers/pair_trainer.py",
     "trainers/policy.py",
@@ -65,7 +66,7 @@ CLOCKS = {"loop/clock.py", "trainers/progress.py", "trainers/stub.py"}
 TOO_HEAVY_FOR_STATUS = (*HEAVY, "mlflow", "pandas", "numpy", "pyarrow", "duckdb", "matplotlib")
 VERBS = (
     *("run", "resume", "branch", "status", "log", "show", "diff", "query", "tag", "delete", "verify", "gc"),
-    *("recipes", "mlflow", "doctor"),
+    *("recipes", "export", "mlflow", "doctor"),
 )
 
 

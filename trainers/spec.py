@@ -232,3 +232,15 @@ class ProbeSpec(Spec):
     """Compute the probe of an adapter that was trained elsewhere (`model.start`): `python -P -m trainers.probe`."""
 
     model: ModelSpec
+
+
+class MergeSpec(Spec):
+    """Fold the adapter `model.start` into its base, in float32 (`model.dtype`): `python -P -m trainers.merge`.
+
+    A row of the Parquet file is `prompt` (list of {role, content}) and `answer_ids`, an answer to compare both on.
+    """
+
+    model: ModelSpec
+    rows: Path
+    dtype: Literal["float32", "bfloat16", "float16"] | None
+    """What the weights are written as; None is what the base's are."""

@@ -11,7 +11,7 @@ os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}  # before
 from loop.workers.trainers import Trainers
 
 TRAINING = ("trainers.dpo", "trainers.sft", "trainers.preference", "trainers.rl")
-PROGRAMS = (*TRAINING, "trainers.score", "trainers.probe", "tests.trainers.dying")
+PROGRAMS = (*TRAINING, "trainers.score", "trainers.probe", "trainers.merge", "tests.trainers.dying")
 ADAPTERS = {"seed": 1, "previous": 2}
 
 
