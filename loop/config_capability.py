@@ -11,7 +11,7 @@ class Capability(Section):
     prompts: str | None = None
     """Prompts whose right answer is known, as their tag `reference`: `microworld`, a file, or none. No judge and no
     training sees them; guards may."""
-    count: Count = 256
+    count: Count = 512
     """How many of them, the same in every iteration."""
     samples: Annotated[int, Field(ge=1)] = 1
     """Answers to each at temperature 1, beside the greedy one: what pass@k is estimated from, for k up to this."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import microworld
 from judges.dialogue import Item
 from judges.verifier import Verifier
-from microworld.capability import lines
+from microworld.capability import known
 from microworld.demonstrations import good_answer
 from microworld.grammar import parse
 from microworld.mistakes import systematic_mistake
@@ -25,12 +25,12 @@ def right(row: dict[str, object], text: str) -> float:
 
 
 def test_the_shipped_file_is_what_the_command_makes_of_prompts_that_nothing_is_trained_on() -> None:
-    assert lines(40) == SHIPPED[:40]
-    assert len(SHIPPED) == 1024
+    assert list(known(40, seed=2)) == SHIPPED[:40]
+    assert len(SHIPPED) == 2048
     rows = [json.loads(line) for line in SHIPPED]
     prompts = [Prompt(tuple(Message(**one) for one in row["messages"]), "microworld") for row in rows]
     assert {split_of(prompt.digest) for prompt in prompts} == {"anchor"}
-    assert len({prompt.digest for prompt in prompts}) == 1024
+    assert len({prompt.digest for prompt in prompts}) == 2048
 
 
 def test_good_answers_are_right_and_the_mistakes_of_each_family_are_not() -> None:
