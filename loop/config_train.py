@@ -40,8 +40,11 @@ class Train(Section):
     demonstrations: str | None = None
     """A JSONL file of answers to imitate: `messages` (or `prompt`), `answer` and, if they differ, `weight`; or
     `microworld`, those of the simulated people, or `microworld:lessons`, in answering, scoring and asking."""
-    start: Literal["continue", "seed", "base"] = "continue"
-    """Train the adapter promoted last further, or one afresh: from the policy of iteration 0, or on the bare model."""
+    start: Literal["continue", "seed", "base", "stack"] = "continue"
+    """Train the adapter promoted last further; or one afresh, from the policy of iteration 0 (`seed`) or on the bare
+    model (`base`); or `stack` a new one on the one promoted last, which stays as it is below it."""
+    stack_rank: Annotated[int, Field(ge=2, le=512)] = 64
+    """Highest rank of a stack. Where another adapter would exceed it, what is below is first approximated."""
     pooled: bool = False
     """Train on what all iterations of the run so far gave, and not on that of this iteration alone."""
     replay_frac: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -137,6 +140,7 @@ class Train(Section):
         read = {
             **dict.fromkeys(LOSS, pairs),
             **dict.fromkeys(RL, online),
+            "stack_rank": self.start == "stack",
             "judge_weight": online and self.reward == "composite",
             "reference": self.refers,
             "flip_rate": pairs and self.loss == "robust",

@@ -125,7 +125,7 @@ class Desk:
         if self.by(policy) == "endpoint":
             return {"who": policy}
         base = self._base_of(policy)
-        options = asdict(engine_options(self.config, base))
+        options = asdict(engine_options(self.whole, base))
         for beside in ("base", "can_sleep"):  # where the weights lie, and what is no matter of theirs
             del options[beside]
         return {"who": policy, "base": base.digest, "kind": self.config.engine.kind, "engine": options}

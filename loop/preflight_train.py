@@ -19,7 +19,12 @@ def check_training(config: Config) -> None:
     if train.refers and train.reference == "ema" and train.start != "continue":
         raise ConfigError(
             "train.reference=ema is the mean of adapters that went on from each other, and with "
-            f"train.start={train.start} each begins afresh; set train.start=continue, or train.reference=seed"
+            f"train.start={train.start} each has new matrices; set train.start=continue, or train.reference=seed"
+        )
+    if train.start == "stack" and train.stack_rank < 2 * train.lora_rank:
+        raise ConfigError(
+            f"train.stack_rank={train.stack_rank} has no room for a second adapter of "
+            f"train.lora_rank={train.lora_rank} on the first; set train.stack_rank={2 * train.lora_rank} or more"
         )
     if train.source == "best" and config.judge.compares:
         raise ConfigError(
@@ -48,7 +53,8 @@ def check_moving_average(config: Config) -> None:
         if variant.train.method == "dpo" and variant.train.reference == "ema" and fresh:
             raise ConfigError(
                 "train.reference=ema is the mean of adapters that went on from each other, and with train.start="
-                f"{fresh[0]} those of an earlier phase began afresh; set train.reference=seed or previous in the later"
+                f"{fresh[0]} those of an earlier phase have other matrices; set train.reference=seed or previous in "
+                "the later"
             )
 
 

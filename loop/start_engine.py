@@ -61,7 +61,9 @@ def engine_options(config: Config, base: Base) -> EngineOptions:
 
 
 def _highest_rank(config: Config) -> int:
+    trained = [variant.train for variant in config.variants()]
+    highest = max(train.stack_rank if train.start == "stack" else train.lora_rank for train in trained)
     if config.model.adapter is None:
-        return config.train.lora_rank
+        return highest
     shape = json.loads((Path(config.model.adapter) / "adapter_config.json").read_text(encoding="utf-8"))
-    return max(config.train.lora_rank, int(shape["r"]))
+    return max(highest, int(shape["r"]))

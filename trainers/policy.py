@@ -1,5 +1,6 @@
 """The base model with an adapter on it, as training and probing programs see it."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,26 @@ def load_policy(model: ModelSpec, lora: Lora, seed: int) -> PeftModel:
     policy = PeftModel.from_pretrained(base, model.start, is_trainable=True)
     check_loaded(policy, "default", model.start)
     check_shape(policy.peft_config["default"], lora, model.start)
+    if lora.frozen:
+        freeze(policy, lora.frozen)
     return policy
+
+
+def freeze(policy: PeftModel, ranks: int) -> None:
+    """Have the first ranks of the adapter to train stay as they are, to the bit.
+
+    They get no gradient, and AdamW moves nothing that has had none: there is no weight decay.
+    """
+
+    def without(gradient: torch.Tensor, first: int) -> torch.Tensor:
+        gradient = gradient.clone()
+        gradient.narrow(first, 0, ranks).zero_()
+        return gradient
+
+    for name, parameter in policy.named_parameters():
+        if parameter.requires_grad:
+            # A is (rank, inputs), B is (outputs, rank).
+            parameter.register_hook(partial(without, first=0 if ".lora_A." in name else 1))
 
 
 def check_shape(config: LoraConfig, lora: Lora, start: Path) -> None:

@@ -33,6 +33,8 @@ class Lora(Spec):
 
     rank: int = Field(ge=1)
     alpha: float = Field(gt=0)
+    frozen: int = Field(default=0, ge=0)
+    """So many of the ranks, the first, stay as the adapter to go on from has them (`trainers.stack`)."""
 
 
 class ModelSpec(Spec):

@@ -2,6 +2,7 @@
 
 import json
 import statistics
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,19 @@ from runs.errors import DivergedError
 from runs.output import Output
 from trainers.average import moving_average
 from trainers.spec import DpoSpec, HeldOut, Lora, PairLoss, RlSpec, SftSpec, TrainingSpec
+from trainers.stack import stack
 
 USED = {"dpo": "signal/pairs_used", "sft": "signal/demonstrations_used", "rl": "signal/prompts_used"}
 """The metric that says how many rows were trained on, by method."""
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """The adapter that training goes on from, None for a new one; the shape of what it makes; what is said of it."""
+
+    folder: Path | None
+    lora: Lora
+    metrics: dict[str, float | None] = field(default_factory=dict)
 
 
 def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
@@ -35,7 +46,8 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
 
 def start_policy(desk: Desk, turn: Turn) -> str:
     """The policy that training goes on from."""
-    return {"continue": turn.policy, "seed": turn.seed_policy, "base": desk.base.digest}[desk.config.train.start]
+    own = {"seed": turn.seed_policy, "base": desk.base.digest}
+    return own.get(desk.config.train.start, turn.policy)
 
 
 def reference_policies(desk: Desk, turn: Turn) -> list[str]:
@@ -58,7 +70,8 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
         return Output("train", {}, {"metrics": {USED[settings.method]: 0}})
     pq.write_table(table, rows)
     reference = _reference(desk, turn) if settings.refers else ""
-    spec = _spec(desk, turn, rows, start, reference)
+    begin = _beginning(desk, turn, start, folder / "stacked")
+    spec = _spec(desk, turn, rows, begin, reference)
     made_of = turn.outputs["pair"] if settings.source == "pairs" else ""
     try:
         trained = train_adapter(desk, spec, folder / "out", start, reference, made_of)
@@ -71,7 +84,7 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
     values: dict[str, Any] = {
         "adapter": trained.adapter,
         "curve": trained.curve,
-        "metrics": _metrics(settings, trained),
+        "metrics": _metrics(settings, trained) | begin.metrics,
     }
     return Output("train", {}, values | ({"reference": reference} if reference else {}))
 
@@ -89,15 +102,25 @@ def _reference(desk: Desk, turn: Turn) -> str:
     return keep_average(desk, policies, moving_average(len(policies), desk.config.train.reference_decay))
 
 
-def _spec(desk: Desk, turn: Turn, rows: Path, start: str, reference: str) -> TrainingSpec:
+def _beginning(desk: Desk, turn: Turn, start: str, stacked: Path) -> Beginning:
+    """The policy to go on from; where adapters are stacked, with a new one on it, which is left in `stacked`."""
+    settings, folder = desk.config.train, desk.folder(start)
+    if settings.start != "stack" or folder is None:
+        return Beginning(folder, lora_of(desk, start, settings))
+    new, seed = Lora(rank=settings.lora_rank, alpha=settings.lora_alpha), seed_of(desk.config.seed, turn.index, "stack")
+    shape, lost = stack(folder, new, settings.stack_rank, seed, stacked)
+    return Beginning(stacked, shape, {"signal/stack_rank": shape.rank, "signal/stack_lost_frac": lost})
+
+
+def _spec(desk: Desk, turn: Turn, rows: Path, begin: Beginning, reference: str) -> TrainingSpec:
     settings = desk.config.train
     micro_batch_size = fitting_micro_batch(settings, desk.micro_batch_divisor)
     if micro_batch_size != settings.micro_batch_size:
         desk.beside["micro_batch_size"] = micro_batch_size  # the same gradients, but for their last bits
     shared: dict[str, Any] = {
-        "model": model_spec(desk, desk.folder(start), desk.folder(reference) if reference else None),
+        "model": model_spec(desk, begin.folder, desk.folder(reference) if reference else None),
         "rows": rows,
-        "lora": lora_of(desk, start, settings),
+        "lora": begin.lora,
         "learning_rate": settings.learning_rate,
         "epochs": settings.epochs,
         "batch_size": settings.batch_size,

@@ -44,6 +44,7 @@ TRAIN_READ: dict[str, dict[str, object]] = {
     "revision": {"method": "sft", "learn": "revisions"},
     "demonstrations": {"method": "sft", "learn": "demonstrations", "demonstrations": __file__},
     **{leaf: {"method": "rl"} for leaf in RL},
+    "stack_rank": {"start": "stack"},
     "judge_weight": {"method": "rl", "reward": "composite"},
     "reference_decay": {"reference": "ema"},
     "flip_rate": {"loss": "robust"},

@@ -175,3 +175,23 @@ def test_a_run_that_uses_none_of_it_keeps_the_keys_that_it_had() -> None:
     for changes in ({"train__method": "sft"}, {"train__pooled": "true"}, {"train__held_out_frac": "0.1"}):
         config = small_config(**changes)
         assert Config.model_validate({**config.semantic(), **config.operational()}) == config
+
+
+def test_stacked_adapters_grow_until_the_stack_is_full_and_each_says_what_was_lost(tmp_path: Path) -> None:
+    stacked = {"train__start": "stack", "train__lora_rank": "3", "train__stack_rank": "7", "train__lora_alpha": "6"}
+    store, outcome = run_small(tmp_path, iterations="3", gold__enabled="false", **stacked)
+    assert outcome.kind == "done" and verify(store) == []
+    trained = [store.output(one.outputs["train"]) for one in chain(store)[1:]]
+    shapes = [json.loads(store.get(store.adapter(str(one.adapter)).config)) for one in trained]
+    assert [shape["r"] for shape in shapes] == [3, 6, 7]
+    assert {shape["lora_alpha"] / shape["r"] for shape in shapes} == {2.0}
+    assert "signal/stack_rank" not in trained[0].metrics
+    lost = [one.metrics["signal/stack_lost_frac"] for one in trained[1:]]
+    assert lost[0] == 0.0 and lost[1] is not None and 0 < lost[1] < 1
+    parents = [store.adapter(str(one.adapter)).parent for one in trained]
+    assert parents == [iteration.policy for iteration in chain(store)[:-1]]
+
+
+def test_a_stack_without_room_for_a_second_adapter_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"set train\.stack_rank=32 or more"):
+        check_training(small_config(train__start="stack", train__stack_rank="31"))
