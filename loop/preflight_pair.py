@@ -1,17 +1,17 @@
 """What is refused at the door about pairs: a way to label that the judge cannot serve, a file that cannot be read."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from judges.preference import PreferenceModel
 from judges.verifier import Verifier
 from loop.anchors import anchors_digest
 from loop.config import Config
-from loop.demonstration_file import demonstrations_path, read_demonstrations
-from loop.label_file import labels_path, read_labels
-from loop.sources import prompt_source
+from loop.demonstration_file import Demonstration, demonstrations_path, read_demonstrations
+from loop.label_file import LabelledPair, labels_path, read_labels
+from loop.strict_lines import free_to_learn
 from runs.canonical import digest_file
 from runs.errors import ConfigError
-from runs.records import Prompt
 
 
 def check_pairing(config: Config) -> None:
@@ -49,11 +49,10 @@ def _check_file(config: Config) -> None:
         )
     path = labels_path(pair.file) if pair.source == "labels" else demonstrations_path(pair.file)
     if pair.source == "labels":
-        prompts = [one.prompt for one in read_labels(path)]
+        _check_kept_apart(config, path, read_labels(path))
     else:
-        prompts = [one.prompt for one in read_demonstrations(path)]
         _check_alone(config)
-    _check_kept_apart(config, path, prompts)
+        _check_kept_apart(config, path, read_demonstrations(path))
 
 
 def _check_alone(config: Config) -> None:
@@ -66,16 +65,15 @@ def _check_alone(config: Config) -> None:
         )
 
 
-def _check_kept_apart(config: Config, path: Path, prompts: list[Prompt]) -> None:
+def _check_kept_apart(config: Config, path: Path, lines: Sequence[LabelledPair | Demonstration]) -> None:
     """Whether the file is not the one that the judge is held against, and not all of it is kept for measuring."""
     if digest_file(path) == anchors_digest(config.measure.anchors):
         raise ConfigError(
             f"pair.file={config.pair.file} is the file that the judge is held against (measure.anchors); a pair is for "
             "one or for the other, so split the file"
         )
-    source = prompt_source(config.prompts.source)
-    if all(source.holds_back(prompt.messages[-1].content) for prompt in prompts):
+    if not free_to_learn(lines, config.prompts.source):
         raise ConfigError(
-            f"pair.file={config.pair.file}: all of its {len(prompts)} prompts are held back for measuring by "
+            f"pair.file={config.pair.file}: all of its {len(lines)} prompts are held back for measuring by "
             f"prompts.source={config.prompts.source}; name a file about others"
         )

@@ -1,16 +1,24 @@
 """Files that a person gives to learn from: a line each, in which every key is read and nothing is guessed."""
 
 import math
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import microworld
-from loop.sources import check_text, messages_of, numbered_rows, tags_of
+from loop.sources import check_text, messages_of, numbered_rows, prompt_source, tags_of
 from runs.errors import ConfigError
 from runs.records import Prompt
 
 Line = TypeVar("Line")
+
+
+class _AboutPrompt(Protocol):
+    @property
+    def prompt(self) -> Prompt: ...
+
+
+Learnt = TypeVar("Learnt", bound=_AboutPrompt)
 
 
 def given_file(name: str, shipped: Mapping[str, str]) -> Path:
@@ -27,6 +35,12 @@ def read_lines(path: Path, read: Callable[[Any, str], Line], what: str) -> list[
     if not lines:
         raise ConfigError(f"{path}: the file holds no {what}")
     return lines
+
+
+def free_to_learn(lines: Sequence[Learnt], source: str) -> list[Learnt]:
+    """Those about prompts that `source` (`prompts.source`) does not hold back for measuring."""
+    holds_back = prompt_source(source).holds_back
+    return [line for line in lines if not holds_back(line.prompt.messages[-1].content)]
 
 
 def fields_of(row: Any, place: str, keys: Set[str], beside: Set[str] = frozenset()) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import TypeVar
 from loop.demonstration_file import Demonstration, demonstrations_path, read_demonstrations
 from loop.desk import Desk
 from loop.label_file import labels_path, read_labels
-from loop.sources import next_ones, prompt_source
+from loop.sources import next_ones
+from loop.strict_lines import free_to_learn
 from runs.canonical import digest_file, seed_of
 from runs.records import PreferencePair, Prompt, Response, Sampling
 
@@ -42,9 +43,9 @@ def labelled_pairs(desk: Desk, index: int, count: int) -> Given:
 
     Those about prompts that the prompt source holds back for measuring are left out. Their margin is 0: nobody scored.
     """
-    path, source = pairs_path(desk), prompt_source(desk.config.prompts.source)
+    path = pairs_path(desk)
     read = read_labels(path)
-    order = [one for one in read if not source.holds_back(one.prompt.messages[-1].content)]
+    order = free_to_learn(read, desk.config.prompts.source)
     random.Random(seed_of(desk.config.seed, "labels")).shuffle(order)
     name = digest_file(path)
     pairs, prompts, answers = [], [], []
@@ -78,11 +79,9 @@ def demonstrated_pairs(desk: Desk, responses: Sequence[Response]) -> Given:
 
 def demonstrations(desk: Desk) -> dict[str, Demonstration]:
     """The demonstrations of the file by their prompts' digests, the first of each prompt, less those held back."""
-    source = prompt_source(desk.config.prompts.source)
     found: dict[str, Demonstration] = {}
-    for one in read_demonstrations(pairs_path(desk)):
-        if not source.holds_back(one.prompt.messages[-1].content):
-            found.setdefault(one.prompt.digest, one)
+    for one in free_to_learn(read_demonstrations(pairs_path(desk)), desk.config.prompts.source):
+        found.setdefault(one.prompt.digest, one)
     return found
 
 

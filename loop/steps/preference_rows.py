@@ -8,10 +8,11 @@ import pyarrow as pa
 
 from constitutions.principle import in_scope
 from loop.desk import Desk
-from loop.label_file import labels_path, read_labels
+from loop.label_file import LabelledPair, labels_path, read_labels
 from loop.sources import prompt_source
 from loop.steps.train_rows import PAIRS, Row, earlier, held_out_prompts, listed, pair_rows
 from loop.steps.turn import Turn
+from loop.strict_lines import free_to_learn
 from runs.canonical import digest, digest_file
 from runs.records import PreferencePair
 
@@ -67,10 +68,10 @@ def learnt(desk: Desk, turn: Turn) -> tuple[dict[str, Learnt], dict[str, int]]:
         for outputs in (*turns, turn.outputs):
             add("judge", pair_rows(desk, outputs, lambda pair: {"margin": settings.margin * _judged(pair)}))
     if settings.wants_labels:
-        labelled = _labelled(desk)
-        kept = [row for row in labelled if row is not None]
-        left_out["held_back"] = len(labelled) - len(kept)
-        add("people", kept)
+        labels = read_labels(labels_path(str(settings.labels)))
+        free = free_to_learn(labels, desk.config.prompts.source)
+        left_out["held_back"] = len(labels) - len(free)
+        add("people", [_label(one, settings.margin) for one in free])
     held_out = held_out_prompts(
         {row[0].digest for rows in found.values() for _, row in rows}, settings.held_out_frac, desk.config.seed
     )
@@ -88,21 +89,12 @@ def _judged(pair: PreferencePair) -> float:
     return math.tanh(pair.margin / 2)
 
 
-def _labelled(desk: Desk) -> list[Row | None]:
-    """People's labels; None for one whose prompt is not for training."""
-    settings, source = desk.config.preference, prompt_source(desk.config.prompts.source)
-    return [
-        None
-        if source.holds_back(one.prompt.messages[-1].content)
-        else (
-            one.prompt,
-            {
-                "chosen": one.chosen,
-                "rejected": one.rejected,
-                "label_probability": one.label_probability,
-                "weight": one.weight,
-                "margin": settings.margin * abs(2 * one.label_probability - 1),
-            },
-        )
-        for one in read_labels(labels_path(str(settings.labels)))
-    ]
+def _label(one: LabelledPair, margin: float) -> Row:
+    """A person's label as a row; the surer it is, the more of `margin` it asks for."""
+    return one.prompt, {
+        "chosen": one.chosen,
+        "rejected": one.rejected,
+        "label_probability": one.label_probability,
+        "weight": one.weight,
+        "margin": margin * abs(2 * one.label_probability - 1),
+    }
