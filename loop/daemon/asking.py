@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
-from functools import partial
 from typing import Any
 
 from loop.clock import utc_now
@@ -61,13 +60,7 @@ def branch(store: Store, run: Run) -> None:
     token = wishes.lay_down(store.home, asdict(run))
     try:
         wish = wishes.Branch(ticket=token)
-        _ask_or_do(
-            store,
-            "/v1/branches",
-            wish.model_dump(mode="json"),
-            lambda: wishes.branch(store, QueueFile(store.home), wish),
-            partial(_both_locks, store),
-        )
+        _name(store, "/v1/branches", wish.model_dump(mode="json"), lambda queue: wishes.branch(store, queue, wish))
     finally:
         wishes.throw_away(store.home, token)
 
@@ -76,25 +69,13 @@ def tag(store: Store, address: str, name: str) -> None:
     """Put a lasting name on an iteration."""
     store.ref_path(name)
     wish = wishes.Tag(of=address, name=name)
-    _ask_or_do(
-        store,
-        "/v1/tags",
-        wish.model_dump(mode="json"),
-        lambda: wishes.tag(store, QueueFile(store.home), wish),
-        partial(_both_locks, store),
-    )
+    _name(store, "/v1/tags", wish.model_dump(mode="json"), lambda queue: wishes.tag(store, queue, wish))
 
 
 def delete(store: Store, name: str) -> None:
     """Take the name of a run or a tag away."""
     store.ref_path(name)
-    _ask_or_do(
-        store,
-        f"/v1/runs/{name}/delete",
-        {},
-        lambda: wishes.delete(store, QueueFile(store.home), name, None),
-        partial(_both_locks, store),
-    )
+    _name(store, f"/v1/runs/{name}/delete", {}, lambda queue: wishes.delete(store, queue, name, None))
 
 
 def _tell(store: Store, name: str, what: str, wish: Callable[[QueueFile, str], Any]) -> Answer:
@@ -108,11 +89,16 @@ def _tell(store: Store, name: str, what: str, wish: Callable[[QueueFile, str], A
     )
 
 
-@contextmanager
-def _both_locks(store: Store) -> Iterator[None]:
-    """Names are the store's, and no name may be given that waits in the queue."""
-    with store.lock(), QueueFile(store.home).lock():
-        yield
+def _name(store: Store, path: str, body: dict[str, Any], alone: Callable[[QueueFile], dict[str, Any]]) -> Answer:
+    """`_ask_or_do` under both locks: names are the store's, and none may be given that waits in the queue."""
+    queue = QueueFile(store.home)
+
+    @contextmanager
+    def both_locks() -> Iterator[None]:
+        with store.lock(), queue.lock():
+            yield
+
+    return _ask_or_do(store, path, body, lambda: alone(queue), both_locks)
 
 
 def _ask_or_do(
