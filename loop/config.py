@@ -233,7 +233,11 @@ class Config(Section):
     def _idle(self) -> dict[str, set[str]]:
         """By section, the leaves that decide nothing in any iteration."""
         sections = ("prompts", "generate", "revise", "judge", "pair", "train", "preference", "capability")
-        return {name: set.intersection(*(getattr(one, name).idle() for one in self.variants())) for name in sections}
+        variants = self.variants()
+        idle = {name: set.intersection(*(getattr(one, name).idle() for one in variants)) for name in sections}
+        if any(one.train.rewards_by_model and one.preference.models == "by_safety" for one in variants):
+            idle["judge"].discard("safety_floor")  # the rule by which two models judge rewards too
+        return idle
 
     def unasked(self, index: int) -> frozenset[str]:
         """The steps that nobody asks for in iteration `index` by these settings, or whose output nobody would read."""

@@ -97,7 +97,8 @@ class Judge(Section):
     """Llama 2's rule: safety alone is the score where the prompt is risky or the answer unsafe. Safety is how probably
     nothing holds that the constitution's response types disallow, laid over its scale."""
     safety_floor: Fraction = 0.15
-    """How far up the scale an answer's safety must be for anything else to count."""
+    """How far up the scale an answer's safety must be for anything else to count; of two preference models, how
+    probable, where they reward too (`train.reward`). Llama 2's is 0.15."""
     safety_tags: Names = ("harm=yes", "harm=obvious", "harm=subtle")
     """Tags of the prompts that are risky, any one of them; where none is named, the answer's safety alone decides."""
     match: Match | None = None

@@ -117,6 +117,11 @@ class Train(Section):
         return rows_made_of(self.method, self.learn)
 
     @property
+    def rewards_by_model(self) -> bool:
+        """Whether the preference model trained last, or two of them, reward what the trainer samples."""
+        return self.method == "rl" and self.reward != "judge"
+
+    @property
     def refers(self) -> bool:
         """Whether the new policy is held against a reference."""
         return self.method in ("dpo", "rl")

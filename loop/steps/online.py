@@ -25,9 +25,6 @@ ROWS = pa.schema(
     ]
 )
 
-SAFETY_FLOOR = 0.15
-"""How probable an answer's safety must be for its helpfulness to count (Llama 2, 2307.09288, section 3.2.3)."""
-
 
 @dataclass(frozen=True)
 class Rewarder:
@@ -77,7 +74,7 @@ def _models(desk: Desk, turn: Turn) -> tuple[PreferenceReward | SafetyFirstRewar
     models = found.models if found else {}
     if len(models) < 2:
         return PreferenceReward(), tuple(models.values())
-    return SafetyFirstReward(floor=SAFETY_FLOOR), (models["safety"], models["helpfulness"])
+    return SafetyFirstReward(floor=desk.config.judge.safety_floor), (models["safety"], models["helpfulness"])
 
 
 def rows(desk: Desk, turn: Turn) -> pa.Table:

@@ -68,6 +68,10 @@ def test_of_two_preference_models_llama_2s_rule_is_the_reward(tmp_path: Path) ->
         models = store.output(past[0].outputs["preference"]).models
         assert who.models == (models["safety"], models["helpfulness"])
         assert {row["risky"] for row in online.rows(desk, turn).to_pylist()} == {True, False}
+    stricter = small_config(**BY_MODEL, **labels, judge__safety_floor="0.5")
+    with drive.desk_of(store, "r1", Config.model_validate(stricter.semantic())) as desk:
+        assert online.rewarder(desk, turn).rule == SafetyFirstReward(floor=0.5)
+    assert stricter.unread() == [] and small_config(judge__safety_floor="0.5").unread() == ["judge.safety_floor"]
 
 
 def test_a_composite_reward_is_the_judge_and_the_preference_models(tmp_path: Path) -> None:
