@@ -26,6 +26,7 @@ from loop.clock import utc_now
 from loop.drive import config_of, input_digests
 from loop.load_config import with_overrides
 from loop.preflight import check, check_judge
+from loop.preflight_preference import check_preference_models
 from runs.environment import environment
 from runs.errors import ConfigError, UsageError
 from runs.lineage import Found, decision_of, resolve
@@ -56,6 +57,7 @@ def proposed(store: Store, address: str, name: str, overrides: Sequence[str]) ->
             )
     check(after)
     check_judge(after, store)
+    check_preference_models(after, store, found.iteration)
     inputs = input_digests(after)
     for what in ("model.base", "model.adapter"):
         if inputs[what] != parent.inputs[what]:

@@ -10,6 +10,7 @@ from loop.config import Config, Model
 from loop.preflight_judges import check_constitution, check_judges
 from loop.preflight_meta import check_meta
 from loop.preflight_pair import check_pairing
+from loop.preflight_preference import check_preference
 from loop.preflight_prompts import check_prompts
 from loop.preflight_revise import check_revising
 from loop.preflight_train import check_moving_average, check_training
@@ -29,6 +30,7 @@ def check(config: Config) -> None:
         check_settings(variant)
         check_pairing(variant)
         check_training(variant)
+        check_preference(variant)
         check_judges(variant)
         check_constitution(variant)
         check_revising(variant)

@@ -1,10 +1,7 @@
 """What is refused at the door of a way to train: settings that contradict each other, answers that cannot be read."""
 
-from loop.anchors import anchors_digest
 from loop.config import Config
 from loop.demonstration_file import demonstrations_path, read_demonstrations
-from loop.label_file import labels_path, read_labels
-from runs.canonical import digest_file
 from runs.errors import ConfigError
 
 
@@ -35,7 +32,6 @@ def check_training(config: Config) -> None:
         _check_revisions(config)
     if train.method == "rl":
         _check_online(config)
-    _check_preference(config)
     if train.source != "demonstrations":
         return
     if train.demonstrations is None:
@@ -88,29 +84,4 @@ def _check_online(config: Config) -> None:
         raise ConfigError(
             f"train.reward={train.reward} asks an adapter of the model that is trained, and "
             f"judge.adapter={judge.adapter} is another model; set judge.adapter=seed"
-        )
-
-
-def _check_preference(config: Config) -> None:
-    settings = config.preference
-    if not settings.is_on:
-        return
-    if settings.batch_size % settings.micro_batch_size:
-        raise ConfigError(
-            f"preference.batch_size={settings.batch_size} is no multiple of preference.micro_batch_size="
-            f"{settings.micro_batch_size}; change one of the two"
-        )
-    if not settings.wants_labels:
-        return
-    if settings.labels is None:
-        raise ConfigError(
-            f"preference.source={settings.source} wants a file of pairs that people compared; set "
-            "preference.labels=FILE, or preference.source=pairs"
-        )
-    path = labels_path(settings.labels)
-    read_labels(path)
-    if digest_file(path) == anchors_digest(config.measure.anchors):
-        raise ConfigError(
-            f"preference.labels={settings.labels} is the file that the judge is held against (measure.anchors); a "
-            "pair is for one or for the other, so split the file"
         )

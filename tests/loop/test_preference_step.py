@@ -9,11 +9,12 @@ from small import run_small, small_config
 
 from loop import drive
 from loop.preflight import check
+from loop.preflight_preference import check_preference_models
 from loop.steps.preference_rows import learnt
 from loop.steps.turn import Turn
 from runs.errors import ConfigError
 from runs.gc import Retention, garbage
-from runs.lineage import iterations
+from runs.lineage import iterations, resolve
 from runs.output import Output
 from runs.records import Judgment
 from runs.store import Store
@@ -23,8 +24,18 @@ LABELS: dict[str, Any] = {"preference__source": "labels", "preference__labels": 
 BY_MODEL: dict[str, Any] = LABELS | {"judge__method": "preference"}
 
 
-def outputs(store: Store, step: str) -> list[Output]:
-    run = store.run("r1")
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """`r1` without preference models, and `r2` with one of the judge's pairs."""
+    folder = tmp_path_factory.mktemp("home")
+    run_small(folder, iterations="1")
+    store, outcome = run_small(folder, "r2", iterations="1", preference__source="pairs")
+    assert outcome.kind == "done"
+    return store
+
+
+def outputs(store: Store, step: str, name: str = "r1") -> list[Output]:
+    run = store.run(name)
     assert run is not None
     return [store.output(one.outputs[step]) for one in iterations(store, run) if step in one.outputs]
 
@@ -133,6 +144,52 @@ def test_a_judge_by_model_before_there_is_one_says_what_to_do(tmp_path: Path) ->
         run_small(tmp_path / "two", **BY_MODEL, judge__safety_first=True)
 
 
+JUDGED_BY_MODEL = {"judge__method": "preference"}
+REWARDED_BY_MODEL = {"train__method": "rl", "train__reward": "preference"}
+LATER: dict[str, Any] = {"since": 2, "settings": {"judge.method": "preference"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (JUDGED_BY_MODEL, "when iteration 0 judges by one; learn it from labels"),
+        (JUDGED_BY_MODEL | {"preference__source": "pairs"}, "when iteration 0 judges by one"),
+        ({"phases": [LATER]}, "when iteration 2 judges by one"),
+        ({"phases": [LATER | {"since": 1}], "preference__source": "pairs"}, "when iteration 1 judges by one"),
+        (REWARDED_BY_MODEL, "when iteration 1 trains by one; learn it from labels"),
+        ({"phases": [{"since": 3, "settings": {"train.method": "rl", "train.reward": "preference"}}]}, "iteration 3"),
+        (JUDGED_BY_MODEL | {"judge__adapter": "r1@1"}, "r1@1 has no preference model"),
+    ],
+)
+def test_a_model_that_would_not_be_there_when_it_is_asked_is_refused_at_the_door(
+    home: Store, changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        check_preference_models(small_config(**changes), home)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        BY_MODEL,
+        REWARDED_BY_MODEL | LABELS,
+        REWARDED_BY_MODEL | {"preference__source": "pairs"},
+        {"phases": [LATER], "preference__source": "pairs"},
+        {"phases": [{"since": 2, "settings": {"preference.source": "pairs"}}, LATER | {"since": 3}]},
+        JUDGED_BY_MODEL | {"judge__adapter": "r2@1"},
+    ],
+)
+def test_a_model_that_is_there_in_time_is_no_reason_to_refuse(home: Store, changes: dict[str, Any]) -> None:
+    check_preference_models(small_config(**changes), home)
+
+
+def test_a_branch_has_the_models_of_the_iteration_that_it_goes_on_from(home: Store) -> None:
+    for changes in (JUDGED_BY_MODEL, REWARDED_BY_MODEL):
+        check_preference_models(small_config(**changes), home, resolve(home, "r2@1").iteration)
+        with pytest.raises(ConfigError, match="when iteration 2"):
+            check_preference_models(small_config(**changes), home, resolve(home, "r1@1").iteration)
+
+
 def test_a_phase_can_judge_by_the_model_that_an_earlier_one_trained(tmp_path: Path) -> None:
     later = {"since": 2, "settings": {"preference.source": "none", "judge.method": "preference"}}
     store, outcome = run_small(tmp_path, preference__source="pairs", phases=[later])
@@ -142,17 +199,10 @@ def test_a_phase_can_judge_by_the_model_that_an_earlier_one_trained(tmp_path: Pa
     assert {own.by for own in first} == {"base"} and {own.adapter for own in second} == {made.models["all"]}
 
 
-def test_another_run_can_be_judged_by_the_models_of_an_address(tmp_path: Path) -> None:
-    store, _ = run_small(tmp_path, iterations="1", preference__source="pairs")
-    (made,) = outputs(store, "preference")
-    run_small(tmp_path, "r2", iterations="1", judge__method="preference", judge__adapter="r1@1")
-    run = store.run("r2")
-    assert run is not None
-    rows = [
-        own
-        for one in iterations(store, run)[1:]
-        for own in store.all_rows("judgments", store.output(one.outputs["judge"]))
-    ]
+def test_another_run_can_be_judged_by_the_models_of_an_address(home: Store) -> None:
+    (made,) = outputs(home, "preference", "r2")
+    run_small(home.home, "r3", iterations="1", judge__method="preference", judge__adapter="r2@1")
+    rows = [own for output in outputs(home, "judge", "r3") for own in home.all_rows("judgments", output)]
     assert {own.adapter for own in rows} == {made.models["all"]}
 
 
