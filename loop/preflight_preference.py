@@ -71,7 +71,7 @@ def check_preference_models(config: Config, store: Store, after: Iteration | Non
         there = there or trains
         if index > 0 and settings.train.rewards_by_model and not there:
             raise ConfigError(
-                f"train.reward=preference: this run has no preference model when iteration {index} trains by one; "
-                "learn it from labels (preference.source=labels, preference.labels=FILE) or from the judge's pairs "
-                "(preference.source=pairs), or set train.reward=judge"
+                f"train.reward={settings.train.reward}: this run has no preference model when iteration {index} trains "
+                "by one; learn it from labels (preference.source=labels, preference.labels=FILE) or from the judge's "
+                "pairs (preference.source=pairs), or set train.reward=judge"
             )

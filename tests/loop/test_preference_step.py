@@ -157,6 +157,7 @@ LATER: dict[str, Any] = {"since": 2, "settings": {"judge.method": "preference"}}
         ({"phases": [LATER]}, "when iteration 2 judges by one"),
         ({"phases": [LATER | {"since": 1}], "preference__source": "pairs"}, "when iteration 1 judges by one"),
         (REWARDED_BY_MODEL, "when iteration 1 trains by one; learn it from labels"),
+        (REWARDED_BY_MODEL | {"train__reward": "composite"}, "train.reward=composite: .* when iteration 1 trains"),
         ({"phases": [{"since": 3, "settings": {"train.method": "rl", "train.reward": "preference"}}]}, "iteration 3"),
         (JUDGED_BY_MODEL | {"judge__adapter": "r1@1"}, "r1@1 has no preference model"),
     ],
