@@ -22,6 +22,8 @@ from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 from typing import Literal
 
+from trainers.spec import DIVERGED
+
 VARIABLE = "SELFSAME_STUB_FAULTS"
 FLOOD_BYTES = 80 * 2**20
 FOREVER_S = 86_400.0
@@ -38,6 +40,7 @@ Do = Literal[
     "drip",
     "wrong adapter",
     "half an adapter",
+    "diverge",
 ]
 
 
@@ -48,8 +51,8 @@ class Fault:
     `hang`, `die` (SIGKILL), `out of memory` (a MemoryError), `flood` (print 80 MiB), `orphan` (leave a process and
     shared memory behind, and die), `leave` (end well, with nothing) and `garbage` (half a reply, half a result) are for
     both; `drip` (nothing but to be slow) and `wrong adapter` (go on with the weights of before) are for the engine
-    alone, `half an adapter` for the trainer. `when` is where in the call: before its first request, or its last. Each
-    request of the engine's then takes `seconds`.
+    alone, `half an adapter` and `diverge` (leave the finite numbers) for the trainer. `when` is where in the call:
+    before its first request, or its last. Each request of the engine's then takes `seconds`.
     """
 
     at: str
@@ -92,6 +95,9 @@ def commit(fault: Fault) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         case "out of memory":
             raise MemoryError("the stub was told to run out of memory")
+        case "diverge":
+            print("diverged at step 3: loss not finite; lower train.learning_rate")
+            raise SystemExit(DIVERGED)
         case "leave":
             sys.stdout.flush()
             os._exit(0)

@@ -9,6 +9,7 @@ from loop.anchors import anchor_pairs
 from loop.desk import Desk
 from loop.guards import Finding, Metrics, after_measuring, all_finite, at_least, before_training
 from loop.steps.by_tag import by_tag
+from loop.steps.remedies import remedies
 from loop.steps.train import USED
 from loop.steps.turn import Turn
 from runs.output import Output
@@ -24,10 +25,11 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
     """The decision: promote, or halt with the guards that said so."""
     found = findings(desk, turn)
     failed = [finding for finding in found if not finding.passed]
+    says = [in_words(failed, _metrics(turn)), *remedies({finding.guard for finding in failed}, turn.done)]
     decision = Decision(
         verdict="halt" if failed else "promote",
         policy=turn.policy if failed else turn.candidate,
-        reason=in_words(failed, _metrics(turn)) or "every guard passed",
+        reason="; ".join(says) if failed else "every guard passed",
         evidence=tuple(finding.evidence() for finding in found),
     )
     # A guard that looks at several groups has passed if it has in all of them.

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ import pytest
 from loop import drive
 from loop.workers.failures import met_the_disk
 from loop.workers.trainers import Trainers
-from runs.errors import DiskError, WorkerError
+from runs.errors import DiskError, DivergedError, WorkerError
 from trainers import stub
-from trainers.spec import Spec
+from trainers.spec import DIVERGED, Spec
 
 
 class InProcessTrainers(Trainers):
@@ -23,12 +24,18 @@ class InProcessTrainers(Trainers):
         """There is nothing to start."""
 
     def run(self, module: str, spec: Spec, out: Path, timeout_s: float) -> dict[str, Any]:
-        """What the program leaves in `result.json`. Raises DiskError or WorkerError if it fails."""
+        """What the program leaves in `result.json`. Raises DiskError, DivergedError or WorkerError if it fails."""
         out.mkdir(parents=True, exist_ok=True)
         path = out / "spec.json"
         path.write_text(spec.model_dump_json(), encoding="utf-8")
+        said = StringIO()
         try:
-            stub.main(path, out)
+            with redirect_stdout(said):
+                stub.main(path, out)
+        except SystemExit as error:
+            if error.code == DIVERGED:
+                raise DivergedError(said.getvalue().strip()) from error
+            raise
         except Exception as error:
             kind = DiskError if met_the_disk(str(error)) else WorkerError
             raise kind(f"{module} ended with {error}") from error
