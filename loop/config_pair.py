@@ -24,6 +24,9 @@ class Pair(Section):
     on the order of the answers (`consistency`: CREAM)."""
     consistency: Literal["iteration", "prompt"] = "iteration"
     """Over what their agreement is taken: all prompts of the `iteration`, or each `prompt` for itself."""
+    ranked_by: Literal["judge", "implicit"] = "judge"
+    """Whose rankings agree: those of the `judge` now and before; or, as CREAM's own, those of the policy now and before
+    by how much likelier than the seed they find each answer (`implicit`: the reward that DPO stands for)."""
     length_control: Annotated[float, Field(ge=0, lt=0.5)] | None = None
     """Of the answers within this share of the score range from the top the shortest is chosen, of those within it from
     the bottom the longest rejected (Meta-Rewarding's rho); 0 lets length decide between equals; none has no regard."""
@@ -42,6 +45,7 @@ class Pair(Section):
             "file": self.source != "judge",
             "judged_frac": self.source == "labels" and self.judged_frac > 0,
             "consistency": self.labels == "consistency",
+            "ranked_by": self.labels == "consistency" and self.ranked_by != "judge",
             "length_control": self.length_control is not None,
             "max_longer_tokens": self.max_longer_tokens is not None,
         }

@@ -23,11 +23,11 @@ def check_pairing(config: Config) -> None:
             "set pair.labels=hard, or judge.method=pairwise"
         )
     fixed = judge.method in (Verifier.method, PreferenceModel.method) or judge.adapter != "self" or judge.panel
-    if pair.labels == "consistency" and fixed:
+    if pair.labels == "consistency" and pair.ranked_by == "judge" and fixed:
         raise ConfigError(
             "pair.labels=consistency asks how far the judge agrees with itself an iteration before, and this one stays "
             f"the same or is several (judge.method={judge.method}, judge.adapter={judge.adapter}, "
-            f"judge.panel={','.join(judge.panel) or '[]'}); set judge.adapter=self, or pair.labels=hard"
+            f"judge.panel={','.join(judge.panel) or '[]'}); set judge.adapter=self, or pair.ranked_by=implicit"
         )
     if config.generate.seed_samples and pair.source != "judge":
         raise ConfigError(

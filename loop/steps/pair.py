@@ -5,18 +5,17 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import replace
 
-from judges.consistency import consistency
 from judges.extremes import Choice
 from judges.pairs import Pairing, by_comparisons, by_scores
 from loop.config_pair import Pair
 from loop.configured_judge import configured_judge
 from loop.desk import Desk
-from loop.panel import Bench, bench, decisive, judged_by
+from loop.panel import decisive
 from loop.sources import prompt_source
+from loop.steps import agreement
 from loop.steps.given_pairs import Given, demonstrated_pairs, labelled_pairs, pairs_path
-from loop.steps.judge import candidate_cases
 from loop.steps.turn import Turn
-from runs.canonical import digest, digest_file
+from runs.canonical import digest_file
 from runs.output import Output
 from runs.records import Judgment, PreferencePair, Response
 
@@ -35,11 +34,7 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
         asked["prompts"] = turn.outputs["prompts"]
         asked["file"] = digest_file(pairs_path(desk))
         asked["source"] = prompt_source(desk.config.prompts.source).digest
-    if before := _judge_before(desk, turn):
-        asked["prompts"] = turn.outputs["prompts"]
-        asked["before"] = digest([turn.model, before.digest, desk.constitution.digest])
-        asked["engine"] = digest(desk.config.engine.model_dump(mode="json"))
-    return asked
+    return asked | agreement.inputs(desk, turn)
 
 
 def run(desk: Desk, turn: Turn, key: str) -> Output:
@@ -74,13 +69,13 @@ def _given(desk: Desk, turn: Turn, responses: Sequence[Response], judged: int) -
 def _judged(
     desk: Desk, turn: Turn, responses: Sequence[Response]
 ) -> tuple[tuple[PreferencePair, ...], Metrics, tuple[str, ...]]:
-    """The judge's pairs, what they say, and the shards with what the judge before said of the same answers."""
+    """The judge's pairs, what they say, and the shards with what else was asked of the same answers."""
     judgments = decisive(desk.store.all_rows("judgments", turn.done["judge"]))
     settings = desk.config.pair
     of_the_seed = desk.store.rows_of("responses", turn.done["generate"].values.get("seed_shards", ()))
     pairs, unpaired = _paired(desk, responses, judgments, frozenset(response.digest for response in of_the_seed))
-    before, agreement = _agreement(desk, turn, responses, judgments)
-    pairs = _labelled(settings, pairs, agreement)
+    before, agreed = agreement.agreement(desk, turn, responses, judgments)
+    pairs = _labelled(settings, pairs, agreed)
     prompts = len({response.prompt for response in responses})
     tokens = {response.digest: len(response.token_ids) for response in responses}
     metrics: Metrics = {
@@ -98,8 +93,8 @@ def _judged(
     if of_the_seed:
         seeds = {response.digest for response in of_the_seed}
         metrics["signal/rejected_of_seed_frac"] = sum(p.rejected in seeds for p in pairs) / max(1, len(pairs))
-    if agreement is not None:
-        metrics["signal/ranking_consistency_mean"] = statistics.fmean(agreement.values()) if agreement else None
+    if agreed is not None:
+        metrics["signal/ranking_consistency_mean"] = statistics.fmean(agreed.values()) if agreed else None
     return pairs, metrics | reasons, before
 
 
@@ -114,37 +109,14 @@ def _paired(
     return by_comparisons(responses, judgments, settings.min_margin, label_source, soft, choice)
 
 
-def _judge_before(desk: Desk, turn: Turn) -> Bench | None:
-    """Who judged in the iteration before; None where nobody asks, or where it is the judge of this one."""
-    if desk.config.pair.labels != "consistency" or not desk.config.pair.judged:
-        return None
-    before = bench(desk, turn, turn.policy_before)
-    return None if before == bench(desk, turn, turn.policy) else before
-
-
-def _agreement(
-    desk: Desk, turn: Turn, responses: Sequence[Response], judgments: Sequence[Judgment]
-) -> tuple[tuple[str, ...], dict[str, float] | None]:
-    """The shards of what the judge before says of the same answers, and how far it agrees, by prompt."""
-    who = _judge_before(desk, turn)
-    if who is None:
-        return (), None
-    judge = configured_judge(desk.config.judge, desk.constitution)
-    prompts = desk.store.all_rows("prompts", turn.done["prompts"])
-    cases = candidate_cases(judge, desk.config.seed, prompts, responses)
-    shards = judged_by(desk, f"{desk.run}@{turn.index}/pair", judge, who, cases)
-    before = decisive(desk.store.rows_of("judgments", shards))
-    return shards, consistency(responses, judgments, before)
-
-
 def _labelled(
-    settings: Pair, pairs: tuple[PreferencePair, ...], agreement: dict[str, float] | None
+    settings: Pair, pairs: tuple[PreferencePair, ...], agreed: dict[str, float] | None
 ) -> tuple[PreferencePair, ...]:
     """The pairs with how probable their labels are by their margins, or by how far two judges agree."""
     if settings.labels == "margin":
         return tuple(replace(pair, label_probability=1 / (1 + math.exp(-pair.margin))) for pair in pairs)
-    if agreement is None:
+    if agreed is None:
         return pairs
-    mean = statistics.fmean(agreement.values()) if agreement else 0.5
-    of = agreement if settings.consistency == "prompt" else {}
+    mean = statistics.fmean(agreed.values()) if agreed else 0.5
+    of = agreed if settings.consistency == "prompt" else {}
     return tuple(replace(pair, label_probability=of.get(pair.prompt, mean)) for pair in pairs)

@@ -111,6 +111,7 @@ def other_value(leaf: str, value: Any, scratch: Path) -> Any:
         "pair.judged_frac": 0.5,
         "pair.labels": "soft",
         "pair.consistency": "prompt",
+        "pair.ranked_by": "implicit",
         "pair.length_control": 0.25,
         "preference.source": "pairs",
         "preference.labels": str(scratch / "labels.jsonl"),
@@ -158,7 +159,7 @@ def read_by(leaf: str) -> dict[str, object]:
         return {"capability__prompts": "microworld"}
     if section == "revise":
         return {"revise__passes": 1}
-    if leaf == "pair.consistency":
+    if leaf in ("pair.consistency", "pair.ranked_by"):
         return {"pair__labels": "consistency"}
     if leaf in ("pair.source", "pair.file", "pair.judged_frac"):
         labels = {"pair__source": "labels", "pair__file": "microworld"}

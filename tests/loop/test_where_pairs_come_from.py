@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scipy.stats import kendalltau
 from small import chain, run_small, small_config
 
 from loop.demonstration_file import demonstrations_path, read_demonstrations
+from loop.engine.protocol import Score
+from loop.engine.stub import StubEngine
 from loop.preflight import check
 from loop.unasked import unasked_steps
 from runs.errors import ConfigError
@@ -123,6 +126,32 @@ def test_labels_are_as_sure_as_the_judge_agrees_with_the_one_before_it(tmp_path:
         assert len({pair.label_probability for pair in pairs_of(store, chain(store)[2])}) > 2
 
 
+def test_labels_can_be_as_sure_as_the_policies_implicit_rewards_rank_the_answers_alike(tmp_path: Path) -> None:
+    asked = {"pair__labels": "consistency", "pair__ranked_by": "implicit", "judge__adapter": "seed"}
+    store, outcome = run_small(tmp_path, iterations="3", gold__enabled="false", prompts__count="8", **asked)
+    assert outcome.kind == "done" and verify(store) == []
+    seed, first, second, third = chain(store)
+    for early in (first, second):  # the policy before, or both, are the seed, whose own reward ranks nothing
+        assert {pair.label_probability for pair in pairs_of(store, early)} == {1.0}
+    ranked = store.all_rows("judgments", output(store, third, "pair"))
+    assert {row.adapter for row in ranked} == {first.policy, second.policy}
+    answers = answers_of(store, third)
+    engine = StubEngine(seed.policy)
+    agreed = []
+    for prompt in store.all_rows("prompts", output(store, third, "prompts")):
+        texts = sorted({answer.text for answer in answers.values() if answer.prompt == prompt.digest})
+        ranks = []
+        for policy in (second.policy, first.policy):
+            engine.serve(policy)
+            said = engine.run([Score(prompt.messages, who, text) for text in texts for who in (policy, seed.policy)])
+            sums = [sum(one.logprobs) for one in said]
+            ranks.append([own - reference for own, reference in zip(sums[::2], sums[1::2], strict=True)])
+        if len(texts) > 1:
+            agreed.append((kendalltau(*ranks).statistic + 1) / 2)
+    (label,) = {pair.label_probability for pair in pairs_of(store, third)}
+    assert label == pytest.approx(sum(agreed) / len(agreed))
+
+
 def test_a_label_can_be_as_sure_as_the_scores_are_apart(tmp_path: Path) -> None:
     store, _ = run_small(tmp_path, iterations="1", pair__labels="margin")
     pairs = pairs_of(store, chain(store)[1])
@@ -158,7 +187,7 @@ def test_what_is_off_is_in_no_key() -> None:
 
 def test_a_moving_average_over_adapters_that_began_afresh_in_an_earlier_phase_is_refused() -> None:
     later = [{"since": 2, "settings": {"train.reference": "ema", "train.start": "continue"}}]
-    with pytest.raises(ConfigError, match=r"train\.start=seed those of an earlier phase began afresh"):
+    with pytest.raises(ConfigError, match=r"train\.start=seed those of an earlier phase have other matrices"):
         check(small_config(train__start="seed", phases=later))
     check(small_config(phases=later))
     first = [{"since": 1, "settings": {"train.start": "continue"}}, *later]
