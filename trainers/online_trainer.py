@@ -1,7 +1,7 @@
 """TRL's RLOO trainer on prompts of token ids, rewarded by ours: it answers, has the answers rewarded, and takes a step.
 
 The answers to one prompt are each held against the mean of the others' (the leave-one-out baseline), rewards less
-`kl_coef` times the log-ratio to the reference; design/007 says why this stands where the papers had PPO.
+`kl_coef` times the log-ratio to the reference; design/009 says why this stands where the papers had PPO.
 """
 
 from collections.abc import Iterator
