@@ -89,7 +89,8 @@ def maker(desk: Desk, seat: str) -> dict[str, Any]:
 def rewards(desk: Desk, models: Mapping[str, str], asked: Sequence[Reward]) -> list[Rewarded]:
     """What the preference models say to the questions, in their order: log-odds, 0 the mean of what each learnt from.
 
-    Each model is loaded once, in a program of its own, and must say of its probe what it said when it was trained.
+    The program that has loaded them stays from one call to the next (`trainers.host`); each time a model must say of
+    its probe what it said when it was trained.
     """
     replies: dict[int, Rewarded] = {}
     for kind in sorted({question.kind for question in asked}):

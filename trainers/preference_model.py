@@ -61,6 +61,14 @@ def open_preference_model(model: ModelSpec) -> PeftModel:
     return found
 
 
+def share_base(model: PeftModel, other: PeftModel) -> None:
+    """Have the model hold the base weights of `other`, a policy or a preference model, and no copy of its own."""
+    held = dict(other.get_base_model().named_parameters())
+    for name, parameter in model.get_base_model().named_parameters():
+        if name in held and ".lora_" not in name and f"{HEAD}." not in name:
+            parameter.data = held[name].data
+
+
 def rewards(model: PeftModel, ids_BT: torch.Tensor, attention_BT: torch.Tensor) -> torch.Tensor:
     """The reward of each of B sequences, (B,), float32; they are padded on the right. Gradients go through it."""
     net = model.get_base_model()

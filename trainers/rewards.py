@@ -16,7 +16,7 @@ from trl.trainer.utils import use_adapter
 from runs.records import Message
 from trainers.chat import label_ids, render
 from trainers.policy import check_loaded
-from trainers.preference_model import open_preference_model, score
+from trainers.preference_model import open_preference_model, score, share_base
 from trainers.spec import JudgeReward, ModelSpec, PreferenceReward, RlSpec, SafetyFirstReward, SumReward
 
 Asked = dict[str, Any]
@@ -117,10 +117,7 @@ def _expected(logprobs_S: torch.Tensor, scale_S: torch.Tensor, min_mass: float) 
 def open_beside(policy: PeftModel, model: ModelSpec, folder: Path | None) -> PeftModel:
     """The preference model in `folder`, on the policy's own base weights from here on."""
     found = open_preference_model(model.model_copy(update={"start": folder}))
-    held = dict(policy.get_base_model().named_parameters())
-    for name, parameter in found.get_base_model().named_parameters():
-        if name in held and ".lora_" not in name:
-            parameter.data = held[name].data
+    share_base(found, policy)
     return found
 
 

@@ -4,17 +4,36 @@ import sys
 from pathlib import Path
 
 import pyarrow.parquet as parquet
+from peft import PeftModel
 from transformers import AutoTokenizer
 
 from runs.canonical import canonical_json
 from runs.records import Message
 from trainers.beat import Beat
 from trainers.chat import answer_ids, render
-from trainers.preference_model import open_preference_model, score
-from trainers.spec import ScoreSpec
+from trainers.preference_model import open_preference_model, score, share_base
+from trainers.spec import ModelSpec, ScoreSpec
 
 TOLERANCE = {"float32": 1e-3, "bfloat16": 0.1}
 """How far the probe's reward may be from what it was: another machine or batch changes the last bits."""
+
+
+OPENED: dict[ModelSpec, PeftModel] = {}
+"""What this process has loaded: it may be asked for many shards (`trainers.host.STAYING`), of two models in turn."""
+
+
+def opened(model: ModelSpec) -> PeftModel:
+    """The preference model, loaded once; all those of one base hold its weights together."""
+    if model not in OPENED:
+        OPENED[model] = open_preference_model(model)
+        alike = [held for known, held in OPENED.items() if beside(known) == beside(model)]
+        share_base(OPENED[model], alike[0])
+    return OPENED[model]
+
+
+def beside(model: ModelSpec) -> ModelSpec:
+    """All of a model but its adapter."""
+    return model.model_copy(update={"start": None})
 
 
 def main(spec_path: Path, out: Path) -> None:
@@ -26,7 +45,7 @@ def main(spec_path: Path, out: Path) -> None:
     beat = Beat(out)
     beat()
     tokenizer = AutoTokenizer.from_pretrained(spec.model.base, local_files_only=True)
-    model = open_preference_model(spec.model)
+    model = opened(spec.model)
     beat()
     probed = [Message(**message) for message in spec.probe.messages]
     found = score(model, [render(tokenizer, probed) + spec.probe.token_ids], 1)[0]

@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ from trainers.losses import reward_losses
 from trainers.preference import preference_trainer
 from trainers.preference_model import open_preference_model, score
 from trainers.rows import read_comparisons, read_pairs
-from trainers.spec import Lora, ModelSpec, PreferenceSpec, RewardProbe, ScoreSpec
+from trainers.spec import Lora, ModelSpec, PreferenceSpec, ProbeSpec, RewardProbe, ScoreSpec
 
 
 def rows(n: int, seed: int = 0) -> list[dict[str, Any]]:
@@ -173,6 +175,43 @@ def test_the_scoring_program_gives_texts_the_rewards_of_their_tokens_and_refuses
     other = asks.model_copy(update={"probe": probe.model_copy(update={"reward": told["reward"] + 0.1})})
     with pytest.raises(WorkerError, match="gives its probe the reward"):
         trainers.run("trainers.score", other, tmp_path / "out", timeout_s=120)
+
+
+def test_one_process_scores_shard_after_shard_with_weights_that_it_loaded_once(
+    whole: Path, spec: PreferenceSpec, base: Path, adapters: dict[str, Path], trainers: Trainers, tmp_path: Path
+) -> None:
+    told = json.loads((whole / "probe.json").read_bytes())
+    probe = RewardProbe(messages=told["messages"], token_ids=told["token_ids"], reward=told["reward"])
+    model = spec.model.model_copy(update={"start": whole})
+
+    def scored(number: int, probe: RewardProbe = probe) -> tuple[str, list[float]]:
+        """Who scored shard `number`, and what."""
+        folder = tmp_path / str(number)
+        folder.mkdir(exist_ok=True)
+        table = [{"prompt": row["prompt"], "answer": "w1 w2"} for row in rows(3, seed=number)]
+        parquet.write_table(pa.Table.from_pylist(table), folder / "rows.parquet")
+        asks = ScoreSpec(model=model, rows=folder / "rows.parquet", batch_size=2, probe=probe)
+        trainers.run("trainers.score", asks, folder / "out", timeout_s=120)
+        return (folder / "out" / "beat").read_text().split()[0], json.loads(
+            (folder / "out" / "rewards.json").read_bytes()
+        )
+
+    (first, one), (second, two) = scored(1), scored(2)
+    assert first == second and one != two
+    with pytest.raises(WorkerError, match="gives its probe the reward"):
+        scored(3, probe.model_copy(update={"reward": told["reward"] + 0.1}))
+    third, again = scored(1)  # a process that failed is not asked again
+    assert third != first and again == one
+    os.kill(int(third), signal.SIGKILL)
+    with pytest.raises(WorkerError, match="SIGKILL"):
+        scored(2)
+    assert scored(2)[1] == two
+    fourth = scored(4)[0]
+    trainers.run(
+        "trainers.probe", ProbeSpec(model=model.model_copy(update={"start": adapters["seed"]})), tmp_path / "p", 120
+    )
+    assert not Path(f"/proc/{fourth}").exists()  # its memory is free before anything else is run
+    assert scored(2)[1] == two
 
 
 def test_killed_and_started_again_it_ends_with_the_same_bytes(
