@@ -59,6 +59,7 @@ soak: setup
 bench: setup
 	$(BIN)/python -m benchmarks.iteration
 	$(BIN)/python -m benchmarks.judging --fresh
+	$(BIN)/python -m benchmarks.dpo_step --fresh
 
 PINS = $(UV) pip compile pyproject.toml --quiet --upgrade --python-version 3.11 --extra dev --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make pins"

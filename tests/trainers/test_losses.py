@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import AutoTokenizer, TrainerCallback
+from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 from trl import DPOTrainer
 from trl.trainer.utils import add_fused_lm_head
 
@@ -138,6 +138,12 @@ def trainer(base: Path, adapters: dict[str, Path], tmp_path_factory: pytest.Temp
     made = pair_trainer(spec, folder, read_pairs(spec.rows, tokenizer, 64).trained, tokenizer, TrainerCallback())
     add_fused_lm_head(made.model.get_base_model(), outputs=STOCK)
     return made
+
+
+def test_the_trainer_holds_the_base_models_weights_once(trainer: PairTrainer, base: Path) -> None:
+    held = sum(p.numel() for name, p in trainer.model.named_parameters() if ".lora_" not in name)
+    assert held == sum(p.numel() for p in AutoModelForCausalLM.from_pretrained(base).parameters())
+    assert trainer.ref_model is None
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from tests.trainers.outcome import log_of, mean_answer_logprob
+from loop.workers.trainers import Trainers
+from tests.trainers.outcome import assert_same, ends, log_of, mean_answer_logprob
 from tests.trainers.test_artifacts import account_of
 from tests.trainers.tiny import demonstrations as demonstrated
 from tests.trainers.tiny import fine_tune, random_pairs, train, write_sft_spec, write_spec
@@ -119,3 +120,16 @@ def test_another_scale_below_is_taken_into_account_and_the_seed_alone_decides_wh
     stack(adapters["previous"], Lora(rank=3, alpha=3.0), 16, 8, tmp_path / "three")
     one, two, three = ((tmp_path / name / WEIGHTS).read_bytes() for name in ("one", "two", "three"))
     assert one == two != three
+
+
+def test_a_training_on_top_that_is_killed_and_started_again_ends_with_the_same_bytes(
+    base: Path, adapters: dict[str, Path], trainers: Trainers, tmp_path: Path
+) -> None:
+    shape, _ = stack(adapters["seed"], NEW, 16, 3, tmp_path / "stacked")
+    settings = {"lora": shape.model_dump(), "batch_size": 8, "micro_batch_size": 4, "checkpoint_every_s": 0.0}
+    model = {"start": tmp_path / "stacked", "reference": adapters["seed"]}
+    spec = write_spec(tmp_path / "s", base, random_pairs(16), model=model, **settings)
+    train(spec, tmp_path / "whole")
+    assert ends(trainers, spec, tmp_path / "killed", "row", 3) == "SIGKILL"
+    trainers.run("trainers.dpo", spec, tmp_path / "killed", timeout_s=120)
+    assert_same(tmp_path / "killed", spec, tmp_path / "whole")
