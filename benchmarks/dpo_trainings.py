@@ -21,12 +21,12 @@ from trl import DPOConfig, DPOTrainer
 import microworld
 from loop.base import USED
 from loop.label_file import labels_path, read_labels
-from trainers import dpo
+from trainers.dpo import prepare
 from trainers.pace import Pace
 from trainers.policy import load_policy
 from trainers.rows import read_pairs
 from trainers.spec import DpoSpec
-from trainers.training import shared_arguments
+from trainers.training import shared_arguments, train
 
 M1 = Path(microworld.__file__).parent / "models" / "m1"
 
@@ -61,7 +61,7 @@ def measured(way: str, model: str, dtype: str, threads: int, folder: Path) -> di
 
 def ours(spec: DpoSpec, out: Path) -> list[float]:
     """When each step of the program that a run starts was done."""
-    dpo.train(spec, out, Pace(spec.checkpoint_every_s))
+    train(spec, out, Pace(spec.checkpoint_every_s), read_pairs, prepare)
     return [json.loads(line)["time_s"] for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()]
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from loop.config_capability import Capability
+from loop.config_drift import Drift
 from loop.config_endpoint import Endpoint
 from loop.config_generate import Generate
 from loop.config_judge import Judge
@@ -158,6 +159,8 @@ class Config(Section):
     """What is measured of each new policy."""
     capability: Capability = Capability()
     """What is measured of each new policy on prompts whose answer is known."""
+    drift: Drift = Drift()
+    """What is measured of the run's drift."""
     audit: Audit = Audit()
     """How the judge is audited."""
     guards: Guards = Guards()

@@ -40,6 +40,7 @@ from loop.cost_policy import (
     items,
     judging_judgments,
     new_prompts,
+    of_drift,
     prompting,
     reading,
     red_teamed,
@@ -48,6 +49,7 @@ from loop.cost_policy import (
 from loop.forecast import forecast
 from loop.iterate import PlannedStep
 from loop.steps.audit_cases import probed, turned, twin_cases
+from loop.steps.capability import known_prompts
 from loop.steps.probes import anchor_cases
 from loop.terminal import table
 from runs.records import Run
@@ -58,7 +60,20 @@ PERSON_USD = 0.67
 LABELS_A_DAY = 480
 """By one person: one a minute for eight hours. Our assumption, and a fast pace for long answers."""
 FROZEN = ("seed", "base", "endpoint")
-SIZES = ("model", "prompts", "generate", "revise", "judge", "preference", "train", "measure", "audit", "engine")
+SIZES = (
+    "model",
+    "prompts",
+    "generate",
+    "revise",
+    "judge",
+    "preference",
+    "train",
+    "measure",
+    "capability",
+    "drift",
+    "audit",
+    "engine",
+)
 """The sections that decide how long a run takes."""
 
 
@@ -139,7 +154,10 @@ def _part(config: Config, span: range) -> tuple[list[Share], int]:
     circles = 3 * config.audit.items if settings.compares and audited else 0
     rivals = measured if settings.compares else 0  # of the seed policy, written once
     failing = red_teamed(config)
-    shares = [answering(config, trained * (prompts * samples + failing), turns * measured + rivals + audits * circles)]
+    drift = of_drift(config)
+    tried = len(known_prompts(config.capability)) * (1 + config.capability.samples)
+    answered = turns * (measured + tried + drift.answers) + rivals + audits * circles
+    shares = [answering(config, trained * (prompts * samples + failing), answered)]
     if revisions:
         shares.append(revising(config, trained * prompts * revisions))
     if config.meta_judge.max_frac:
@@ -149,7 +167,8 @@ def _part(config: Config, span: range) -> tuple[list[Share], int]:
     # Measured answers by the seed and by the policy before; labelled ones by the judge's own weights, where it has any.
     alone = not settings.panel and settings.method != "verifier" and settings.adapter != "endpoint"
     labelled = 2 * len(anchor_pairs(config.measure.anchors, config.audit.items)) if alone else 0
-    if read := trained * 2 * measured + audits * labelled:
+    drifted = trained * drift.of_seed_read + turns * drift.labelled_read
+    if read := trained * 2 * measured + audits * labelled + drifted:
         shares.append(reading(config, read))
     if config.gold.enabled:
         shares.append(gold(config, turns * 2 * config.gold.prompts))
@@ -159,7 +178,8 @@ def _part(config: Config, span: range) -> tuple[list[Share], int]:
         held = anchors * (1 if frozen else turns) + audited * (1 if frozen else audits)
         more = compared * (1 if frozen else audits) if name == settings.adapter else 0
         own = trained * (cases + failing) + turns * measured + audits * circles
-        shares.append(_judging(config, name, own + held, more))
+        again = 0 if frozen else trained * drift.judged  # by the seed's judge
+        shares.append(_judging(config, name, own + held + again, more))
     return shares, trained * (cases + failing) + turns * measured
 
 

@@ -11,6 +11,7 @@ from statistics import fmean
 
 from constitutions.load import find_constitution
 from judges.dialogue import Item
+from loop.anchors import anchor_pairs
 from loop.base import find_base
 from loop.config import Config
 from loop.configured_judge import configured_judge
@@ -47,6 +48,32 @@ def answering(config: Config, candidates: int, measured: int) -> Share:
         round((candidates + measured) * length),
         candidates * config.generate.max_tokens + measured * config.measure.max_tokens,
     )
+
+
+@dataclass(frozen=True)
+class OfDrift:
+    """What the step `drift` takes of each policy: answers, and readings of the seed policy's and of labelled ones.
+
+    `judged` are the answers of a policy that the seed's judge judges beside its own.
+    """
+
+    answers: int = 0
+    of_seed_read: int = 0
+    labelled_read: int = 0
+    judged: int = 0
+
+
+def of_drift(config: Config) -> OfDrift:
+    """By the groups that are on."""
+    settings, measured = config.drift, config.measure
+    answers = read = labelled = 0
+    if settings.policy:
+        read = min(settings.items, measured.prompts)
+        answers = read * (settings.samples - 1)
+    if settings.signal:
+        decided = [one for one in anchor_pairs(measured.anchors, measured.anchor_count) if one.label != "tie"]
+        labelled = 2 * len(decided[: settings.items])
+    return OfDrift(answers, read, labelled, measured.prompts if settings.judge else 0)
 
 
 def revising(config: Config, revisions: int) -> Share:

@@ -13,6 +13,7 @@ from loop.steps import (
     audit,
     capability,
     decide,
+    drift,
     generate,
     judge,
     measure,
@@ -70,13 +71,15 @@ TRAIN = Step("train", 1, ("train",), train.inputs, train.run)
 MEASURE = Step("measure", 6, ("measure", "judge", "engine"), measure.inputs, measure.run)
 CAPABILITY = Step("capability", 1, ("capability", "engine"), capability.inputs, capability.run)
 AUDIT = Step("audit", 4, ("judge", "engine"), audit.inputs, audit.run)
+DRIFT = Step("drift", 1, ("drift", "judge", "engine"), drift.inputs, drift.run)
 DECIDE = Step("decide", 3, ("guards",), decide.inputs, decide.run)
 GOLD = Step("gold", 2, ("gold", "engine"), gold.inputs, gold.run)
+
+MEASURING = (MEASURE, CAPABILITY, AUDIT, DRIFT, DECIDE)
 
 
 def steps_of(index: int) -> tuple[Step, ...]:
     """The steps of an iteration, where all are due: number 0 is the seed policy, measured."""
     if index == 0:
-        return (SEED, PREFERENCE, MEASURE, CAPABILITY, AUDIT, DECIDE)
-    learning = (RED_TEAM, PROMPTS, GENERATE, REVISE, JUDGE, PAIR, META, PREFERENCE, TRAIN)
-    return (*learning, MEASURE, CAPABILITY, AUDIT, DECIDE)
+        return (SEED, PREFERENCE, *MEASURING)
+    return (RED_TEAM, PROMPTS, GENERATE, REVISE, JUDGE, PAIR, META, PREFERENCE, TRAIN, *MEASURING)

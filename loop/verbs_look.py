@@ -12,7 +12,7 @@ from loop.unasked import unasked_steps
 from runs.records import Run
 from runs.store import Store
 
-OF_THE_SEED = ("seed", "preference", "measure", "capability", "audit", "decide", "gold")
+OF_THE_SEED = ("seed", "preference", "measure", "capability", "audit", "drift", "decide", "gold")
 """The steps of iteration 0. They are spelt here and not asked for: `status` has no time to import them."""
 
 

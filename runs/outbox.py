@@ -165,16 +165,29 @@ def _lineage_tags(store: Store, run: Run, link: Link) -> dict[str, str]:
 
 
 def _points(store: Store, receipts: Mapping[str, dict[str, Any]], link: Link) -> tuple[list[Point], list[str]]:
-    """Every metric of the iteration's steps and the seconds that each took, and the names of what had no number."""
+    """Every metric of the iteration's steps and the seconds that each took, and the names of what had no number.
+
+    Beside a metric stands its reference, as the step `drift` says: `policy/entropy_nats_reference`.
+    """
     points: list[Point] = []
     missing: list[str] = []
+    took = {step: receipt["provenance"]["ended"] - receipt["provenance"]["began"] for step, receipt in receipts.items()}
+    references: dict[str, float] = {}
+    if "drift" in link.outputs:
+        references = store.output(link.outputs["drift"]).values["references"]
     for step, output in link.outputs.items():
-        began, ended = receipts[step]["provenance"]["began"], receipts[step]["provenance"]["ended"]
+        ended = receipts[step]["provenance"]["ended"]
         # What enters no digest is kept beside the output, in its receipt.
         beside = {
             f"engine/{step}_{name}": value for name, value in receipts[step]["provenance"].get("numbers", {}).items()
         }
-        for name, value in (store.output(output).metrics | {f"time/{step}_s": ended - began} | beside).items():
+        parts = receipts[step]["provenance"].get("seconds", {})
+        times = {f"time/{step}_s": took[step], **{f"time/{step}_{part}_s": s for part, s in parts.items()}}
+        metrics = store.output(output).metrics
+        if step == "drift":  # what it cost beside all else that the loop itself needs
+            times["time/drift_frac"] = took[step] / sum(s for name, s in took.items() if name not in ("drift", "gold"))
+        held = {f"{name}_reference": references[name] for name in metrics if name in references}
+        for name, value in (metrics | held | times | beside).items():
             if is_number(value):
                 points.append(Point(name, float(value), _ms(ended), link.iteration.index))
             else:

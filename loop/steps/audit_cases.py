@@ -60,8 +60,8 @@ def pair_records(
 
     With the answer that the judge's own `weights` wrote and, by side, how likely they find each answer.
     """
-    asked, familiar = ([_asked(anchor.messages) for anchor in of] for of in (anchors, known))
-    far: list[float] | list[None] = distances(asked, familiar) if familiar else [None] * len(anchors)
+    texts, familiar = ([asked(anchor.messages) for anchor in of] for of in (anchors, known))
+    far: list[float] | list[None] = distances(texts, familiar) if familiar else [None] * len(anchors)
     records = []
     for anchor, distance in zip(anchors, far, strict=True):
         ab, ba, verdict = _chances(sides(anchor), verdicts)
@@ -217,5 +217,6 @@ def _score(judgment: Judgment) -> float | Unscored:
     return judgment.unscored
 
 
-def _asked(messages: Sequence[Message]) -> str:
+def asked(messages: Sequence[Message]) -> str:
+    """All that a conversation says."""
     return "\n".join(message.content for message in messages)

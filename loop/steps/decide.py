@@ -117,6 +117,6 @@ def is_due(desk: Desk, turn: Turn, step: str) -> bool:
     """Whether `step` is to be taken: one that is of use, and nothing is trained or measured once a guard has failed."""
     if step in desk.config.unasked(turn.index):
         return False
-    if step in ("capability", "audit"):
+    if step in ("capability", "audit", "drift"):
         return "measure" in turn.done
     return step not in ("preference", "train", "measure") or all(finding.passed for finding in findings(desk, turn))

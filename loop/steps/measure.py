@@ -63,16 +63,9 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
     judge = configured_judge(desk.config.judge, desk.constitution)
     who = bench(desk, turn, turn.candidate)
 
-    # Temperature 1: KL is an expectation under the policy itself, not under a sharpened one.
-    sampling = Sampling(1.0, 1.0, settings.max_tokens)
-
-    def answers_of(policy: str, purpose: str) -> tuple[str, ...]:
-        wanted = [(prompt, seed_of(desk.config.seed, purpose, prompt.digest)) for prompt in prompts]
-        return answer_shards(desk, address, policy, wanted, sampling)
-
-    answers = answers_of(turn.candidate, "measure")
+    answers = held_out_answers(desk, address, turn.candidate, prompts, "measure")
     # A judge that compares is given answers of the seed policy to hold the candidate's against.
-    rivals = answers_of(turn.seed_policy, "rival") if judge.compares == 2 else ()
+    rivals = held_out_answers(desk, address, turn.seed_policy, prompts, "rival") if judge.compares == 2 else ()
     responses: list[Response] = desk.store.rows_of("responses", answers)
     own = own_cases(judge, desk.config.seed, by_digest, responses, desk.store.rows_of("responses", rivals))
     anchors = anchor_pairs(settings.anchors, settings.anchor_count)
@@ -129,6 +122,15 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
         "measurements": (desk.store.put_rows("measurements", measurements),),
     }
     return Output("measure", tables, {"metrics": numbers[ALL]})
+
+
+def held_out_answers(desk: Desk, address: str, policy: str, prompts: Sequence[Prompt], purpose: str) -> tuple[str, ...]:
+    """The shards of the policy's answer to each prompt; another `purpose` draws another one.
+
+    At temperature 1: KL is an expectation under the policy itself, not under a sharpened one.
+    """
+    wanted = [(prompt, seed_of(desk.config.seed, purpose, prompt.digest)) for prompt in prompts]
+    return answer_shards(desk, address, policy, wanted, Sampling(1.0, 1.0, desk.config.measure.max_tokens))
 
 
 def policy_metrics(answered: Sequence[Answered], all_judgments: Sequence[Judgment]) -> dict[str, float | None]:
@@ -209,6 +211,7 @@ def anchor_metrics(pairs: Sequence[LabelledPair], seed: int) -> dict[str, float 
         "judge/anchor_accuracy_high": found.accuracy.high,
         "judge/anchor_kendall_tau_b": found.kendall_tau_b.value,
         "judge/anchor_tie_frac": found.judge_tie_frac,
+        "judge/anchor_kappa": found.kappa.value,
     }
     # No correlation with labels that are all the same, no accuracy where the judge ties all or scores none: undefined,
     # not missing.

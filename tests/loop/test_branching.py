@@ -40,6 +40,7 @@ AFTER_THE_SEED = {
     "train": "train",
     "measure": "measure",
     "capability": "decide",  # as with the audit
+    "drift": "decide",
     "audit": "decide",  # which weighs what there is; the parent has no audit
     "guards": "decide",
     "engine": "generate",
@@ -120,6 +121,7 @@ READ_BY_NOBODY = {
     "preference": small_config().preference.idle() - {"source"},
     "train": TRAIN_READ,
     "capability": small_config().capability.idle() - {"prompts"},
+    "drift": {"items", "samples"},
 }
 """The leaves that nothing reads in a run that is as `r1` is."""
 CHANGEABLE = [leaf for leaf in SEMANTIC if leaf not in FIXED]

@@ -142,6 +142,7 @@ def test_a_dry_run_counts_new_prompts_gold_and_what_is_only_read(tmp_path: Path,
         **{"prompts__count": 8, "prompts__self_made_frac": 0.25, "prompts__red_team_frac": 0.25},
         **{"prompts__attempts": 2, "measure": {"prompts": 6, "anchor_count": 6}, "audit__items": 4},
         **{"guards__max_unscored_frac": 1.0, "gold": {"enabled": True, "prompts": 5}, "iterations": 1},
+        "drift": {"items": 4, "samples": 3},
     }
     cost = estimate(Store(tmp_path), small_config(**changes), [])
     by_work = {share.work.removeprefix("the policy: "): share for share in cost.shares}

@@ -31,6 +31,7 @@ FIRST_READER = {
     "train": "1/train",
     "measure": "0/measure",
     "capability": "0/capability",
+    "drift": "0/drift",
     "audit": "0/audit",
     "guards": "0/decide",
     "engine": "0/measure",
@@ -100,6 +101,7 @@ def other_value(leaf: str, value: Any, scratch: Path) -> Any:
         "judge.endpoint_model": "another",
         "judge.safety_tags": ["family=sort"],
         "judge.match": "number",
+        "drift.match": "number",
         "judge.principle_ids": ["overall"],
         "judge.min_confidence": 0.8,
         "judge.max_certainty": 0.6,
@@ -166,6 +168,8 @@ def read_by(leaf: str) -> dict[str, object]:
         return {"pair__file": "microworld"} if name == "source" else labels
     if leaf == "train.revision":
         return {"revise__passes": 1} | {f"train__{name}": value for name, value in TRAIN_READ["revision"].items()}
+    if section == "drift":
+        return {"drift__judge": True} if name == "policy" else {"drift__policy": True}
     if section == "audit":
         return {"audit__items": 5}
     if name in WHO["base"]:

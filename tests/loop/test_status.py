@@ -54,8 +54,9 @@ def test_right_after_a_kill_it_says_not_running_and_the_right_step(
         (-1, False, [], "0/seed"),
         (-1, False, ["seed"], "0/measure"),
         (-1, False, ["seed", "measure"], "0/audit"),
-        (-1, False, ["seed", "measure", "audit", "decide"], "0/gold"),
-        (0, False, ["prompts", "generate", "judge", "pair", "train", "measure"], "1/decide"),
+        (-1, False, ["seed", "measure", "audit"], "0/drift"),
+        (-1, False, ["seed", "measure", "audit", "drift", "decide"], "0/gold"),
+        (0, False, ["prompts", "generate", "judge", "pair", "train", "measure", "drift"], "1/decide"),
         (0, False, [], "1/prompts"),
         (1, False, ["prompts", "generate", "judge", "pair", "train"], "2/measure"),
         (2, False, [], None),
@@ -63,12 +64,14 @@ def test_right_after_a_kill_it_says_not_running_and_the_right_step(
     ],
 )
 def test_the_step_that_comes_next(last: int, halted: bool, under_way: list[str], step: str | None) -> None:
-    audited = {"audit": {"items": 64, "every": 2}, "measure": {"anchors": "microworld"}}
-    run = replace(new_run("r1"), under_way=dict.fromkeys(under_way, "s1:"), config=audited)
+    config = {
+        "audit": {"items": 64, "every": 2}, "measure": {"anchors": "microworld"}, "drift": {"policy": True},
+    }  # fmt: skip
+    run = replace(new_run("r1"), under_way=dict.fromkeys(under_way, "s1:"), config=config)
     assert next_step(run, last, halted) == step
 
 
-USUAL = {"red_team", "revise", "meta", "preference", "capability", "audit"}
+USUAL = {"red_team", "revise", "meta", "preference", "capability", "audit", "drift"}
 ANSWERS = {"generate", "revise", "judge", "pair"}
 REVISES = {"revise__passes": 1, "train__method": "sft", "train__learn": "revisions"}
 IMITATES = {"train__method": "sft", "train__learn": "demonstrations", "train__demonstrations": "microworld"}
@@ -97,6 +100,7 @@ LABELS = {"pair__source": "labels", "pair__file": "microworld"}
         (LABELS | IMITATES, USUAL | ANSWERS),
         ({"pair__source": "demonstrations", "pair__file": "microworld", "pair__judged_frac": 0.5}, USUAL | {"judge"}),
         ({"capability__prompts": "microworld"}, USUAL - {"capability"}),
+        ({"drift__signal": True}, USUAL - {"drift"}),
         ({"audit__items": 8, "audit__every": 2}, USUAL - {"audit"}),
         ({"audit__items": 8, "audit__every": 3}, USUAL),
         ({"phases": [{"since": 2, "settings": {"train.method": "rl"}}]}, USUAL | ANSWERS),

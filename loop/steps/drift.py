@@ -1,0 +1,118 @@
+"""Step `drift`: where the loop is going, by numbers that each have a reference. Nothing is trained on them.
+
+`measure` answered the held-out prompts and judged the answers; this step reads that, and asks little more. Each group
+can be turned off, and what each cost is kept beside the output.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+
+from loop.anchors import anchors_digest
+from loop.clock import begin_lap
+from loop.desk import Desk
+from loop.panel import bench
+from loop.sources import prompt_source
+from loop.steps.by_tag import probes_digest
+from loop.steps.drift_judge import judge_drift
+from loop.steps.drift_policy import policy_drift
+from loop.steps.drift_prompts import prompts_drift
+from loop.steps.drift_seen import Found, Numbers, Seen, seen
+from loop.steps.drift_signal import signal_drift
+from loop.steps.turn import Turn
+from runs.output import Output
+from runs.records import DriftItem, Measurement
+
+OF_AN_INTERVAL = ("_low", "_high", "_se", "_n")
+"""What ends the name of a number that says how sure another one is: it has no reference of its own."""
+GROUPS: dict[str, Callable[[Desk, Turn, Seen], Found]] = {
+    "judge": judge_drift,
+    "policy": policy_drift,
+    "prompts": prompts_drift,
+    "signal": signal_drift,
+}
+
+
+def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
+    """What was measured and trained on, the policies and judges beside, the labelled pairs, and the drift before.
+
+    All metrics of the iteration have their references here, so all of its outputs so far are inputs.
+    """
+    before = turn.past[-1].outputs.get("drift", "") if turn.past else ""
+    return {
+        **turn.outputs,
+        "model": turn.model,
+        "candidate": turn.candidate,
+        "seed_policy": turn.seed_policy,
+        "previous": turn.policy,
+        "judges": bench(desk, turn, turn.candidate).digest,
+        "constitution": desk.constitution.digest,
+        "source": prompt_source(desk.config.prompts.source).digest,
+        "anchors": anchors_digest(desk.config.measure.anchors),
+        "anchor_count": str(desk.config.measure.anchor_count),
+        "max_tokens": str(desk.config.measure.max_tokens),
+        "before": before,
+    }
+
+
+def run(desk: Desk, turn: Turn, key: str) -> Output:
+    """The numbers of every group that is on, those of each probe, and the reference of every metric so far."""
+    measured = seen(desk, turn)
+    found: dict[str, Found] = {}
+    seconds = {}
+    for name, group in GROUPS.items():
+        if getattr(desk.config.drift, name):
+            lap = begin_lap()
+            found[name] = group(desk, turn, measured)
+            took = lap()
+            seconds[name] = took["ended"] - took["began"]
+    desk.beside["seconds"] = seconds
+    metrics = {name: value for one in found.values() for name, value in one.metrics.items()}
+    measurement = Measurement(turn.candidate, turn.seed_policy, probes_digest(measured.prompts), metrics)
+    tables: dict[str, tuple[str, ...]] = {
+        "drift_items": (desk.store.put_rows("drift_items", items(turn.candidate, found)),),
+        "measurements": (desk.store.put_rows("measurements", [measurement]),),
+    }
+    for one in found.values():
+        for noun, shards in one.tables.items():
+            tables[noun] = tables.get(noun, ()) + shards
+    values = {"metrics": metrics, "candidate": turn.candidate, "references": references(desk, turn, metrics)}
+    return Output("drift", {noun: shards for noun, shards in tables.items() if shards}, values)
+
+
+def items(candidate: str, found: Mapping[str, Found]) -> list[DriftItem]:
+    """A row for each probe, with what all groups say of it."""
+    held_out: dict[str, Numbers] = {}
+    labelled: dict[str, Numbers] = {}
+    for one in found.values():
+        for rows, of_group in ((held_out, one.held_out), (labelled, one.labelled)):
+            for item, numbers in of_group.items():
+                rows[item] = rows.get(item, {}) | numbers
+    return [
+        *(DriftItem(candidate, "held-out", item, numbers) for item, numbers in held_out.items()),
+        *(DriftItem(candidate, "labelled", item, numbers) for item, numbers in labelled.items()),
+    ]
+
+
+def references(desk: Desk, turn: Turn, own: Mapping[str, float | None]) -> dict[str, float]:
+    """What each metric of the iteration is held against: its first value in this line of descent.
+
+    That is the seed policy's for what is measured of a policy or its judge, and for the training signal that of the
+    first iteration that trained.
+    """
+    known: dict[str, float] = {}
+    if turn.past:
+        before = turn.past[-1].outputs.get("drift")
+        if before is not None:
+            known = dict(desk.store.output(before).values["references"])
+        else:
+            known = _numbers(desk.store.output(turn.past[0].outputs["measure"]).metrics)
+    so_far = {name: value for output in turn.done.values() for name, value in output.metrics.items()}
+    return _numbers(so_far) | _numbers(own) | known
+
+
+def _numbers(metrics: Mapping[str, float | None]) -> dict[str, float]:
+    return {
+        name: float(value)
+        for name, value in metrics.items()
+        if value is not None and math.isfinite(value) and not name.endswith(OF_AN_INTERVAL)
+    }
