@@ -10,12 +10,15 @@ from pathlib import Path
 from statistics import fmean
 
 from constitutions.load import find_constitution
+from constitutions.principle import in_scope
 from judges.dialogue import Item
 from loop.anchors import anchor_pairs
 from loop.base import find_base
 from loop.config import Config
 from loop.configured_judge import configured_judge
+from loop.mixing import draw
 from loop.sources import prompt_source
+from loop.steps.prompts import held_back
 from runs.canonical import seed_of
 
 CHARACTERS_A_TOKEN = 4.0
@@ -37,6 +40,16 @@ class Share:
         usd = None if self.usd is None and more.usd is None else (self.usd or 0.0) + (more.usd or 0.0)
         tokens = self.prompt_tokens + more.prompt_tokens, self.reply_tokens + more.reply_tokens
         return Share(self.work, self.requests + more.requests, *tokens, usd)
+
+
+def written_a_prompt(config: Config, index: int) -> int:
+    """How many answers to each prompt iteration `index` writes: the seed's beside its own, once they are two."""
+    return config.generate.samples + (config.generate.seed_samples if index > 1 else 0)
+
+
+def answers_a_prompt(config: Config, index: int) -> int:
+    """How many answers to each prompt iteration `index` has: with what was chosen for it before."""
+    return written_a_prompt(config, index) + int(config.generate.past_winners and index > 1)
 
 
 def answering(config: Config, candidates: int, measured: int) -> Share:
@@ -74,6 +87,16 @@ def of_drift(config: Config) -> OfDrift:
         decided = [one for one in anchor_pairs(measured.anchors, measured.anchor_count) if one.label != "tie"]
         labelled = 2 * len(decided[: settings.items])
     return OfDrift(answers, read, labelled, measured.prompts if settings.judge else 0)
+
+
+def revised(config: Config, index: int) -> int:
+    """How many answers of iteration `index` are to be revised: to prompts of `revise.tags`, where these are known."""
+    settings, tags = config.prompts, config.revise.tags
+    answers = answers_a_prompt(config, index)
+    if not tags or settings.self_made_frac or settings.red_team_frac or config.pair.source == "demonstrations":
+        return settings.count * answers
+    drawn = draw(settings, index, seed_of(config.seed, "prompts"), held_back(config))
+    return answers * sum(in_scope(tags, prompt.tags) for part in drawn for prompt in part.prompts)
 
 
 def revising(config: Config, revisions: int) -> Share:

@@ -1,11 +1,17 @@
 """The shipped recipes: each passes the door, and those that differ in what they do come to their end."""
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from loop import drive
+from loop import drive, judging
 from loop.cli import main
+from loop.cost import estimate
+from loop.desk import Desk
+from loop.engine.stub import StubEngine
 from loop.load_config import load_config, recipe_names
 from runs.store import Store
 from runs.verify import verify
@@ -14,7 +20,8 @@ from tests.loop.small import quiet
 RUNNABLE = [name for name in recipe_names() if load_config(name).model.base.startswith("microworld:")]
 """All but those that want a model of the user's own."""
 STUB = (
-    *("engine.kind=stub", "export.mlflow=false", "audit.items=0", "prompts.count=16", "measure.prompts=8"),
+    *("engine.kind=stub", "export.mlflow=false", "audit.items=2", "prompts.count=16", "measure.prompts=8"),
+    *("measure.anchor_count=4", "gold.prompts=3"),
     # The stub judges by hashing: nothing that it says of labelled pairs is better than a coin.
     *("guards.min_anchor_accuracy=0", "guards.min_position_consistency=0", "guards.max_unscored_frac=1"),
     *("guards.max_kl_to_seed_nats=1e9", "guards.max_kl_to_previous_nats=1e9"),
@@ -39,12 +46,47 @@ def test_the_smallest_size_comes_to_the_last_phase(name: str) -> None:
     assert {variant.prompts.count for variant in config.variants()} == {32}
 
 
-@pytest.mark.parametrize(
-    "name", ["constitutional", "cream", "d-rlaif", "llama2-chat", "rlaif-dpo", "sft", "spin", "temporal"]
-)
-def test_a_recipe_comes_to_its_end_on_the_stub(tmp_path: Path, name: str) -> None:
+AT_MOST = ("the policy: verdicts on judgments", "the policy: new prompts")
+"""How many of these there will be, nobody knows before: what cannot be read makes no pair, what is no prompt is asked
+for again."""
+BY_MODEL = "the preference model: verdicts"
+
+
+@pytest.mark.parametrize("name", RUNNABLE)
+def test_a_recipe_comes_to_its_end_on_the_stub_and_asks_what_a_dry_run_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    asked: Counter[str] = Counter()
+    run, reward = StubEngine.run, judging.rewards
+
+    def counting(self: StubEngine, requests: Sequence[Any]) -> list[Any]:
+        asked.update(work_of(request) for request in requests)
+        return run(self, requests)
+
+    def rewarding(desk: Desk, models: Any, questions: Sequence[Any]) -> Any:
+        asked[BY_MODEL] += len(questions)
+        return reward(desk, models, questions)
+
+    monkeypatch.setattr(StubEngine, "run", counting)
+    monkeypatch.setattr(judging, "rewards", rewarding)
     store, config = Store(tmp_path), load_config(name, STUB, smoke=True)
+    cost = estimate(store, config, [])
     drive.begin(store, "r1", name, config)
     outcome = drive.carry_on(store, "r1", quiet)
     assert outcome.kind == "done", outcome.reason
     assert verify(store) == []
+
+    forecast = {share.work: share.requests for share in cost.shares}
+    certain = sum(count for work, count in forecast.items() if work not in (*AT_MOST, BY_MODEL))
+    assert asked["known"] == certain
+    assert all(0 < asked[work] <= forecast[work] for work in AT_MOST if work in forecast)
+    # Whether a second model is heard is the prompt's to say, so that there it is a mean over some prompts.
+    assert asked[BY_MODEL] == pytest.approx(forecast.get(BY_MODEL, 0), rel=0.1 if config.judge.safety_first else 0)
+
+
+def work_of(request: Any) -> str:
+    """Of what kind a request is, by its words."""
+    said = request.messages[-1].content
+    if said.startswith("which of two judges"):
+        return AT_MOST[0]
+    return AT_MOST[1] if said.startswith("here are some requests") else "known"
