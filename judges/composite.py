@@ -7,15 +7,11 @@ without one, for the same reason.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, pstdev
 from typing import ClassVar
 
 from constitutions.principle import in_scope
 from judges.dialogue import Item, Judge, Question, Round, Verdict
 from runs.records import Unscored
-
-NEAREST = 1e-6
-"""Scores this near to an end of their scale have the logit of this: that of the end itself is infinite."""
 
 
 @dataclass(frozen=True)
@@ -88,24 +84,6 @@ class SafetyFirst:
         # An empty scope is every prompt's elsewhere; here, where no tag is risky, no prompt is.
         risky = bool(self.scope) and in_scope(self.scope, item.tags)
         return (self.safety,) if risky else (self.safety, self.helpfulness)
-
-
-def whiten(scores: Sequence[float | Unscored], low: float = 0.0, high: float = 1.0) -> list[float | Unscored]:
-    """The logits of a batch's scores on a scale from `low` to `high`, shifted and scaled to mean 0 and deviation 1.
-
-    So Llama 2 evens out its rewards before training on them. What is Unscored stays so and takes no part; scores
-    that are all equal become 0. Raises ValueError for a score off the scale.
-    """
-    shares = [(score - low) / (high - low) for score in scores if not isinstance(score, Unscored)]
-    if off := [share for share in shares if not 0 <= share <= 1]:
-        raise ValueError(f"{len(off)} scores are off the scale of {low} to {high}, the first at {off[0]} of its length")
-    if not shares:
-        return list(scores)
-    inner = [min(max(share, NEAREST), 1 - NEAREST) for share in shares]
-    logits = [math.log(share / (1 - share)) for share in inner]
-    middle, spread = fmean(logits), pstdev(logits)
-    white = iter([(logit - middle) / spread if max(logits) > min(logits) else 0.0 for logit in logits])
-    return [score if isinstance(score, Unscored) else next(white) for score in scores]
 
 
 def _ask(judges: Sequence[Judge], item: Item, rounds: Sequence[Round]) -> tuple[Question, ...]:

@@ -1,6 +1,5 @@
 """Judges made of judges: what each part is asked and told, whose score counts, and what a missing one does."""
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judges.composite import SafetyFirst, Weighted, whiten
+from judges.composite import SafetyFirst, Weighted
 from judges.dialogue import Item, Round, Text, Verdict, Write, texts
 from runs.records import Message, Reply, Unscored
 
@@ -110,32 +109,3 @@ def test_safety_first_compares_no_answers() -> None:
 def test_composites_may_hold_composites() -> None:
     inner = SafetyFirst(Says("safe", 0.6, rounds=2), Says("help", 0.2), ("harm=obvious",), 0.15)
     assert held(Weighted((Says("a", 1.0), inner), (1.0, 10.0))).score == pytest.approx(3.0)
-
-
-@given(st.lists(SCORES, max_size=20))
-def test_whitened_scores_keep_their_order_and_their_gaps_and_have_mean_0_and_deviation_1(
-    scores: list[float | Unscored],
-) -> None:
-    white = whiten(scores)
-    assert [score for score in white if isinstance(score, Unscored)] == [s for s in scores if isinstance(s, Unscored)]
-    both = [
-        (score, new)
-        for score, new in zip(scores, white, strict=True)
-        if not isinstance(score, Unscored) and not isinstance(new, Unscored)
-    ]
-    assert all(x > y or new_x <= new_y for (x, new_x), (y, new_y) in itertools.permutations(both, 2))
-    found = [new for _, new in both]
-    if found:
-        assert math.fsum(found) == pytest.approx(0, abs=1e-6)
-        squares = math.fsum(new * new for new in found) / len(found)
-        assert squares == pytest.approx(1, abs=1e-3) or found == [0.0] * len(found)
-
-
-def test_whitening_is_of_logits_on_the_scale() -> None:
-    assert whiten([1.0, 4.0], low=0, high=5) == pytest.approx([-1, 1])
-    thirds = whiten([0.5, 0.5, 1 / (1 + math.exp(-3))])
-    assert thirds == pytest.approx([-1 / math.sqrt(2), -1 / math.sqrt(2), math.sqrt(2)])
-    assert whiten([2.0, 2.0], high=5) == [0, 0]
-    assert whiten([]) == []
-    with pytest.raises(ValueError, match="1 scores are off the scale of 0 to 5"):
-        whiten([6.0, 1.0], low=0, high=5)
