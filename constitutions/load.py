@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from constitutions.faults import sentence
 from constitutions.fill import placeholders
 from constitutions.markdown import lined_markdown
-from constitutions.principle import Frozen, Id, Principle, Provenance, Saying, Text, as_set, refusal
+from constitutions.principle import Frozen, Id, Principle, Prose, Provenance, Saying, Text, as_set, refusal
 from constitutions.response_types import ResponseType, check
 from constitutions.strict_yaml import StrictYamlError, lined_yaml, read_text
 from runs.canonical import digest
@@ -53,11 +53,21 @@ class Scale(Frozen):
         return self
 
 
+class Exemplar(Frozen):
+    """An answer with its score and why, which a judge of single answers is shown before those that it judges."""
+
+    request: Text
+    response: Text
+    score: int
+    reasons: Prose = ""
+
+
 class Constitution(Frozen):
     """Principles in order of precedence, the question of each judging method, and the scale of scores.
 
     `order` says how principles are shown: as listed, or shuffled for each judgment. `explain` names what a model is
-    shown of a principle beside its text. A default is part of what every digest means, so it can never change.
+    shown of a principle beside its text. `exemplars` are shown ahead of the questions `expected` and `rubric`. A
+    default is part of what every digest means, so it can never change.
     """
 
     name: Text
@@ -68,6 +78,7 @@ class Constitution(Frozen):
     propositions: dict[Id, Saying] = Field(default_factory=dict)
     response_types: dict[Id, ResponseType] = Field(default_factory=dict)
     questions: dict[Method, Text]
+    exemplars: tuple[Exemplar, ...] = ()
     provenance: Provenance = Provenance()
 
     @model_validator(mode="after")
@@ -86,6 +97,11 @@ class Constitution(Frozen):
                 raise refusal(f"a placeholder that nobody fills: {sorted(strange)}", "questions", method)
             if hidden := SHOWN[method] - shown:  # it would be about nothing, and answered like any other
                 raise refusal(f"never shows what it asks about: {sorted(hidden)}", "questions", method)
+        for nth, exemplar in enumerate(self.exemplars):
+            if not self.scale.low <= exemplar.score <= self.scale.high:
+                raise refusal(f"the scale has no score {exemplar.score}", "exemplars", nth, "score")
+        if self.exemplars and not {"expected", "rubric"} & self.questions.keys():
+            raise refusal("shown before the questions expected and rubric, and neither is there", "exemplars")
         check(self.response_types, self.propositions)
         return self
 

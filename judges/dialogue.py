@@ -135,8 +135,9 @@ class Verdict:
     """What a judge concludes.
 
     `score` is on the judge's scale for one answer; for a pair it is the probability (0..1) that the first is better.
-    `probability` is the judge's own: its mass on the scale's labels for one answer; for a pair that the first is
-    better, before anything was done to it. `principles` are the ids shown, in the order shown.
+    `probability` is the judge's own: for one answer its mass on the scale's labels, or the confidence that it states;
+    for a pair that the first is better, before anything was done to it. `principles` are the ids shown, in the order
+    shown.
     """
 
     score: float | Unscored

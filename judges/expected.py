@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
-from constitutions.fill import fill, request_text
+from constitutions.exemplars import judging_question
+from constitutions.fill import request_text
 from constitutions.load import Constitution, Scale
 from judges.dialogue import Choose, Item, Round, Verdict, chances
 from runs.records import Message, Unscored
@@ -37,12 +38,10 @@ class Expected:
     compares: ClassVar[int] = 1
 
     def ask(self, item: Item, rounds: Sequence[Round]) -> tuple[Choose, ...]:
-        """One question: what was asked, what was answered, and nothing else."""
+        """One question: what was asked, what was answered, and nothing else but the constitution's exemplars."""
         if rounds:
             return ()
-        question = fill(
-            self.constitution.question("expected"), request=request_text(item.messages), response=item.texts[0]
-        )
+        question = judging_question(self.constitution, "expected", request_text(item.messages), item.texts[0])
         return (Choose((Message("user", question),), labels(self.constitution.scale)),)
 
     def read(self, item: Item, rounds: Sequence[Round]) -> Verdict:

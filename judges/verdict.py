@@ -13,6 +13,11 @@ VALUE = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 
+CONFIDENCE = re.compile(
+    r"[ \t]*[*_]{0,3}confidence[*_]{0,3}[ \t]*:[*_]{0,3}[ \t]*([0-9]{1,3}(?:\.[0-9]+)?)[ \t]*%[*_.]{0,4}[ \t\r]*",
+    re.ASCII | re.IGNORECASE,
+)
+
 
 def read(reply: str, finished: bool, scale: Scale) -> float | Unscored:
     """The score that `reply` ends up stating, or the reason there is none. Never raises, never clamps.
@@ -41,3 +46,13 @@ def read(reply: str, finished: bool, scale: Scale) -> float | Unscored:
     if not on_scale or (out_of is not None and Decimal(out_of) != scale.high):
         return Unscored.OFF_SCALE
     return float(int(score))
+
+
+def confidence(reply: str) -> float | None:
+    """How sure (0..1) the reply says that it is: the last line of its own `Confidence: N%`. None where it says nothing.
+
+    A number above 100 is none, whatever stands before it.
+    """
+    stated = next((match for line in reversed(reply.split("\n")) if (match := CONFIDENCE.fullmatch(line))), None)
+    value = None if stated is None else float(stated[1]) / 100
+    return value if value is None or value <= 1 else None

@@ -151,7 +151,8 @@ class Judgment(Record):
     `judged` holds the digests of what was judged, of a pair the first one first; `principles` the ids shown, in order.
     `replies` are what stands behind the verdict: a vote of each principle, or each of several tries.
     `score` is on the judge's scale for one answer, and for a pair the probability that the first is better.
-    `probability` is the judge's own: for a pair that the first is better, for a score its mass on the scale.
+    `probability` is the judge's own: for a pair that the first is better, for a score its mass on the scale or the
+    confidence that it states.
     """
 
     target: Target

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from constitutions.exemplars import exemplars_shown
 from constitutions.fill import fill, request_text
+from constitutions.load import Constitution
 from constitutions.principle import in_scope
 from loop.desk import Desk
 from loop.panel import bench
@@ -48,7 +50,7 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
     config, who = desk.config, rewarder(desk, turn)
     asked = {"rule": who.rule.model_dump(mode="json"), "models": who.models, "max_tokens": config.generate.max_tokens}
     if isinstance(who.rule, JudgeReward | SumReward):
-        asked["question"] = desk.constitution.question("expected")
+        asked["question"] = exemplars_shown(desk.constitution, "expected") + desk.constitution.question("expected")
     of_models = who.rule.other if isinstance(who.rule, SumReward) else who.rule
     if isinstance(of_models, SafetyFirstReward):
         asked["safety_tags"] = sorted(config.preference.safety_tags)
@@ -83,7 +85,7 @@ def rows(desk: Desk, turn: Turn) -> pa.Table:
     listed = [
         {
             "prompt": [{"role": m.role, "content": m.content} for m in prompt.messages],
-            "question": _around_the_answer(desk.constitution.question("expected"), prompt) if judged else [],
+            "question": _around_the_answer(desk.constitution, prompt) if judged else [],
             "risky": in_scope(tags, prompt.tags),
             "held_out": False,
         }
@@ -92,7 +94,8 @@ def rows(desk: Desk, turn: Turn) -> pa.Table:
     return pa.Table.from_pylist(listed, schema=ROWS)
 
 
-def _around_the_answer(template: str, prompt: Prompt) -> list[str]:
-    """The judge's question in the parts that the answer stands between."""
+def _around_the_answer(constitution: Constitution, prompt: Prompt) -> list[str]:
+    """The judge's question, exemplars before it, in the parts that the answer stands between."""
     request = request_text(prompt.messages)
-    return [fill(part, request=request) for part in template.split("{response}")]
+    first, *others = (fill(part, request=request) for part in constitution.question("expected").split("{response}"))
+    return [exemplars_shown(constitution, "expected") + first, *others]

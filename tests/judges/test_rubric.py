@@ -110,3 +110,13 @@ def test_the_order_of_the_replies_does_not_matter() -> None:
     sums: list[float | Unscored] = [0.1, 0.2, 0.3, Unscored.TRUNCATED]
     for reads in (sums, few):
         assert len({average(order, 0.5) for order in itertools.permutations(reads)}) == 1
+
+
+def test_the_confidence_that_replies_state_is_the_verdicts_probability() -> None:
+    item = Item((Message("user", "2 + 2?"),), ("4",))
+    judge = rubric.Rubric(CONSTITUTION, tries=3, min_readable_frac=0.5)
+    stated = ["Score: 4\nConfidence: 90%", "Confidence: 60%\nScore: 2", "Confidence: 10%\nno score"]
+    verdict = judge.read(item, [tuple(Text(text, True) for text in stated)])
+    assert (verdict.score, verdict.probability) == (3, pytest.approx(0.75))  # of the replies that were read
+    silent = judge.read(item, [tuple(Text(text, True) for text in ("Score: 4", *stated[1:]))])
+    assert (silent.score, silent.probability) == (3, None)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constitutions.load import Scale
-from judges.verdict import read
+from judges.verdict import confidence, read
 from runs.records import Unscored
 
 SCALE = Scale(low=0, high=5)
@@ -65,3 +65,28 @@ def test_a_scale_below_zero_is_read_with_its_sign() -> None:
 
 def test_a_reply_cut_off_after_its_verdict_is_truncated() -> None:
     assert read("Score: 1", False, Scale(low=1, high=10)) is Unscored.TRUNCATED  # it may have begun a 10
+
+
+@pytest.mark.parametrize(
+    ("reply", "sure"),
+    [
+        ("right.\nConfidence: 80%\nScore: 4", 0.8),
+        ("**Confidence:** 62.5 %", 0.625),
+        ("Confidence: 80%\nConfidence: 20%", 0.2),
+        ("Confidence: 100%", 1.0),
+        ("Confidence: 120%", None),
+        ("Confidence: 0.8", None),
+        ("> Confidence: 80%", None),
+        ("my confidence: 80% of it", None),
+        ("Confidence: \u0668%", None),
+    ],
+)
+def test_a_confidence_is_a_line_of_its_own_in_per_cent(reply: str, sure: float | None) -> None:
+    assert confidence(reply) == sure
+
+
+@given(TEXTS)
+@settings(max_examples=500, deadline=None, derandomize=True)
+def test_any_text_states_a_share_or_no_confidence(text: str) -> None:
+    got = confidence(f"{text}\nconfidence: {text}%")
+    assert got is None or 0 <= got <= 1
