@@ -1,5 +1,6 @@
 """Pairs of answers that people compared: what the judge is held against, and never trained on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -40,6 +41,11 @@ def anchor_pairs(name: str | None, count: int | None = None) -> list[AnchorPair]
         return []
     path = _path(name)
     return [anchor_pair(row, f"{path}: line {number}") for number, row in numbered_rows(path)][:count]
+
+
+def decided_pairs(pairs: Sequence[AnchorPair]) -> list[AnchorPair]:
+    """Those of which people found one answer better."""
+    return [pair for pair in pairs if pair.label != "tie"]
 
 
 def anchors_digest(name: str | None) -> str:

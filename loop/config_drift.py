@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from loop.config_section import Count, Section
+from loop.config_section import Section
 
 
 class Drift(Section):
@@ -16,12 +16,11 @@ class Drift(Section):
     """Measure how far the training prompts are from the held-out ones, and how the judge fares far from them."""
     signal: bool = True
     """Measure how alike the two of a pair are, what training did to labelled answers, and how far the weights went."""
-    items: Count = 64
-    """Held-out prompts that are answered several times, and labelled pairs that are read. More cost more."""
+    items: Annotated[int, Field(ge=0)] = 64
+    """Held-out prompts answered several times, and labelled pairs that are read; 0 measures no drift at all."""
     samples: Annotated[int, Field(ge=2)] = 4
     """Answers to each of these prompts, at temperature 1: for diversity within a prompt."""
 
-    @property
-    def is_on(self) -> bool:
-        """Whether anything of it is measured."""
-        return self.judge or self.policy or self.prompts or self.signal
+    def idle(self) -> set[str]:
+        """The leaves that decide nothing."""
+        return set() if self.policy else {"samples"}

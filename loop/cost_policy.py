@@ -12,7 +12,7 @@ from statistics import fmean
 from constitutions.load import find_constitution
 from constitutions.principle import in_scope
 from judges.dialogue import Item
-from loop.anchors import anchor_pairs
+from loop.anchors import anchor_pairs, decided_pairs
 from loop.base import find_base
 from loop.config import Config
 from loop.configured_judge import configured_judge
@@ -84,7 +84,7 @@ def of_drift(config: Config) -> OfDrift:
         read = min(settings.items, measured.prompts)
         answers = read * (settings.samples - 1)
     if settings.signal:
-        decided = [one for one in anchor_pairs(measured.anchors, measured.anchor_count) if one.label != "tie"]
+        decided = decided_pairs(anchor_pairs(measured.anchors, measured.anchor_count))
         labelled = 2 * len(decided[: settings.items])
     return OfDrift(answers, read, labelled, measured.prompts if settings.judge else 0)
 

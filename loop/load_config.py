@@ -30,6 +30,7 @@ SMOKE = (
     "measure.prompts=16",
     "measure.anchor_count=16",
     "gold.prompts=16",
+    "drift.items=16",
     "audit.items=16",
     "capability.count=16",
     "guards.min_pairs=1",

@@ -31,7 +31,8 @@ def unasked_steps(settings: Mapping[str, Any], index: int) -> frozenset[str]:
         # Before the first pairs there are labels alone to learn from.
         "preference": preferences != "none" and (index > 0 or not for_preferences),
         "capability": leaf("capability.prompts"),
-        "drift": any(leaf(f"drift.{group}") for group in ("judge", "policy", "prompts", "signal")),
+        "drift": leaf("drift.items")
+        and any(leaf(f"drift.{name}") for name in ("judge", "policy", "prompts", "signal")),
         "audit": leaf("audit.items") and leaf("measure.anchors") and index % leaf("audit.every") == 0,
     }
     unasked = {step for step, wanted in asked.items() if not wanted}

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from judges.audit.distance import vectors
-from loop.anchors import AnchorPair
+from loop.anchors import AnchorPair, decided_pairs
 from loop.desk import Desk
 from loop.drift.adapter_weights import read_factors, step
 from loop.steps.drift_judge import hit
@@ -28,7 +28,7 @@ Readings = Mapping[str, Reading]
 def signal_drift(desk: Desk, turn: Turn, seen: Seen) -> Found:
     """How alike chosen and rejected are, what the policy makes of labelled answers, and how far its weights went."""
     metrics: Numbers = {**_pairs(desk, turn), **_weights(desk, turn)}
-    decided = [anchor for anchor in seen.anchors if anchor.label != "tie"][: desk.config.drift.items]
+    decided = decided_pairs(seen.anchors)[: desk.config.drift.items]
     if not decided:
         return Found(metrics)
     shards = {

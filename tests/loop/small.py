@@ -17,7 +17,7 @@ SMALL = {
     "generate": {"samples": "3"},
     "measure": {"prompts": "12", "anchor_count": "20"},
     "gold": {"prompts": "13"},
-    "drift": dict.fromkeys(("judge", "policy", "prompts", "signal"), "false"),
+    "drift": {"items": "0"},
     "audit": {"items": "0"},
     # The stub judges by hashing: nothing that it says of labelled pairs is better than a coin.
     "guards": {

@@ -132,12 +132,14 @@ def test_each_group_can_be_turned_off_alone(store: Store, off: str, tmp_path: Pa
     assert chain(store, name)[2].outputs["measure"] == chain(store)[2].outputs["measure"]
 
 
-def test_without_any_group_there_is_no_such_step_and_nothing_else_differs(store: Store, tmp_path: Path) -> None:
-    other, _ = run_small(tmp_path, judge__min_mass=0)
-    for plain, drifted in zip(chain(other), chain(store), strict=True):
-        assert {**plain.outputs, "decide": "", "drift": ""} == {**drifted.outputs, "decide": "", "drift": ""} | {
-            "drift": ""
-        }
+@pytest.mark.parametrize("nothing", [{"items": 0}, dict.fromkeys(GROUPS, False)])
+def test_without_any_group_there_is_no_such_step_and_nothing_else_differs(
+    store: Store, tmp_path: Path, nothing: dict[str, object]
+) -> None:
+    other, _ = run_small(tmp_path, judge__min_mass=0, drift=nothing, iterations=1)
+    for plain, drifted in zip(chain(other), chain(store), strict=False):
+        assert plain.outputs.keys() == drifted.outputs.keys() - {"drift"}
+        assert all(drifted.outputs[step] == output for step, output in plain.outputs.items())
 
 
 def test_the_frozen_judge_and_the_one_before_are_asked_only_what_nobody_was_asked_yet(
@@ -167,10 +169,16 @@ def test_the_frozen_judge_and_the_one_before_are_asked_only_what_nobody_was_aske
     ids=lambda way: "-".join(map(str, way.values())),
 )
 def test_every_way_to_judge_has_its_drift(tmp_path: Path, way: dict[str, object]) -> None:
-    changes = {"guards__max_unscored_frac": 1, "gold__enabled": False, "measure__anchor_count": 8, "prompts__count": 8}
+    changes = {
+        "guards__max_unscored_frac": 1,
+        "gold__enabled": False,
+        "measure__anchor_count": 8,
+        "prompts__count": 8,
+        "iterations": 1,
+    }
     store, outcome = run_small(tmp_path, **{**drifting("judge", "prompts", "signal"), **way, **changes})
     assert outcome.kind == "done"
-    for index in (0, 1, 2):
+    for index in (0, 1):
         found = metrics(store, index)
         assert {"judge/gap_to_seed_judge_mean", "judge/ranking_consistency_with_seed_mean"} <= found.keys()
         assert all(value is not None and math.isfinite(value) for value in found.values())

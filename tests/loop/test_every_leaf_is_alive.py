@@ -169,7 +169,7 @@ def read_by(leaf: str) -> dict[str, object]:
     if leaf == "train.revision":
         return {"revise__passes": 1} | {f"train__{name}": value for name, value in TRAIN_READ["revision"].items()}
     if section == "drift":
-        return {"drift__judge": True} if name == "policy" else {"drift__policy": True}
+        return {"drift__items": 5}
     if section == "audit":
         return {"audit__items": 5}
     if name in WHO["base"]:

@@ -11,6 +11,7 @@ from loop import drive, judging
 from loop.cli import main
 from loop.cost import estimate
 from loop.desk import Desk
+from loop.engine.protocol import Score
 from loop.engine.stub import StubEngine
 from loop.load_config import load_config, recipe_names
 from runs.store import Store
@@ -20,8 +21,8 @@ from tests.loop.small import quiet
 RUNNABLE = [name for name in recipe_names() if load_config(name).model.base.startswith("microworld:")]
 """All but those that want a model of the user's own."""
 STUB = (
-    *("engine.kind=stub", "export.mlflow=false", "audit.items=2", "prompts.count=16", "measure.prompts=8"),
-    *("measure.anchor_count=4", "gold.prompts=3"),
+    *("engine.kind=stub", "export.mlflow=false", "audit.items=2", "drift.items=2", "prompts.count=16"),
+    *("measure.prompts=8", "measure.anchor_count=4", "gold.prompts=3", "capability.count=4"),
     # The stub judges by hashing: nothing that it says of labelled pairs is better than a coin.
     *("guards.min_anchor_accuracy=0", "guards.min_position_consistency=0", "guards.max_unscored_frac=1"),
     *("guards.max_kl_to_seed_nats=1e9", "guards.max_kl_to_previous_nats=1e9"),
@@ -46,9 +47,9 @@ def test_the_smallest_size_comes_to_the_last_phase(name: str) -> None:
     assert {variant.prompts.count for variant in config.variants()} == {32}
 
 
-AT_MOST = ("the policy: verdicts on judgments", "the policy: new prompts")
+AT_MOST = ("the policy: verdicts on judgments", "the policy: new prompts", "the policy: answers read")
 """How many of these there will be, nobody knows before: what cannot be read makes no pair, what is no prompt is asked
-for again."""
+for again, and what an audit has read drift need not read."""
 BY_MODEL = "the preference model: verdicts"
 
 
@@ -86,6 +87,8 @@ def test_a_recipe_comes_to_its_end_on_the_stub_and_asks_what_a_dry_run_says(
 
 def work_of(request: Any) -> str:
     """Of what kind a request is, by its words."""
+    if isinstance(request, Score):
+        return AT_MOST[2]
     said = request.messages[-1].content
     if said.startswith("which of two judges"):
         return AT_MOST[0]

@@ -64,9 +64,8 @@ def test_right_after_a_kill_it_says_not_running_and_the_right_step(
     ],
 )
 def test_the_step_that_comes_next(last: int, halted: bool, under_way: list[str], step: str | None) -> None:
-    config = {
-        "audit": {"items": 64, "every": 2}, "measure": {"anchors": "microworld"}, "drift": {"policy": True},
-    }  # fmt: skip
+    drift = {"items": 64, "policy": True}
+    config = {"audit": {"items": 64, "every": 2}, "measure": {"anchors": "microworld"}, "drift": drift}
     run = replace(new_run("r1"), under_way=dict.fromkeys(under_way, "s1:"), config=config)
     assert next_step(run, last, halted) == step
 

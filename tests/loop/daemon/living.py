@@ -28,7 +28,7 @@ from tests.loop.small import small_config
 LEAVES = (
     *("engine.kind=stub", "export.mlflow=false", "prompts.count=24", "generate.samples=3", "measure.prompts=12"),
     *("measure.anchor_count=20", "gold.prompts=13", "guards.min_pairs=1", "guards.max_kl_to_seed_nats=1e9"),
-    *("guards.max_kl_to_previous_nats=1e9", "engine.shard_requests=30", "audit.items=0"),
+    *("guards.max_kl_to_previous_nats=1e9", "engine.shard_requests=30", "audit.items=0", "drift.items=0"),
     *("guards.min_anchor_accuracy=0", "guards.min_position_consistency=0"),  # the stub judges by hashing
 )
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
