@@ -11,6 +11,7 @@ from pathlib import Path
 import typer
 
 from loop import (
+    verbs_approve,
     verbs_audit,
     verbs_daemon,
     verbs_eval,
@@ -37,6 +38,7 @@ app = typer.Typer(
 )
 app.command()(verbs_run.run)
 app.command()(verbs_run.resume)
+app.command()(verbs_approve.approve)
 app.command()(verbs_history.branch)
 app.command()(verbs_look.status)
 app.command()(verbs_look.log)

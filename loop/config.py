@@ -12,6 +12,7 @@ from loop.config_capability import Capability
 from loop.config_drift import Drift
 from loop.config_endpoint import Endpoint
 from loop.config_generate import Generate
+from loop.config_guards import Guards
 from loop.config_judge import Judge
 from loop.config_meta_judge import MetaJudge
 from loop.config_pair import Pair
@@ -19,7 +20,7 @@ from loop.config_phase import PHASED, SEATED, Phases, phased_leaf, with_settings
 from loop.config_preference import Preference
 from loop.config_prompts import Prompts
 from loop.config_revise import Revise
-from loop.config_section import Count, Fraction, Positive, Section
+from loop.config_section import Count, Positive, Section
 from loop.config_train import Train
 from loop.unasked import unasked_steps
 
@@ -55,23 +56,6 @@ class Audit(Section):
     """How many of the labelled pairs an audit of the judge is made with; 0, or no labelled pairs, audits nothing."""
     every: Count = 1
     """Audit at iteration 0 and after so many iterations each time."""
-
-
-class Guards(Section):
-    max_unscored_frac: Fraction = 0.2
-    """Halt when more than this share of the judgments has no score."""
-    min_anchor_accuracy: Fraction = 0.55
-    """Train nothing where the seed's judge agrees with labels less often than this, over all or in a prompt family; 0
-    does not ask."""
-    min_position_consistency: Fraction = 0.5
-    """Train nothing where the seed's judge prefers the same answer in both orders less often than this; 0 does not
-    ask, which judging in one order wants said."""
-    min_pairs: Count = 16
-    """Halt when an iteration yields fewer pairs."""
-    max_kl_to_seed_nats: Positive = 20.0
-    """Halt when an answer's mean log-ratio to the seed policy is above this, in nats a response."""
-    max_kl_to_previous_nats: Positive = 10.0
-    """Halt when an answer's mean log-ratio to the policy promoted last is above this, in nats a response."""
 
 
 class Gold(Section):
@@ -164,7 +148,7 @@ class Config(Section):
     audit: Audit = Audit()
     """How the judge is audited."""
     guards: Guards = Guards()
-    """What halts the run."""
+    """What is allowed, and what follows where it is not."""
     gold: Gold = Gold()
     """The microworld's truth, for the eye."""
     engine: Engine = Engine()

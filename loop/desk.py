@@ -10,8 +10,10 @@ from constitutions.load import Constitution
 from loop.base import Base
 from loop.clock import begin_lap
 from loop.config import Config
+from loop.config_phase import with_settings
 from loop.endpoint import Endpoint
 from loop.engine.protocol import Engine, Probe, Used
+from loop.guards.brake import braked
 from loop.limits import LimitWatch
 from loop.progress import Event, Say
 from loop.start_engine import engine_options
@@ -61,9 +63,11 @@ class Desk:
         self._start_engine = start_engine
         self._engines: dict[str, Engine] = {}
 
-    def turn_to(self, index: int) -> None:
-        """Work on iteration `index` from now on, with its settings."""
+    def turn_to(self, index: int, braked_by: int = 0) -> None:
+        """Work on iteration `index` from now on, with its settings, braked so hard as the decision before it says."""
         self.config = self.whole.at(index)
+        if changes := braked(self.config, braked_by):
+            self.config = Config.model_validate(with_settings(self.config.model_dump(mode="json"), changes))
 
     def close(self) -> None:
         """End the engines and the trainers if they run."""

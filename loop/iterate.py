@@ -16,6 +16,7 @@ from loop.pipeline import GOLD, Step, steps_of
 from loop.progress import Event
 from loop.steps.decide import is_due
 from loop.steps.turn import Turn
+from loop.word import waits, what_waits, word_on
 from runs.canonical import digest
 from runs.lineage import closed, decision_of, nearest
 from runs.records import Iteration, Run
@@ -25,9 +26,10 @@ Steps = Callable[[int], tuple[Step, ...]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run came to rest: all its iterations are there, a guard halted it, or a limit stopped it."""
+    """How a run came to rest: all its iterations are there, a guard halted it, a limit stopped it, or a person is to
+    say whether a decision may stand."""
 
-    kind: Literal["done", "halted", "stopped"]
+    kind: Literal["done", "halted", "stopped", "waiting"]
     reason: str
 
 
@@ -44,25 +46,33 @@ class PlannedStep:
 def carry_on(desk: Desk, run: Run, tell: Callable[[], None], steps: Steps = steps_of) -> Outcome:
     """Take `run` to its last iteration, or as far as guards and limits let it; `tell` is called after each iteration.
 
-    A halt stays: a halted run comes back at once with its reason. `steps` gives the steps of an iteration by its index.
+    A halt stays: a halted run comes back at once with its reason, unless a person went past it. `steps` gives the steps
+    of an iteration by its index.
     """
     while True:
         past = nearest(desk.store, run)
-        if past and (reason := halt_reason(desk, past[-1])):
+        if past and (reason := halt_reason(desk, past[-1])) and not is_overridden(desk, past):
             return Outcome("halted", f"{run.name}@{past[-1].index}: {reason}")
         if past and past[-1].index >= desk.config.iterations:
             return Outcome("done", f"{run.name} is at iteration {desk.config.iterations}, its last")
         try:
-            run = advance(desk, run, past, steps)
+            advanced = advance(desk, run, past, steps)
         except LimitReached as limit:
             return Outcome("stopped", str(limit))
+        if advanced.iteration == run.iteration:
+            return Outcome("waiting", what_waits(desk.store, advanced))
+        run = advanced
         tell()
 
 
 def advance(desk: Desk, run: Run, past: tuple[Iteration, ...], steps: Steps) -> Run:
-    """The run, one iteration further, made from whatever the disk already holds and nothing twice."""
+    """The run, one iteration further, made from whatever the disk already holds and nothing twice.
+
+    Where a person is to say whether its decision may stand, the iteration is not closed.
+    """
     turn = Turn.after(past)
-    desk.turn_to(turn.index)
+    desk.turn_to(turn.index, braked_by(desk, past))
+    goes_past_a_halt = is_overridden(desk, past)
     receipts: dict[str, str] = {}
     for step in steps(turn.index):
         if not is_due(desk, turn, step.name):
@@ -73,8 +83,10 @@ def advance(desk: Desk, run: Run, past: tuple[Iteration, ...], steps: Steps) -> 
         if run.under_way.get(step.name) != turn.outputs[step.name]:
             run = replace(run, under_way=turn.outputs)
             desk.store.move(run)
+    if waits(turn.done["decide"]):
+        return run
     iteration, gold = close(desk, turn), ""
-    if desk.config.gold.enabled:
+    if desk.config.gold.enabled and not goes_past_a_halt:
         # After all else is fixed, and recorded beside the iteration: gold enters no key and no digest of the loop.
         receipts[GOLD.name], gold = result_of(desk, GOLD, turn)
     run = closed(desk.store, run, iteration, receipts, gold)
@@ -104,8 +116,8 @@ def plan(desk: Desk, behind: Sequence[Iteration] = ()) -> list[PlannedStep]:
     """
     planned: list[PlannedStep] = []
     past = tuple(behind)
-    while (turn := Turn.after(past)).index <= desk.config.iterations and not (past and halt_reason(desk, past[-1])):
-        desk.turn_to(turn.index)
+    while (turn := Turn.after(past)).index <= desk.config.iterations and not _stays_halted(desk, past):
+        desk.turn_to(turn.index, braked_by(desk, past))
         for step in steps_of(turn.index):
             if not is_due(desk, turn, step.name):
                 continue
@@ -115,8 +127,26 @@ def plan(desk: Desk, behind: Sequence[Iteration] = ()) -> list[PlannedStep]:
             if got is None:
                 return planned
             turn = turn.with_output(step.name, got, desk.store.output(got))
+        if waits(turn.done["decide"]):
+            return planned
         past = (*past, close(desk, turn))
     return planned
+
+
+def is_overridden(desk: Desk, past: tuple[Iteration, ...]) -> bool:
+    """Whether a person said that the run is to go past the halt that its last iteration is."""
+    word = word_on(desk.store, desk.run, Turn.after(past))
+    return word is not None and word.kind == "override"
+
+
+def braked_by(desk: Desk, past: tuple[Iteration, ...]) -> int:
+    """How hard the last decision brakes the iteration after it; 0 is not at all."""
+    left = desk.store.output(past[-1].outputs["decide"]).values.get("standing") if past else None
+    return int(left["braked"]) if left else 0
+
+
+def _stays_halted(desk: Desk, past: tuple[Iteration, ...]) -> bool:
+    return bool(past and halt_reason(desk, past[-1]) and not is_overridden(desk, past))
 
 
 def halt_reason(desk: Desk, iteration: Iteration) -> str:

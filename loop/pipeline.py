@@ -72,7 +72,7 @@ MEASURE = Step("measure", 6, ("measure", "judge", "engine"), measure.inputs, mea
 CAPABILITY = Step("capability", 1, ("capability", "engine"), capability.inputs, capability.run)
 AUDIT = Step("audit", 4, ("judge", "engine"), audit.inputs, audit.run)
 DRIFT = Step("drift", 1, ("drift", "judge", "engine"), drift.inputs, drift.run)
-DECIDE = Step("decide", 3, ("guards",), decide.inputs, decide.run)
+DECIDE = Step("decide", 4, ("guards",), decide.inputs, decide.run)
 GOLD = Step("gold", 2, ("gold", "engine"), gold.inputs, gold.run)
 
 MEASURING = (MEASURE, CAPABILITY, AUDIT, DRIFT, DECIDE)

@@ -46,12 +46,19 @@ def iteration(store: Store, found: Found) -> Shown:
     document = {
         **facts,
         "evidence": decision["evidence"],
+        "config_changes": decision["config_changes"],
         "outputs": outputs,
         "metrics": metrics,
         "config": turn.config,
     }
+    columns = ["guard", "passed", "action", "metric", "observed", "side", "limit", "reference", "against"]
+    shown = [[one.get(column) for column in columns] for one in decision["evidence"]]
+    changes = decision["config_changes"]
     text = [
-        _facts(facts),
+        _facts(
+            facts | ({"brakes": ", ".join(f"{leaf}={value}" for leaf, value in changes.items())} if changes else {})
+        ),
+        *([table(columns, shown)] if shown else []),
         table(["step", "output"], sorted(outputs.items(), key=lambda item: ORDER.index(item[0]))),
         table(["metric", "value"], sorted(metrics.items())),
         f"Rows of a step: selfsame show {run.name}@{turn.index}/measure",

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from loop.terminal import table
+from loop.word import halted_by
 from runs.lineage import Link, decision_of, first_link, last_index, links, made_by
 from runs.records import Run
 from runs.store import Store
@@ -35,6 +36,7 @@ class Closed:
     verdict: str
     reason: str
     metrics: dict[str, float | None]
+    halted_by: tuple[str, ...] = ()
 
     def shown(self) -> dict[str, Any]:
         """As JSON values."""
@@ -153,6 +155,8 @@ def next_commands(run: Run, closed: list[Closed]) -> list[str]:
     last = closed[-1].index if closed else 0
     commands = [f"selfsame log {run.name}", f"selfsame show {run.name}@{last}", "selfsame mlflow"]
     if closed and closed[-1].verdict == "halt":
+        past = " ".join(f"--override {guard}" for guard in closed[-1].halted_by)
+        commands.append(f"selfsame resume {run.name} {past} --because TEXT")
         if last:
             commands.append(f"selfsame branch {run.name}@{last - 1} NAME KEY=VALUE")
         else:
@@ -175,6 +179,7 @@ def _closed(store: Store, run: Run, link: Link) -> Closed:
         decision["verdict"],
         decision["reason"],
         metrics_of(store, link),
+        tuple(halted_by(decision)) if decision["verdict"] == "halt" else (),
     )
 
 

@@ -12,7 +12,9 @@ import typer
 from loop.home import home
 from loop.terminal import Json, print_aside, print_document, print_line
 from loop.verbs_run import (
+    Because,
     DryRun,
+    Override,
     Overrides,
     Smoke,
     changed_config,
@@ -69,6 +71,8 @@ def submit(
     at: Annotated[str | None, typer.Option(metavar="TIME", help="Not before, e.g. 2026-11-27T18:00; or now")] = None,
     every: Annotated[str | None, typer.Option(metavar="90s|30m|1h|1d", help="One iteration each such time")] = None,
     cron: Annotated[str | None, typer.Option(metavar="LINE", help="One iteration at each such time, in UTC")] = None,
+    override: Override = None,
+    because: Because = "",
     smoke: Smoke = False,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -93,6 +97,8 @@ def submit(
         config = changed_config(store, resume, changes)
         if dry_run:
             return say_what_is_ahead(store, resume, config, as_json)
+        if override:
+            asking.answer(store, resume, "override", because, tuple(override))
         changed = config.model_dump(mode="json") if changes else None
         ticket = Ticket(recipe=find_run(store, resume).recipe, config=changed, folder=os.getcwd(), resume=True)
     elif recipe is not None:

@@ -12,6 +12,8 @@ from loop.unasked import unasked_steps
 from runs.records import Run
 from runs.store import Store
 
+WAITS = "a person's word"
+"""What comes next where a decision waits."""
 OF_THE_SEED = ("seed", "preference", "measure", "capability", "audit", "drift", "decide", "gold")
 """The steps of iteration 0. They are spelt here and not asked for: `status` has no time to import them."""
 
@@ -20,6 +22,7 @@ def status(as_json: Json = False) -> int:
     """Say what each run is at, and whether somebody is at work here."""
     from loop.daemon.client import as_typed_here, ask_how_it_stands
     from loop.daemon.queued import queued
+    from loop.word import what_waits
     from runs.lineage import decision_of
     from runs.mlflow_mark import lag
 
@@ -34,6 +37,7 @@ def status(as_json: Json = False) -> int:
         # The last iteration alone: a run of thousands is not read for it.
         last = store.iteration(run.iteration) if run.iteration else None
         decision = decision_of(store, last) if last else {"verdict": None, "reason": None}
+        waits = what_waits(store, run)
         rows.append(
             {
                 "run": run.name,
@@ -44,7 +48,8 @@ def status(as_json: Json = False) -> int:
                 "decision": decision["verdict"],
                 "reason": decision["reason"],
                 "under_way": list(run.under_way),
-                "next": next_step(run, last.index if last else -1, decision["verdict"] == "halt"),
+                "waits": waits or None,
+                "next": WAITS if waits else next_step(run, last.index if last else -1, decision["verdict"] == "halt"),
                 "mlflow_lag": lag(store, run),
             }
         )
@@ -58,6 +63,9 @@ def status(as_json: Json = False) -> int:
         print_line(table(columns, [[row[column] for column in columns] for row in rows]))
     elif not waiting:
         print_line(as_typed_here(store, f"No run in {store.home} yet. `selfsame run self-rewarding` starts one."))
+    for row in rows:
+        if row["waits"]:
+            print_line(f"{harmless(row['waits'])}.")
     for sentence in waiting.values():
         print_line(f"{sentence}.")
     for name, address in tags.items():
@@ -98,6 +106,7 @@ def log(
     """List the iterations of a run, newest first, with their decisions and headline metrics."""
     from loop.daemon.client import as_typed_here
     from loop.daemon.queued import queued
+    from loop.guards.in_words import PASSED
     from loop.summary import SHOWN, history, history_table, newest, what_is_left_out
     from runs.lineage import find_run
 
@@ -122,7 +131,7 @@ def log(
         listed = f"{history_table(closed[::-1])}\n{what_is_left_out(run, closed)}"
         print_line(f"{run}\n{listed}" if closed else f"{run}\nno iteration finished yet\n")
         for one in closed[::-1]:
-            if one.verdict != "promote":
+            if one.verdict != "promote" or one.reason != PASSED:
                 print_line(f"{run}@{one.index} {one.verdict}: {harmless(one.reason)}")
     for sentence in waiting.values():
         print_line(f"{sentence}.")

@@ -10,6 +10,7 @@ from loop.home import home
 from loop.limits import Stop
 from loop.stopping import stop_on_sigterm
 from loop.terminal import Json, print_aside, print_document, print_line, table
+from runs.errors import UsageError
 from runs.store import Store
 
 if TYPE_CHECKING:
@@ -19,6 +20,11 @@ Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Settings, e.g. train.beta=0.1", show_default=False)
 ]
 
+Override = Annotated[
+    list[str] | None,
+    typer.Option(metavar="GUARD", help="Go once past the halt of this guard; one for each that halted"),
+]
+Because = Annotated[str, typer.Option(metavar="TEXT", help="Why; kept with the run")]
 Smoke = Annotated[bool, typer.Option("--smoke", help="The smallest size that still does every step")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and write nothing")]
 
@@ -51,10 +57,12 @@ def run(
 def resume(
     name: Annotated[str, typer.Argument(help="A run's name")],
     overrides: Overrides = None,
+    override: Override = None,
+    because: Because = "",
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> int:
-    """Go on with a run: after an interruption, or further than it was meant to go (iterations=N)."""
+    """Go on with a run: after an interruption, past a halt, or further than it was meant to go (iterations=N)."""
     with stop_on_sigterm() as stop:
         from loop.drive import change
         from loop.preflight_judges import check_endpoint
@@ -64,9 +72,22 @@ def resume(
         if dry_run:
             return say_what_is_ahead(store, name, config, as_json)
         check_endpoint(config)
+        go_past(store, name, override, because)
         if overrides:
             change(store, name, config)
         return _carry_on(store, name, as_json, stop)
+
+
+def go_past(store: Store, name: str, guards: Sequence[str] | None, because: str) -> None:
+    """Keep a person's word that the run is to go past its halt, if `guards` are named. Raises UsageError."""
+    from loop.drive import existing
+    from loop.word import going_past, keep_word
+
+    if guards:
+        with store.lock():
+            keep_word(store, run := existing(store, name), going_past(store, run, guards, because))
+    elif because:
+        raise UsageError("--because says why a guard is gone past: give --override GUARD with it")
 
 
 def new_config(store: Store, recipe: str, overrides: Sequence[str], smoke: bool) -> "Config":
@@ -157,6 +178,8 @@ def _carry_on(store: Store, name: str, as_json: bool, stop: Stop) -> int:
     this = find_run(store, name)
     closed = history(store, this) if as_json else newest(store, this, SHOWN)
     says = in_words(seed_and(store, this, closed))
+    answers = [f"selfsame approve {name}", f"selfsame approve {name} --reject"] if outcome.kind == "waiting" else []
+    commands = [*answers, *next_commands(this, closed)]
     if as_json:
         print_document(
             {
@@ -166,7 +189,7 @@ def _carry_on(store: Store, name: str, as_json: bool, stop: Stop) -> int:
                 "exit_code": code,
                 "iterations": [one.shown() for one in closed],
                 "says": says,
-                "next": next_commands(this, closed),
+                "next": commands,
             }
         )
         return code
@@ -176,6 +199,6 @@ def _carry_on(store: Store, name: str, as_json: bool, stop: Stop) -> int:
     for sentence in says:
         print_line(sentence)
     print_line("\nNext:")
-    for command in next_commands(this, closed):
+    for command in commands:
         print_line(f"  {command}")
     return code

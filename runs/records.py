@@ -240,11 +240,12 @@ class Reading(Record):
 class DriftItem(Record):
     """Numbers about one adapter on one probe, which is the same in every iteration, so that two adapters can be paired.
 
-    `probe` says which kind it is and `item` which one: a held-out prompt, or a labelled pair.
+    `probe` says which kind it is and `item` which one: a held-out prompt, a labelled pair, or a prompt with a known
+    answer.
     """
 
     adapter: str
-    probe: Literal["held-out", "labelled"]
+    probe: Literal["held-out", "labelled", "known"]
     item: str
     numbers: dict[str, float | None]
 

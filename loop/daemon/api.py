@@ -143,6 +143,12 @@ def _cancel(daemon: "Daemon", name: str, body: Nothing) -> dict[str, Any]:
     return _rung(daemon, wishes.cancel(daemon.queue, name, daemon.clock()))
 
 
+def _answer_run(daemon: "Daemon", name: str, body: wishes.Said) -> dict[str, Any]:
+    said = wishes.answer(daemon.store, daemon.queue, name, body)
+    daemon.bell.ring()
+    return said
+
+
 def _branch(daemon: "Daemon", name: str, body: wishes.Branch) -> dict[str, Any]:
     return wishes.branch(daemon.store, daemon.queue, body)
 
@@ -181,6 +187,13 @@ ENDPOINTS = (
     Endpoint("POST", "/v1/queue/{name}/pause", "Stop a run before its next shard and keep its place", Nothing, _pause),
     Endpoint("POST", "/v1/queue/{name}/unpause", "Let a paused run go on when its turn comes", Nothing, _unpause),
     Endpoint("POST", "/v1/queue/{name}/cancel", "Take a run out of the queue; what it did is kept", Nothing, _cancel),
+    Endpoint(
+        "POST",
+        "/v1/runs/{name}/answer",
+        "Say whether a decision may stand, or go past a halt",
+        wishes.Said,
+        _answer_run,
+    ),
     Endpoint("POST", "/v1/branches", "Give an old iteration to a run of its own", wishes.Branch, _branch),
     Endpoint("POST", "/v1/tags", "Give an iteration a lasting name", wishes.Tag, _tag),
     Endpoint("POST", "/v1/runs/{name}/delete", "Take the name of a run or a tag away", Nothing, _delete),

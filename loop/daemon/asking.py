@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 from loop.clock import utc_now
 from loop.daemon import wishes
@@ -53,6 +53,25 @@ def unpause(store: Store, name: str) -> Answer:
 def cancel(store: Store, name: str) -> Answer:
     """The entry, over."""
     return _tell(store, name, "cancel", lambda queue, name: wishes.cancel(queue, name, utc_now()))
+
+
+def answer(
+    store: Store,
+    name: str,
+    kind: Literal["approve", "reject", "override"],
+    because: str,
+    guards: tuple[str, ...] = (),
+) -> Answer:
+    """What was said of the decision that the run waits with, or of its halt, which it now goes on by."""
+    store.ref_path(name)
+    wish = wishes.Said(kind=kind, because=because, guards=guards)
+    return _ask_or_do(
+        store,
+        f"/v1/runs/{name}/answer",
+        wish.model_dump(mode="json"),
+        lambda: wishes.answer(store, QueueFile(store.home), name, wish),
+        QueueFile(store.home).lock,
+    )
 
 
 def branch(store: Store, run: Run) -> None:

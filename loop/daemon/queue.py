@@ -53,11 +53,13 @@ class Entry(Frozen):
     until: int | None = None
     """The iteration that the bell answered last allowed, until it is there."""
     paused: bool = False
+    waiting: bool = False
+    """Whether a person is to say first if its decision may stand."""
     ended: Ending | None = None
 
     def may_begin(self) -> datetime | None:
         """From when on the daemon may take it; None if never by itself."""
-        if self.paused or self.ended is not None:
+        if self.paused or self.waiting or self.ended is not None:
             return None
         if self.schedule is None:
             return self.submitted

@@ -1,6 +1,7 @@
 """What waits in the queue, for who looks at runs. Read as it stands: `status` has no time to import the schema."""
 
 from pathlib import Path
+from typing import Any
 
 from runs.durable import read_checked
 
@@ -15,7 +16,11 @@ def queued(home: Path) -> dict[str, str]:
     taken = value.get("taken")
     waiting.sort(key=lambda entry: (entry["number"] != taken, -entry["priority"], entry["number"]))
     return {
-        entry["name"]: f"{entry['name']} is queued, place {place}{' (paused)' if entry['paused'] else ''}; "
-        "`selfsame daemon status` says more"
+        entry["name"]: f"{entry['name']} is queued, place {place}{_why(entry)}; `selfsame daemon status` says more"
         for place, entry in enumerate(waiting, start=1)
     }
+
+
+def _why(entry: dict[str, Any]) -> str:
+    """Why it is not taken though its turn may be there; "" if nothing is in its way."""
+    return " (paused)" if entry["paused"] else " (waits for a person)" if entry.get("waiting") else ""

@@ -89,5 +89,7 @@ def _state(entry: Entry, now: datetime, at_work: bool) -> str:
         return entry.ended.how
     if entry.paused:
         return "paused"
+    if entry.waiting:
+        return "waits for a person"
     time = entry.may_begin()
     return "waits for its turn" if time is not None and time <= now else "waits for its time"

@@ -6,17 +6,19 @@ import os
 import secrets
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from loop.daemon.queue import Ending, Entry, Priority, Queue, QueueFile, open_entry
 from loop.daemon.schedule import Frozen, Schedule
 from loop.run_names import fresh_name
+from loop.steps.turn import Turn
+from loop.word import answering, going_past, keep_word, word_on
 from runs import naming
 from runs.durable import make_folder, read_checked, write_checked
 from runs.errors import ConfigError, UsageError
-from runs.lineage import decision_of
+from runs.lineage import decision_of, find_run
 from runs.records import Run
 from runs.store import Store
 
@@ -54,6 +56,17 @@ class Branch(Frozen):
 
     ticket: Token
     """The token of the run, which `selfsame branch` has laid down in the home."""
+
+
+class Said(Frozen):
+    """What a person says about the decision that a run waits with, or about a halt."""
+
+    kind: Literal["approve", "reject", "override"]
+    """Let it stand, or keep the policy as it was; or go once past a halt."""
+    guards: tuple[Annotated[str, Field(max_length=64)], ...] = ()
+    """The guards that halted, to go past them."""
+    because: Annotated[str, Field(max_length=2000)] = ""
+    """Why."""
 
 
 class Tag(Frozen):
@@ -135,6 +148,25 @@ def cancel(queue: QueueFile, name: str, now: datetime) -> Entry:
     return _changed(queue, name, ended=Ending(how="cancelled", exit_code=0, said=said, at=now))
 
 
+def answer(store: Store, queue: QueueFile, name: str, wish: Said) -> dict[str, Any]:
+    """What was said, which the run goes on by when its turn comes. Raises UsageError where it waits for nobody, or is
+    not halted by these guards."""
+    with queue.turn:
+        run = find_run(store, name)
+        if wish.kind == "override":
+            word = going_past(store, run, wish.guards, wish.because)
+        else:
+            word = answering(store, run, wish.kind, wish.because)
+        keep_word(store, run, word)
+        entry = queue.read().open(name)
+        if entry is not None:
+            queue.change(lambda before: before.changed(entry.number, waiting=False))
+    said = {"approve": "approved", "reject": "rejected, and its policy stays", "override": "to go past its halt"}[
+        word.kind
+    ]
+    return {"run": name, "kind": wish.kind, "said": said, "queued": entry is not None}
+
+
 def branch(store: Store, queue: QueueFile, wish: Branch) -> dict[str, Any]:
     """The new run's name and where it was branched. Raises UsageError for a name that is taken."""
     run = Run(**_laid_down(store.home, wish.ticket))
@@ -167,7 +199,7 @@ def _refuse_halted(store: Store, run: Run) -> None:
     """Returns if the run can go on. Raises UsageError where a guard halted it: it would come back as it went."""
     iteration = store.iteration(run.iteration) if run.iteration else None
     decision = decision_of(store, iteration) if iteration else {"verdict": None}
-    if iteration and decision["verdict"] == "halt":
+    if iteration and decision["verdict"] == "halt" and word_on(store, run.name, Turn.after((iteration,))) is None:
         before = f"{run.name}@{iteration.index - 1} ANOTHER KEY=VALUE"
         way_on = f"selfsame branch {before}" if iteration.index else f"selfsame daemon submit {run.recipe}"
         raise UsageError(

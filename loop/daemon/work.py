@@ -184,6 +184,10 @@ class Daemon:
             return self._ending("halted", 3, outcome.reason)
         if outcome.kind == "done":
             return self._ending("done", 0, outcome.reason)
+        if outcome.kind == "waiting":
+            log.info("run=%s %s", entry.name, outcome.reason)
+            self._wait_for_a_person(entry)
+            return None
         if not reasons:
             return self._ending("stopped", 0, outcome.reason)
         log.info("run=%s stops: %s", entry.name, outcome.reason)
@@ -229,6 +233,15 @@ class Daemon:
         if entry.until is not None and self._closed(entry.name) >= entry.until:
             return f"its schedule allows iteration {entry.until} for now"
         return ""
+
+    def _wait_for_a_person(self, entry: Entry) -> None:
+        """Leave the run until somebody has said whether its decision may stand, which may be by now."""
+        from loop.word import what_waits
+
+        with self.queue.turn:
+            run = self.store.run(entry.name)
+            if run is not None and what_waits(self.store, run):
+                self.queue.change(lambda queue: queue.changed(entry.number, waiting=True))
 
     def _rest_until_the_next_bell(self, number: int) -> None:
         """If the iteration that a bell allowed is there, the next one is for the next bell."""

@@ -7,6 +7,7 @@ are held against each other item by item.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 import microworld
 from judges.dialogue import Item
@@ -22,7 +23,7 @@ from loop.steps.turn import Turn
 from runs.canonical import digest, digest_file, seed_of
 from runs.errors import ConfigError
 from runs.output import Output
-from runs.records import Judgment, Measurement, Prompt, Response, Sampling
+from runs.records import DriftItem, Judgment, Measurement, Prompt, Response, Sampling
 
 WAYS = {"greedy": 0.0, "sampled": 1.0}
 """The two ways to answer, and their temperatures."""
@@ -105,6 +106,7 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
         "responses": shards["greedy"] + shards["sampled"],
         "judgments": (desk.store.put_rows("judgments", verdicts["greedy"] + verdicts["sampled"]),),
         "measurements": (desk.store.put_rows("measurements", measurements),),
+        "drift_items": (desk.store.put_rows("drift_items", [_item(turn.candidate, one) for one in tried]),),
     }
     return Output("capability", tables, {"metrics": numbers[""]})
 
@@ -123,6 +125,12 @@ def capability_metrics(tried: Sequence[Tried]) -> dict[str, float | None]:
         "policy/capability_sampled_frac": pass_at_k(right, 1),
         **{f"policy/pass_at_{2**n}_frac": pass_at_k(right, 2**n) for n in range(1, samples.bit_length())},
     }
+
+
+def _item(policy: str, tried: Tried) -> DriftItem:
+    """What is held against the same of another policy: 1 for a right answer, and a share of several."""
+    right: dict[str, float | None] = {"greedy_right": float(tried.greedy), "sampled_right": fmean(tried.sampled)}
+    return DriftItem(policy, "known", tried.prompt.digest, right)
 
 
 def _judgment(verifier: Verifier, prompt: Prompt, response: Response) -> Judgment:

@@ -1,107 +1,153 @@
-"""Step `decide`: the guards look at the numbers, and the candidate is promoted or the run halts."""
+"""Step `decide`: the guards look at the numbers, and the candidate is promoted, kept out, undone, or the run halts."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from judges.statistics import Label
-from loop.admission import admission
 from loop.anchors import anchor_pairs
+from loop.config_guards import ASKED_OTHERWISE, Guards
 from loop.desk import Desk
-from loop.guards import Finding, Metrics, after_measuring, all_finite, at_least, before_training
+from loop.guards.admission import admission
+from loop.guards.brake import braked
+from loop.guards.decision import Conclusion, Kept, Standing, accepted, conclude, wants_word
+from loop.guards.examine import examine
+from loop.guards.finding import Finding
+from loop.guards.in_words import PASSED, in_words
+from loop.guards.limits import all_finite, at_least, at_most
 from loop.steps.by_tag import by_tag
+from loop.steps.decide_seen import now_and_before, standing_before
 from loop.steps.remedies import remedies
 from loop.steps.train import USED
 from loop.steps.turn import Turn
+from loop.word import Word, word_on
+from runs.canonical import digest
 from runs.output import Output
 from runs.records import Decision
 
 
 def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
-    """Every output of the iteration so far, and the policy that stays if the candidate does not pass."""
-    return {"previous": turn.policy, **turn.outputs}
+    """Every output of the iteration so far, the policy that stays if the candidate does not pass, and what the decision
+    before left; what braking would mean, and a person's word where there is one."""
+    asked = {"previous": turn.policy, **turn.outputs}
+    if turn.past:
+        asked["before"] = turn.past[-1].outputs["decide"]
+        asked["brake"] = digest(_brake(desk, turn, 1))
+    word = word_on(desk.store, desk.run, turn)
+    return asked | (word.asked() if word else {})
 
 
 def run(desk: Desk, turn: Turn, key: str) -> Output:
-    """The decision: promote, or halt with the guards that said so."""
-    found = findings(desk, turn)
-    failed = [finding for finding in found if not finding.passed]
-    says = [in_words(failed, _metrics(turn)), *remedies({finding.guard for finding in failed}, turn.done)]
+    """The decision with its evidence, and what it leaves to the next one. `waits` says that a person has to agree."""
+    word, standing = word_on(desk.store, desk.run, turn), standing_before(desk, turn)
+    if word is not None and word.kind == "override":
+        concluded = _gone_past(desk, turn, word, standing)
+    else:
+        found = [*findings(desk, turn), *([_as_finding(word)] if word else [])]
+        candidate = Kept(turn.index, turn.candidate, turn.outputs)
+        concluded = conclude(desk.config.guards, found, candidate, standing)
     decision = Decision(
-        verdict="halt" if failed else "promote",
-        policy=turn.policy if failed else turn.candidate,
-        reason="; ".join(says) if failed else "every guard passed",
-        evidence=tuple(finding.evidence() for finding in found),
+        verdict=concluded.verdict,
+        policy=concluded.policy,
+        reason=_reason(concluded, turn),
+        evidence=tuple(finding.evidence() for finding in concluded.findings),
+        config_changes=_brake(desk, turn, concluded.standing.braked),
     )
-    # A guard that looks at several groups has passed if it has in all of them.
-    failing = {finding.guard for finding in failed}
-    metrics = {f"guard/{guard}_passed": float(guard not in failing) for guard in sorted({f.guard for f in found})}
-    shards = (desk.store.put_rows("decisions", [decision]),)
-    return Output("decide", {"decisions": shards}, {"decision": asdict(decision), "metrics": metrics})
+    return Output(
+        "decide",
+        {"decisions": (desk.store.put_rows("decisions", [decision]),)},
+        {
+            "decision": asdict(decision),
+            "metrics": _guard_metrics(concluded.findings),
+            "standing": asdict(concluded.standing),
+            "waits": word is None and wants_word(desk.config.guards, turn.index, concluded),
+        },
+    )
 
 
 def findings(desk: Desk, turn: Turn) -> list[Finding]:
     """What the guards see of what there is: judgments and pairs, then the training, then the measured candidate."""
-    metrics = _metrics(turn)
-    guards = desk.config.guards
+    guards, metrics = desk.config.guards, _metrics(turn)
     on_pairs, found = desk.config.train.source == "pairs", list[Finding]()
     if "judge" in turn.done:
-        found = before_training(guards, metrics, on_pairs)
-    elif "pair" in turn.done and on_pairs:  # of what people preferred, with no judgment
-        found = [at_least("min_pairs", metrics, "signal/pairs", guards.min_pairs)]
+        found.append(at_most("max_unscored_frac", metrics, "judge/train_unscored_frac", guards.max_unscored_frac))
+    if on_pairs and ("judge" in turn.done or "pair" in turn.done):  # of what people preferred, with no judgment
+        found.append(_enough(metrics, "signal/pairs", guards))
     if "preference" in turn.done:
         found += all_finite(turn.done["preference"].metrics)
     if "train" in turn.done:
         found += all_finite(turn.done["train"].metrics)
-        used = USED[desk.config.train.method]
-        found.append(at_least("min_pairs", turn.done["train"].metrics, used, guards.min_pairs))
+        found.append(_enough(turn.done["train"].metrics, USED[desk.config.train.method], guards))
     if "measure" in turn.done:
-        found += after_measuring(guards, turn.done["measure"].metrics)
+        found += all_finite(turn.done["measure"].metrics)
+        found.append(at_most("max_unscored_frac", metrics, "judge/unscored_frac", guards.max_unscored_frac))
         if turn.index == 0:
             found += admission(guards, _by_tag(desk, turn), _labels(desk), desk.config.judge.compares)
-    return found
+    standing = standing_before(desk, turn)
+    now, of = now_and_before(desk, turn, standing)
+    return [
+        *_acting(guards, [replace(one, rows=now.addresses(one.metric)) for one in found]),
+        *examine(guards, now, of, standing.looks + 1 if standing else 1),
+    ]
+
+
+def _enough(metrics: dict[str, float | None], metric: str, guards: Guards) -> Finding:
+    return at_least("min_pairs", metrics, metric, guards.min_pairs, "optimisation")
+
+
+def _acting(guards: Guards, found: Sequence[Finding]) -> list[Finding]:
+    """What these guards found, with what follows from it as `guards.actions` says."""
+    assert all(one.guard in ASKED_OTHERWISE for one in found)
+    acting = [replace(one, action=guards.action(one.guard, one.action)) for one in found]
+    return [one for one in acting if one.action != "off"]
+
+
+def _brake(desk: Desk, turn: Turn, level: int) -> dict[str, object]:
+    return braked(desk.whole.at(turn.index + 1), level)
+
+
+def _gone_past(desk: Desk, turn: Turn, word: Word, standing: Standing | None) -> Conclusion:
+    """The candidate of the halted iteration, promoted because a person says so; the policy it kept, if it had none."""
+    halted = turn.past[-1]
+    trained = desk.store.output(halted.outputs["train"]).adapter if "train" in halted.outputs else None
+    assert standing is not None
+    candidate = Kept(halted.index, trained, halted.outputs) if trained else standing.previous
+    return Conclusion("promote", candidate.policy, (_as_finding(word),), accepted(candidate, standing))
+
+
+def _as_finding(word: Word) -> Finding:
+    what = {"approve": "approved", "reject": "rejected", "override": f"went past {', '.join(word.guards)}"}[word.kind]
+    says = f"a person {what}" + (f", because {word.because}" if word.because else "")
+    return Finding("person", "", None, None, word.kind != "reject", says, "quality", "reject")
+
+
+def _reason(concluded: Conclusion, turn: Turn) -> str:
+    said = [one.says for one in concluded.findings if one.guard == "person" and one.passed]
+    if concluded.failed:
+        guards = {one.guard for one in concluded.failed}
+        said += [in_words(concluded.failed, _metrics(turn)), *remedies(guards, turn.done)]
+    return "; ".join(said) or PASSED
+
+
+def _guard_metrics(found: Sequence[Finding]) -> dict[str, float | None]:
+    """Whether each guard passed, the evidence of each paired test, and beside each bounded metric its limit as
+    `METRIC_at_most` or `METRIC_at_least`."""
+    failing = {finding.guard for finding in found if not finding.passed}
+    # A guard that looks at several groups has passed if it has in all of them.
+    metrics: dict[str, float | None] = {
+        f"guard/{guard}_passed": float(guard not in failing) for guard in sorted({f.guard for f in found})
+    }
+    for one in found:
+        if "alpha" in one.beside:
+            metrics |= {f"guard/{one.guard}_log10_e": one.observed, f"guard/{one.guard}_log10_limit": one.limit}
+        elif one.limit is not None and one.side and " (" not in one.metric:
+            metrics[f"{one.metric}_{one.side}"] = one.limit
+    return metrics
 
 
 def _labels(desk: Desk) -> dict[str, list[Label]]:
     """The labels of the pairs that the judge was held against, by the tags of their prompts."""
     anchors = anchor_pairs(desk.config.measure.anchors, desk.config.measure.anchor_count)
     return {tag: [pair.label for pair in pairs] for tag, pairs in by_tag(anchors, lambda pair: pair.tags).items()}
-
-
-def in_words(failed: Sequence[Finding], metrics: Metrics) -> str:
-    """What failed, a clause for each guard and metric, "" for nothing: prompt families in one, with their range.
-
-    Where verdicts are missing, the commonest reason for it is named.
-    """
-    groups: dict[tuple[str, str], list[Finding]] = {}
-    for finding in failed:
-        metric, _, tag = finding.metric.partition(" (")
-        groups.setdefault((finding.guard, metric if tag else ""), []).append(finding)
-    clauses = [
-        f"{guard}: {_in_families(metric, found) if metric and len(found) > 1 else '; '.join(one.says for one in found)}"
-        for (guard, metric), found in groups.items()
-    ]
-    why = _commonest_reason(metrics) if any(guard == "max_unscored_frac" for guard, _ in groups) else ""
-    return "; ".join([*clauses, *([why] if why else [])])
-
-
-def _in_families(metric: str, found: Sequence[Finding]) -> str:
-    families = [finding.metric.partition(" (")[2].removesuffix(")").partition("=")[2] for finding in found]
-    seen = [one.observed for one in found if one.observed is not None]
-    said = f"{metric} is {min(seen):.4g} to {max(seen):.4g}" if len(seen) == len(found) else f"{metric} fails"
-    return f"{said} in {len(found)} prompt families ({', '.join(families)}); the limit is {found[0].limit:g}"
-
-
-def _commonest_reason(metrics: Metrics) -> str:
-    """Of what nothing came where the judge was asked for a verdict; "" where nothing says so."""
-    shares = {
-        name.partition("/unscored/")[2].removesuffix("_frac").replace("_", " "): share
-        for name, share in metrics.items()
-        if name.startswith(("judge/unscored/", "judge/train_unscored/")) and share is not None
-    }
-    if not shares:
-        return ""
-    reason = max(shares, key=lambda name: shares[name])
-    return f"most often there is no verdict because of: {reason} ({shares[reason]:.0%} of the judgments)"
 
 
 def _metrics(turn: Turn) -> dict[str, float | None]:
@@ -114,9 +160,15 @@ def _by_tag(desk: Desk, turn: Turn) -> dict[str, dict[str, float | None]]:
 
 
 def is_due(desk: Desk, turn: Turn, step: str) -> bool:
-    """Whether `step` is to be taken: one that is of use, and nothing is trained or measured once a guard has failed."""
+    """Whether `step` is to be taken: one that is of use, and nothing is trained or measured once a guard has failed.
+
+    Where a person goes past a halt, that is the whole iteration.
+    """
+    word = word_on(desk.store, desk.run, turn)
+    if word is not None and word.kind == "override":
+        return step == "decide"
     if step in desk.config.unasked(turn.index):
         return False
     if step in ("capability", "audit", "drift"):
         return "measure" in turn.done
-    return step not in ("preference", "train", "measure") or all(finding.passed for finding in findings(desk, turn))
+    return step not in ("preference", "train", "measure") or not any(one.blocks for one in findings(desk, turn))

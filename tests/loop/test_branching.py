@@ -14,6 +14,7 @@ from loop.branching import proposed
 from loop.changes import Change
 from loop.cli import main
 from loop.config import OPERATIONAL, Config
+from loop.config_drift import Drift
 from loop.config_judge import READ, SWITCHES
 from loop.config_meta_judge import MetaJudge
 from loop.progress import Event
@@ -121,7 +122,7 @@ READ_BY_NOBODY = {
     "preference": small_config().preference.idle() - {"source"},
     "train": TRAIN_READ,
     "capability": small_config().capability.idle() - {"prompts"},
-    "drift": {"items", "samples"},
+    "drift": set(Drift.model_fields) - {"items"},
 }
 """The leaves that nothing reads in a run that is as `r1` is."""
 CHANGEABLE = [leaf for leaf in SEMANTIC if leaf not in FIXED]

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 from small import chain, run_small, small_config
@@ -36,6 +37,11 @@ def test_a_policy_has_one_greedy_and_so_many_sampled_answers_to_each_prompt_and_
         shares = {row.tag: row.numbers for row in store.all_rows("measurements", found)}
         assert {"", "family=sort", "difficulty=1"} <= shares.keys()
         assert not any(tag.startswith("reference=") for tag in shares)
+        items = store.all_rows("drift_items", found)
+        assert [one.item for one in items] == [prompt.digest for prompt in prompts]
+        assert fmean(one.numbers["sampled_right"] for one in items) == pytest.approx(
+            found.metrics["policy/capability_sampled_frac"]
+        )
 
 
 def test_the_same_prompts_are_put_in_each_iteration_and_without_a_file_there_is_no_such_step(tmp_path: Path) -> None:

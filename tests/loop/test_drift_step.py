@@ -139,7 +139,8 @@ def test_without_any_group_there_is_no_such_step_and_nothing_else_differs(
     other, _ = run_small(tmp_path, judge__min_mass=0, drift=nothing, iterations=1)
     for plain, drifted in zip(chain(other), chain(store), strict=False):
         assert plain.outputs.keys() == drifted.outputs.keys() - {"drift"}
-        assert all(drifted.outputs[step] == output for step, output in plain.outputs.items())
+        # But for what is decided, which weighs what there is.
+        assert all(drifted.outputs[step] == got for step, got in plain.outputs.items() if step != "decide")
 
 
 def test_the_frozen_judge_and_the_one_before_are_asked_only_what_nobody_was_asked_yet(

@@ -99,7 +99,7 @@ LABELS = {"pair__source": "labels", "pair__file": "microworld"}
         (LABELS | IMITATES, USUAL | ANSWERS),
         ({"pair__source": "demonstrations", "pair__file": "microworld", "pair__judged_frac": 0.5}, USUAL | {"judge"}),
         ({"capability__prompts": "microworld"}, USUAL - {"capability"}),
-        ({"drift__signal": True}, USUAL - {"drift"}),
+        ({"drift__items": 4}, USUAL - {"drift"}),
         ({"audit__items": 8, "audit__every": 2}, USUAL - {"audit"}),
         ({"audit__items": 8, "audit__every": 3}, USUAL),
         ({"phases": [{"since": 2, "settings": {"train.method": "rl"}}]}, USUAL | ANSWERS),

@@ -8,8 +8,8 @@ import pytest
 from small import chain, run_small
 
 from judges.statistics import Label, LabelledPair
-from loop.admission import admission
-from loop.config import Guards
+from loop.config_guards import Guards
+from loop.guards.admission import admission
 from loop.steps.measure import anchor_faults, anchor_metrics, position_consistency
 from runs.lineage import decision_of
 from runs.records import Judgment, Reply, Unscored

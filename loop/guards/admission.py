@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from judges.statistics import Label
-from loop.config import Guards
-from loop.guards import Finding, Metrics, at_least, at_most
+from loop.config_guards import Guards
+from loop.guards.finding import Finding, Metrics
+from loop.guards.limits import at_least, at_most
 
 FAMILY = "family="
 

@@ -1,0 +1,150 @@
+"""From findings to a verdict: what becomes of the candidate, and what the next decision has to know.
+
+The severest action of what did not pass decides. `warn` and `brake` promote all the same. Distribution and
+optimisation move in sound runs too, so that each alone at most brakes by default; two groups that brake at once are
+taken for evidence, and roll back. Evidence on quality or on the judge rolls back by itself. What is rolled back to is
+the best so far: the policy that was last promoted on evidence of a gain over the best before it, beginning with the
+seed. Chance alone replaces it rarely, whereas the highest mean of several is too high by itself.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from loop.config_guards import Guards
+from loop.guards.finding import ACTIONS, Action, Finding
+from runs.records import Verdict
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A policy that was measured: in which iteration, and the output digests of that iteration's steps."""
+
+    index: int
+    policy: str
+    outputs: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the decisions up to one leave to the next.
+
+    `previous` is the policy promoted last, `best` the best so far, `first` the first one that was trained and promoted.
+    `looks` counts the iterations whose paired tests were asked, `held` those in a row that promoted nothing, `braked`
+    those in a row that braked.
+    """
+
+    seed: Kept
+    previous: Kept
+    best: Kept
+    first: Kept | None = None
+    looks: int = 0
+    held: int = 0
+    braked: int = 0
+
+    @staticmethod
+    def at_seed(seed: Kept) -> "Standing":
+        """Before anything was decided."""
+        return Standing(seed, seed, seed)
+
+    def references(self) -> dict[str, Kept]:
+        """Whose numbers those of the next iteration are held against, by what limits call them."""
+        known = {"seed": self.seed, "previous": self.previous, "best": self.best}
+        return known | ({"first": self.first} if self.first else {})
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """The verdict, the policy that the next iteration starts from, and all that was found, with what follows from it.
+
+    `standing` is for the next decision; its `braked` says how hard the next iteration is to be braked, 0 for not at
+    all.
+    """
+
+    verdict: Verdict
+    policy: str
+    findings: tuple[Finding, ...]
+    standing: Standing
+
+    @property
+    def failed(self) -> list[Finding]:
+        """What did not pass."""
+        return [finding for finding in self.findings if not finding.passed]
+
+
+def conclude(guards: Guards, findings: Sequence[Finding], now: Kept, standing: Standing | None) -> Conclusion:
+    """What follows from `findings` about the candidate `now`; `standing` is None for the seed itself.
+
+    The seed is promoted or, where anything blocks, halted: there is nothing before it to keep.
+    """
+    if standing is None:
+        blocked = any(finding.blocks for finding in findings)
+        return Conclusion("halt" if blocked else "promote", now.policy, tuple(findings), Standing.at_seed(now))
+    found = list(findings)
+    groups = sorted({one.group for one in found if _at_least(one, "brake")})
+    if len(groups) > 1 and not any(one.blocks for one in found):
+        found.append(_rule("two_groups", len(groups), 1, f"{' and '.join(groups)} braked at once", "roll_back"))
+    tests = _tests_of_gain(found)
+    gained = any(one.limit is not None and one.beside["gain_log10_e"] >= one.limit for one in tests)
+    if guards.promote == "on_gain" and not gained and not any(one.blocks for one in found):
+        found.append(_rule("no_gain", None, None, "there is no evidence of a gain over the best so far", "reject"))
+    if any(one.blocks for one in found) and standing.held + 1 >= guards.patience:
+        says = f"{standing.held + 1} iterations in a row promoted nothing"
+        found.append(_rule("patience", standing.held + 1, guards.patience, says, "halt"))
+    verdict = _verdict(found, standing)
+    # What lost against the best so far, or against the seed's judge, leaves that doubtful which was promoted since.
+    back = any(not one.passed and one.action == "roll_back" for one in found)
+    kept = now if verdict == "promote" else standing.best if back else standing.previous
+    better = verdict == "promote" and (gained or not (tests or groups))
+    after = Standing(
+        seed=standing.seed,
+        previous=kept,
+        best=now if better else standing.best,
+        first=standing.first or (now if verdict == "promote" else None),
+        looks=standing.looks + any("alpha" in one.beside for one in found),
+        held=0 if verdict == "promote" else standing.held + 1,
+        braked=standing.braked + 1 if groups else 0,
+    )
+    return Conclusion(verdict, kept.policy, tuple(found), after)
+
+
+def accepted(candidate: Kept, standing: Standing) -> Standing:
+    """What stands after a person went past a halt: the candidate is promoted, and nothing else is forgotten."""
+    return replace(standing, previous=candidate, held=0, braked=0)
+
+
+def wants_word(guards: Guards, index: int, conclusion: Conclusion) -> bool:
+    """Whether a person has to say that the decision may stand. The seed and a halt wait for nobody."""
+    if conclusion.verdict == "halt" or index == 0:
+        return False
+    how, _, every = guards.approve.partition(" ")
+    if how == "every":
+        return index % int(every or 1) == 0
+    return how == "on_warn" and bool(conclusion.failed)
+
+
+def _tests_of_gain(found: Sequence[Finding]) -> list[Finding]:
+    """The tests against the best so far by which it is replaced: those of quality, where there are any.
+
+    A frozen judge that is fooled finds gains too.
+    """
+    tests = [one for one in found if "gain_log10_e" in one.beside]
+    return [one for one in tests if one.group == "quality"] or tests
+
+
+def _verdict(found: Sequence[Finding], standing: Standing) -> Verdict:
+    severest = max((ACTIONS.index(one.action) for one in found if one.blocks), default=0)
+    if not severest:
+        return "promote"
+    if ACTIONS[severest] == "halt":
+        return "halt"
+    if ACTIONS[severest] == "roll_back" and standing.best.policy != standing.previous.policy:
+        return "roll back"
+    return "reject"
+
+
+def _at_least(finding: Finding, action: Action) -> bool:
+    return not finding.passed and ACTIONS.index(finding.action) >= ACTIONS.index(action)
+
+
+def _rule(name: str, observed: float | None, limit: float | None, says: str, action: Action) -> Finding:
+    return Finding(name, "", observed, limit, False, says, "quality", action)

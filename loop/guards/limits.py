@@ -1,0 +1,101 @@
+"""Bounds on single metrics: absolute, or relative to the seed's, the previous policy's, or the best one's."""
+
+import math
+from collections.abc import Mapping
+
+from loop.guards.finding import ACTIONS, Action, Finding, Group, Metrics, said
+from loop.guards.rules import Limit
+from loop.guards.seen import Seen
+
+WHOSE = {
+    "seed": "the seed policy's",
+    "first": "that of iteration 1",
+    "previous": "that of the policy promoted last",
+    "best": "that of the best so far",
+}
+NOT_OF_THE_SEED = ("signal/", "judge/train_")
+"""What iteration 0 has not, since it trains nothing."""
+
+
+def at_most(
+    guard: str, metrics: Metrics, metric: str, limit: float, group: Group = "judge", action: Action = "halt"
+) -> Finding:
+    """Passes when `metric` is a number no greater than `limit`."""
+    observed = metrics.get(metric)
+    passed = observed is not None and observed <= limit  # NaN fails this comparison, so NaN does not pass
+    says = f"{metric} is {said(observed)}; at most {limit:g} is allowed"
+    return Finding(guard, metric, observed, limit, passed, says, group, action, "at_most")
+
+
+def at_least(
+    guard: str, metrics: Metrics, metric: str, limit: float, group: Group = "judge", action: Action = "halt"
+) -> Finding:
+    """Passes when `metric` is a number no smaller than `limit`."""
+    observed = metrics.get(metric)
+    passed = observed is not None and observed >= limit
+    says = f"{metric} is {said(observed)}; at least {limit:g} is needed"
+    return Finding(guard, metric, observed, limit, passed, says, group, action, "at_least")
+
+
+def all_finite(metrics: Metrics, action: Action = "halt") -> list[Finding]:
+    """One failed finding for each metric that is missing or no finite number."""
+    return [
+        Finding("finite", name, value, None, False, f"{name} is {said(value)}, which is no number", _of(name), action)
+        for name, value in sorted(metrics.items())
+        if value is None or not math.isfinite(value)
+    ]
+
+
+def within(limit: Limit, now: Seen, of: Mapping[str, Seen], brake_at: float) -> Finding | None:
+    """What the bound says of this iteration; None where it has nothing to say yet, or where nobody measures that.
+
+    What was measured and is gone does not pass. `of` holds whose numbers it can be relative to.
+    """
+    observed, reference, against = now.metrics.get(limit.metric), None, ""
+    if observed is None and (not now.measured or (not now.index and limit.metric.startswith(NOT_OF_THE_SEED))):
+        return None
+    if limit.of != "nothing":
+        if limit.of not in of:  # the seed itself, or the first iteration
+            return None
+        reference, against = of[limit.of].metrics.get(limit.metric), WHOSE[limit.of]
+    if not limit.demanded and (
+        (reference if against else observed) is None or (against and not now.took(of[limit.of].step_of(limit.metric)))
+    ):
+        return None
+    lacking = bool(against) and (reference is None or not math.isfinite(reference))
+    bound = math.nan if lacking else _bound(limit, reference, 1.0)
+    is_within = at_most if limit.at_most is not None else at_least
+    found = is_within(limit.name, now.metrics, limit.metric, bound, limit.group, limit.action)
+    if found.passed and limit.brakes and brake_at < 1 and ACTIONS.index(limit.action) > ACTIONS.index("brake"):
+        found = is_within(
+            limit.name, now.metrics, limit.metric, _bound(limit, reference, brake_at), limit.group, "brake"
+        )
+    says = found.says + (f" ({_said_of(limit, reference)} {against})" if against else "")
+    if lacking:
+        says = f"{limit.metric} is {said(observed)} and {against} is {said(reference)}: they cannot be compared"
+    return Finding(
+        found.guard, found.metric, observed, None if lacking else found.limit, found.passed, says,
+        found.group, found.action, found.side, reference, against, now.addresses(limit.metric),
+    )  # fmt: skip
+
+
+def _bound(limit: Limit, reference: float | None, share: float) -> float:
+    """The limit in the metric's own unit, or that share of the way to it from the reference (from 0 without one)."""
+    given = limit.at_most if limit.at_most is not None else limit.at_least
+    assert given is not None
+    if reference is None:
+        return share * given
+    if limit.how == "plus":
+        return reference + share * given
+    return reference * ((1 - share) + share * given)
+
+
+def _said_of(limit: Limit, reference: float | None) -> str:
+    given = limit.at_most if limit.at_most is not None else limit.at_least
+    how = f"{given:g} times" if limit.how == "times" else f"{given:+g} to"
+    return f"{how} {said(reference)},"
+
+
+def _of(metric: str) -> Group:
+    groups: dict[str, Group] = {"judge": "judge", "signal": "optimisation"}
+    return groups.get(metric.partition("/")[0], "distribution")

@@ -1,0 +1,35 @@
+"""All that guards see of an iteration."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from loop.guards.finding import Metrics
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The numbers of one iteration: never gold.
+
+    `items` are streams of numbers from 0 to 1, by stream and item: the same held-out items in each iteration. `curve`
+    is the training, step by step. `rows` say where a metric, a stream or all of a step lie, as `3/measure DIGEST`.
+    """
+
+    index: int
+    metrics: Metrics
+    items: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    curve: Sequence[Mapping[str, float | None]] = ()
+    rows: Mapping[str, str] = field(default_factory=dict)
+    measured: bool = True
+    """Whether the candidate was measured: if not, a metric that is not there is not missing."""
+
+    def step_of(self, metric: str) -> str:
+        """The step that gave a metric; "" where nobody says."""
+        return self.rows[metric].partition(" ")[0].partition("/")[2] if metric in self.rows else ""
+
+    def took(self, step: str) -> bool:
+        """Whether the iteration took that step, as far as anybody says: with other settings it need not."""
+        return not step or not self.rows or step in self.rows
+
+    def addresses(self, what: str) -> tuple[str, ...]:
+        """Where the numbers of a metric or a stream lie; nothing where nobody says."""
+        return (self.rows[what],) if what in self.rows else ()

@@ -1,0 +1,77 @@
+"""What the guards see of an iteration, read off the outputs of its steps."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from constitutions.load import Scale
+from loop.desk import Desk
+from loop.guards.decision import Kept, Standing
+from loop.guards.seen import Seen
+from loop.steps.turn import Turn
+from runs.output import Output
+from runs.records import Iteration
+
+NEVER = ("gold", "decide")
+"""Steps of which no guard may see anything."""
+
+
+def now_and_before(desk: Desk, turn: Turn, standing: Standing | None) -> tuple[Seen, dict[str, Seen]]:
+    """This iteration as far as it is, and those that it is held against; items only once there are new ones."""
+    measured = "measure" in turn.done
+    now = _seen(desk, turn.index, turn.outputs, turn.done, measured)
+    kept = standing.references() if standing else {}
+    return now, {whose: _kept(desk, one, measured) for whose, one in kept.items()}
+
+
+def standing_before(desk: Desk, turn: Turn) -> Standing | None:
+    """What the decision before left; None for the seed. An iteration of a version that left nothing is the best."""
+    if not turn.past:
+        return None
+    last = turn.past[-1]
+    left = desk.store.output(last.outputs["decide"]).values.get("standing")
+    if left is None:
+        seed, kept = (_as_kept(one) for one in (turn.past[0], last))
+        return Standing(seed, kept, kept)
+    named = {whose: Kept(**left[whose]) if left[whose] else None for whose in ("seed", "previous", "best", "first")}
+    return Standing(**{**left, **named})
+
+
+def _as_kept(iteration: Iteration) -> Kept:
+    return Kept(iteration.index, iteration.policy, iteration.outputs)
+
+
+def _kept(desk: Desk, kept: Kept, with_items: bool) -> Seen:
+    done = {step: desk.store.output(got) for step, got in kept.outputs.items()}
+    return _seen(desk, kept.index, kept.outputs, done, with_items)
+
+
+def _seen(desk: Desk, index: int, outputs: Mapping[str, str], done: Mapping[str, Output], measured: bool) -> Seen:
+    metrics: dict[str, float | None] = {}
+    rows: dict[str, str] = {}
+    items: dict[str, dict[str, float]] = {}
+    for step, output in done.items():
+        if step in NEVER:
+            continue
+        place = f"{index}/{step} {outputs[step]}"
+        metrics |= output.metrics
+        rows |= dict.fromkeys((*output.metrics, step), place)
+        if measured and "drift_items" in output.tables:
+            scale = None if desk.config.judge.compares else desk.constitution.scale
+            of_step = streams(desk.store.all_rows("drift_items", output), scale)
+            items |= of_step
+            rows |= dict.fromkeys(of_step, place)
+    curve = done["train"].values.get("curve", ()) if "train" in done else ()
+    return Seen(index, metrics, items, curve, rows, measured)
+
+
+def streams(rows: list[Any], scale: Scale | None) -> dict[str, dict[str, float]]:
+    """The numbers of single items, by `PROBE/NAME` and item; scores, on a scale, are laid over 0 to 1."""
+    found: dict[str, dict[str, float]] = {}
+    for row in rows:
+        for name, value in row.numbers.items():
+            if value is None:
+                continue
+            if scale is not None and name.endswith("_score"):
+                value = (value - scale.low) / (scale.high - scale.low)
+            found.setdefault(f"{row.probe}/{name}", {})[row.item] = value
+    return found

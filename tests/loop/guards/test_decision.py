@@ -1,0 +1,117 @@
+"""From findings to a verdict: who rolls back, who only brakes, what is remembered, and what a person is asked."""
+
+import pytest
+
+from loop.config_guards import Guards
+from loop.guards.decision import Conclusion, Kept, Standing, conclude, wants_word
+from loop.guards.finding import Action, Finding, Group
+
+SEED = Standing.at_seed(Kept(0, "p0"))
+
+
+def failing(action: Action, group: Group = "quality", guard: str = "g") -> Finding:
+    return Finding(guard, "m", 2.0, 1.0, False, "m is 2", group, action)
+
+
+def evidence(gain: float, group: Group = "quality", passed: bool = True) -> Finding:
+    """A paired test against the best so far, with evidence of a gain; 3.0 is enough."""
+    beside = {"gain_log10_e": gain, "alpha": 0.001, "n": 100}
+    return Finding("fell", "s", 0.0, 3.0, passed, "s fell", group, "roll_back", beside=beside)
+
+
+def after(standing: Standing, *found: Finding, index: int = 1, **settings: object) -> Conclusion:
+    return conclude(Guards.model_validate(settings), found, Kept(index, f"p{index}"), standing)
+
+
+def test_the_seed_is_promoted_or_halted_by_whatever_blocks() -> None:
+    seed = Kept(0, "p0")
+    for action in ("reject", "roll_back", "halt"):
+        assert conclude(Guards(), [failing(action)], seed, None).verdict == "halt"
+    promoted = conclude(Guards(), [failing("warn")], seed, None)
+    assert (promoted.verdict, promoted.policy, promoted.standing) == ("promote", "p0", SEED)
+
+
+def test_the_severest_of_what_did_not_pass_decides() -> None:
+    moved = Standing(Kept(0, "p0"), Kept(2, "p2"), Kept(1, "p1"))
+    verdicts = {
+        (): ("promote", "p3"),
+        ("warn", "brake"): ("promote", "p3"),
+        ("brake", "reject"): ("reject", "p2"),
+        ("reject", "roll_back"): ("roll back", "p1"),
+        ("halt", "brake"): ("halt", "p2"),
+        ("halt", "roll_back"): ("halt", "p1"),  # what lost leaves doubtful which was promoted since
+    }
+    for actions, wanted in verdicts.items():
+        concluded = after(moved, *(failing(action) for action in actions), index=3)
+        assert (concluded.verdict, concluded.policy) == wanted, actions
+
+
+def test_rolling_back_to_the_policy_that_is_there_is_a_rejection() -> None:
+    concluded = after(SEED, failing("roll_back"))
+    assert (concluded.verdict, concluded.policy) == ("reject", "p0")
+
+
+def test_one_group_that_brakes_only_brakes_and_two_roll_back() -> None:
+    for alone in (["distribution"], ["distribution", "distribution"], ["optimisation"]):
+        concluded = after(SEED, *(failing("brake", group) for group in alone))  # type: ignore[arg-type]
+        assert concluded.verdict == "promote" and concluded.standing.braked == 1
+    both = after(SEED, failing("brake", "distribution"), failing("brake", "optimisation"))
+    assert both.verdict == "reject" and both.failed[-1].guard == "two_groups"
+    warned = after(SEED, failing("brake", "distribution"), failing("warn", "optimisation"))
+    assert warned.verdict == "promote"
+
+
+def test_braking_is_harder_each_time_in_a_row_and_ends_with_its_cause() -> None:
+    once = after(SEED, failing("brake"))
+    twice = after(once.standing, failing("brake"), index=2)
+    assert [one.standing.braked for one in (once, twice, after(twice.standing, index=3))] == [1, 2, 0]
+
+
+def test_the_best_is_replaced_on_evidence_of_a_gain_alone() -> None:
+    standing = after(SEED, evidence(gain=1.0)).standing
+    assert (standing.best.policy, standing.previous.policy, standing.first) == ("p0", "p1", Kept(1, "p1"))
+    gained = after(standing, evidence(gain=3.0), index=2).standing
+    assert gained.best.policy == gained.previous.policy == "p2"
+    # A frozen judge finds gains too, and is not asked where there is a test of quality.
+    fooled = after(gained, evidence(gain=0.0), evidence(gain=9.0, group="judge"), index=3).standing
+    assert fooled.best.policy == "p2"
+    only_judge = after(gained, evidence(gain=9.0, group="judge"), index=3).standing
+    assert only_judge.best.policy == "p3"
+    assert [standing.looks, gained.looks, fooled.looks] == [1, 2, 3]
+
+
+def test_where_nothing_tests_quality_the_last_sound_one_is_the_best() -> None:
+    standing = after(SEED).standing
+    assert standing.best.policy == "p1" and standing.looks == 0
+    assert after(standing, failing("brake"), index=2).standing.best.policy == "p1"
+
+
+def test_on_gain_what_shows_none_is_held() -> None:
+    held = after(SEED, evidence(gain=2.9), promote="on_gain")
+    assert (held.verdict, held.policy, held.failed[-1].guard) == ("reject", "p0", "no_gain")
+    assert after(SEED, evidence(gain=3.0), promote="on_gain").verdict == "promote"
+    assert after(SEED, promote="on_gain").verdict == "reject"  # nobody tests it
+    lost = after(SEED, evidence(gain=3.0), failing("roll_back"), promote="on_gain")
+    assert lost.verdict == "reject" and lost.standing.best.policy == "p0"
+
+
+def test_after_so_many_iterations_in_a_row_that_promoted_nothing_it_halts() -> None:
+    standing = SEED
+    verdicts = []
+    for index in range(1, 4):
+        concluded = after(standing, failing("reject"), index=index, patience=3)
+        standing = concluded.standing
+        verdicts.append(concluded.verdict)
+    assert verdicts == ["reject", "reject", "halt"] and concluded.failed[-1].guard == "patience"
+    assert after(standing, index=4).standing.held == 0
+
+
+@pytest.mark.parametrize(
+    ("approve", "waiting"),
+    [("never", set[int]()), ("every", {1, 2, 3, 4}), ("every 2", {2, 4}), ("on_warn", {2})],
+)
+def test_a_person_is_asked_as_the_settings_say(approve: str, waiting: set[int]) -> None:
+    guards = Guards(approve=approve)
+    concluded = {n: after(SEED, *([failing("warn")] if n == 2 else []), index=n) for n in range(5)}
+    assert {n for n, one in concluded.items() if wants_word(guards, n, one)} == waiting
+    assert not wants_word(guards, 2, after(SEED, failing("halt"), index=2))
