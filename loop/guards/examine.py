@@ -1,23 +1,25 @@
 """Every question that the guards have about an iteration, asked in one place and always in the same order."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from loop.config_guards import Guards
 from loop.guards.charting import charted
 from loop.guards.comparing import compared
 from loop.guards.finding import Finding
-from loop.guards.limits import within
+from loop.guards.limits import all_finite, at_least, at_most, within
 from loop.guards.seen import Seen
 from loop.guards.spending import at_look, shares
 
 
 def examine(guards: Guards, now: Seen, of: Mapping[str, Seen], look: int) -> list[Finding]:
-    """What the bounds, the paired tests and the charts say of `now`.
+    """Whether there is enough to train on, and what the bounds, the paired tests and the charts say of `now`.
 
     `of` has what numbers are held against: `seed`, `first`, `previous` and `best`; nothing for the seed itself. `look`
     counts the iterations whose paired tests were asked, this one included.
     """
-    found = [within(limit, now, of, guards.brake_at) for limit in guards.every_limit()]
+    found: list[Finding | None] = list(_usable(guards, now))
+    found += [within(limit, now, of, guards.brake_at) for limit in guards.every_limit()]
     tests = guards.every_paired()
     # A test that is not asked spends nothing, so that its share is the others'.
     asked = {test.name: test.group for test in tests if test.demanded or _is_there(test.stream, of)}
@@ -27,6 +29,26 @@ def examine(guards: Guards, now: Seen, of: Mapping[str, Seen], look: int) -> lis
             found.append(compared(test, now, of, at_look(share[test.name], max(look, 1)), guards.min_paired_frac))
     found += [charted(chart, now) for chart in guards.every_chart()]
     return [one for one in found if one is not None]
+
+
+def _usable(guards: Guards, now: Seen) -> list[Finding]:
+    """Whether there are enough rows, enough verdicts, and numbers where there must be."""
+    metrics, unscored = now.metrics, guards.max_unscored_frac
+    found = [at_least("min_pairs", metrics, name, guards.min_pairs, "optimisation") for name in now.counts]
+    found += [
+        at_most("max_unscored_frac", metrics, name, unscored)
+        for name, step in (("judge/train_unscored_frac", "judge"), ("judge/unscored_frac", "measure"))
+        if name in metrics or step in now.rows
+    ]
+    found += all_finite({name: metrics.get(name) for name in now.finite})
+    placed = [replace(one, rows=now.addresses(one.metric)) for one in found]
+    return acting(guards, placed)
+
+
+def acting(guards: Guards, found: Sequence[Finding]) -> list[Finding]:
+    """What was found, with what follows from it as `guards.actions` says; nothing of a guard that is off."""
+    changed = [replace(one, action=guards.action(one.guard, one.action)) for one in found]
+    return [one for one in changed if one.action != "off"]
 
 
 def _is_there(stream: str, of: Mapping[str, Seen]) -> bool:

@@ -21,6 +21,10 @@ class Seen:
     rows: Mapping[str, str] = field(default_factory=dict)
     measured: bool = True
     """Whether the candidate was measured: if not, a metric that is not there is not missing."""
+    counts: tuple[str, ...] = ()
+    """The metrics that say how many rows there are to be trained on."""
+    finite: frozenset[str] = frozenset()
+    """The metrics that must be numbers whatever else is asked of them."""
 
     def step_of(self, metric: str) -> str:
         """The step that gave a metric; "" where nobody says."""

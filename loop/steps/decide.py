@@ -5,19 +5,16 @@ from dataclasses import asdict, replace
 
 from judges.statistics import Label
 from loop.anchors import anchor_pairs
-from loop.config_guards import ASKED_OTHERWISE, Guards
 from loop.desk import Desk
 from loop.guards.admission import admission
 from loop.guards.brake import braked
 from loop.guards.decision import Conclusion, Kept, Standing, accepted, conclude, wants_word
-from loop.guards.examine import examine
+from loop.guards.examine import acting, examine
 from loop.guards.finding import Finding
 from loop.guards.in_words import PASSED, in_words
-from loop.guards.limits import all_finite, at_least, at_most
 from loop.steps.by_tag import by_tag
 from loop.steps.decide_seen import now_and_before, standing_before
 from loop.steps.remedies import remedies
-from loop.steps.train import USED
 from loop.steps.turn import Turn
 from loop.word import Word, word_on
 from runs.canonical import digest
@@ -66,39 +63,13 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
 
 def findings(desk: Desk, turn: Turn) -> list[Finding]:
     """What the guards see of what there is: judgments and pairs, then the training, then the measured candidate."""
-    guards, metrics = desk.config.guards, _metrics(turn)
-    on_pairs, found = desk.config.train.source == "pairs", list[Finding]()
-    if "judge" in turn.done:
-        found.append(at_most("max_unscored_frac", metrics, "judge/train_unscored_frac", guards.max_unscored_frac))
-    if on_pairs and ("judge" in turn.done or "pair" in turn.done):  # of what people preferred, with no judgment
-        found.append(_enough(metrics, "signal/pairs", guards))
-    if "preference" in turn.done:
-        found += all_finite(turn.done["preference"].metrics)
-    if "train" in turn.done:
-        found += all_finite(turn.done["train"].metrics)
-        found.append(_enough(turn.done["train"].metrics, USED[desk.config.train.method], guards))
-    if "measure" in turn.done:
-        found += all_finite(turn.done["measure"].metrics)
-        found.append(at_most("max_unscored_frac", metrics, "judge/unscored_frac", guards.max_unscored_frac))
-        if turn.index == 0:
-            found += admission(guards, _by_tag(desk, turn), _labels(desk), desk.config.judge.compares)
-    standing = standing_before(desk, turn)
+    guards, standing = desk.config.guards, standing_before(desk, turn)
     now, of = now_and_before(desk, turn, standing)
-    return [
-        *_acting(guards, [replace(one, rows=now.addresses(one.metric)) for one in found]),
-        *examine(guards, now, of, standing.looks + 1 if standing else 1),
-    ]
-
-
-def _enough(metrics: dict[str, float | None], metric: str, guards: Guards) -> Finding:
-    return at_least("min_pairs", metrics, metric, guards.min_pairs, "optimisation")
-
-
-def _acting(guards: Guards, found: Sequence[Finding]) -> list[Finding]:
-    """What these guards found, with what follows from it as `guards.actions` says."""
-    assert all(one.guard in ASKED_OTHERWISE for one in found)
-    acting = [replace(one, action=guards.action(one.guard, one.action)) for one in found]
-    return [one for one in acting if one.action != "off"]
+    found = examine(guards, now, of, standing.looks + 1 if standing else 1)
+    if turn.index or "measure" not in turn.done:
+        return found
+    asked = admission(guards, _by_tag(desk, turn), _labels(desk), desk.config.judge.compares)
+    return found + acting(guards, [replace(one, rows=now.addresses("measure")) for one in asked])
 
 
 def _brake(desk: Desk, turn: Turn, level: int) -> dict[str, object]:

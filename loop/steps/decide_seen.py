@@ -1,16 +1,20 @@
 """What the guards see of an iteration, read off the outputs of its steps."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from constitutions.load import Scale
 from loop.desk import Desk
 from loop.guards.decision import Kept, Standing
 from loop.guards.seen import Seen
+from loop.steps.train import USED
 from loop.steps.turn import Turn
 from runs.output import Output
 from runs.records import Iteration
 
+MUST_BE_FINITE = ("preference", "train", "measure")
+"""The steps whose every metric must be a number."""
 NEVER = ("gold", "decide")
 """Steps of which no guard may see anything."""
 
@@ -18,9 +22,23 @@ NEVER = ("gold", "decide")
 def now_and_before(desk: Desk, turn: Turn, standing: Standing | None) -> tuple[Seen, dict[str, Seen]]:
     """This iteration as far as it is, and those that it is held against; items only once there are new ones."""
     measured = "measure" in turn.done
-    now = _seen(desk, turn.index, turn.outputs, turn.done, measured)
+    now = replace(
+        _seen(desk, turn.index, turn.outputs, turn.done, measured),
+        counts=_counts(desk, turn),
+        finite=frozenset(name for step in MUST_BE_FINITE if step in turn.done for name in turn.done[step].metrics),
+    )
     kept = standing.references() if standing else {}
     return now, {whose: _kept(desk, one, measured) for whose, one in kept.items()}
+
+
+def _counts(desk: Desk, turn: Turn) -> tuple[str, ...]:
+    """The metrics that count what there is to train on, and what was trained on, as far as the iteration is."""
+    pairs = (
+        ("signal/pairs",)
+        if desk.config.train.source == "pairs" and ("judge" in turn.done or "pair" in turn.done)
+        else ()
+    )
+    return (*pairs, *([USED[desk.config.train.method]] if "train" in turn.done else []))
 
 
 def standing_before(desk: Desk, turn: Turn) -> Standing | None:
