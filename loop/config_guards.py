@@ -10,6 +10,13 @@ from loop.guards.rules import Chart, Limit, Paired
 
 ASKED_OTHERWISE = ("finite", "max_unscored_frac", "min_anchor_accuracy", "min_position_consistency", "min_pairs")
 """Guards that are no bound on one metric of an iteration: asked of several, or at one moment alone."""
+
+
+def _far(name: str, metric: str, **given: Any) -> Limit:
+    """A limit that no sound run came near: it halts, and brakes on the way there."""
+    return Limit(name=name, metric=metric, **{"group": "distribution", "action": "halt", "brakes": True, **given})
+
+
 SHIPPED_PAIRED = (
     Paired(name="greedy_fell", stream="known/greedy_right", demanded=False),
     Paired(name="sampled_fell", stream="known/sampled_right", demanded=False),
@@ -31,7 +38,7 @@ class Guards(Section):
     iterations and split over the tests."""
     promote: Literal["unless_worse", "on_gain"] = "unless_worse"
     """What a candidate needs: no evidence of a loss, or beside that evidence of a gain over the best so far."""
-    patience: Count = 3
+    patience: Count = 2
     """Halt after so many iterations in a row that promoted nothing."""
     approve: Annotated[str, Field(pattern=r"^(never|on_warn|every( [1-9][0-9]{0,5})?)$")] = "never"
     """When the run waits for a person before a decision counts: `never`, `every` iteration or `every 3`, or `on_warn`,
@@ -70,6 +77,15 @@ class Guards(Section):
     """Longest mean answer, by that of the seed policy."""
     min_length_times: Fraction = 0.4
     """Shortest mean answer, by that of the seed policy."""
+    max_commonest_answer_plus: Fraction = 0.4
+    """How much larger a share of the answers to different prompts may be one and the same than of the seed policy's."""
+    max_at_high_frac: Fraction = 0.9
+    """Largest share of the answers at the top of the judge's scale, where it tells them apart no more."""
+    min_score_sd_times: Fraction = 0.25
+    """Smallest spread of the judge's scores, by that of the seed's."""
+    max_fooled_frac: Fraction = 0.25
+    """Largest share of held-out prompts whose answer the judge finds better than the seed policy's and the seed's judge
+    worse than it."""
 
     @model_validator(mode="after")
     def _names_are_known(self) -> "Guards":
@@ -89,26 +105,45 @@ class Guards(Section):
 
         A policy that moves is no broken one, so that these brake on the way, and halt only where no sound run was seen.
         """
-        far: dict[str, Any] = {"group": "distribution", "action": "halt", "brakes": True}
         kl, length = "policy/kl_to_{}_nats", "policy/length_mean_tokens"
         return (
-            Limit(name="max_kl_to_seed_nats", metric=kl.format("seed"), at_most=self.max_kl_to_seed_nats, **far),
-            Limit(
-                name="max_kl_to_previous_nats",
-                metric=kl.format("previous"),
-                at_most=self.max_kl_to_previous_nats,
-                **far,
+            _far("max_kl_to_seed_nats", kl.format("seed"), at_most=self.max_kl_to_seed_nats),
+            _far("max_kl_to_previous_nats", kl.format("previous"), at_most=self.max_kl_to_previous_nats),
+            _far("max_length_times", length, at_most=self.max_length_times, of="seed"),
+            _far("min_length_times", length, at_least=self.min_length_times, of="seed"),
+            _far(
+                "max_commonest_answer_plus",
+                "policy/commonest_answer_frac",
+                at_most=self.max_commonest_answer_plus,
+                of="seed",
+                how="plus",
+                demanded=False,
             ),
-            Limit(name="max_length_times", metric=length, at_most=self.max_length_times, of="seed", **far),
-            Limit(name="min_length_times", metric=length, at_least=self.min_length_times, of="seed", **far),
-            Limit(
-                name="min_pair_yield_times",
-                metric="signal/pair_yield_frac",
+            _far(
+                "min_pair_yield_times",
+                "signal/pair_yield_frac",
                 at_least=self.min_pair_yield_times,
                 of="first",
                 group="optimisation",
-                action="halt",
-                brakes=True,
+                demanded=False,
+            ),
+            _far(
+                "max_at_high_frac", "judge/at_high_frac", at_most=self.max_at_high_frac, group="judge", demanded=False
+            ),
+            _far(
+                "min_score_sd_times",
+                "judge/score_sd",
+                at_least=self.min_score_sd_times,
+                of="seed",
+                group="judge",
+                demanded=False,
+            ),
+            _far(
+                "max_fooled_frac",
+                "judge/fooled_frac",
+                at_most=self.max_fooled_frac,
+                group="judge",
+                action="roll_back",
                 demanded=False,
             ),
         )

@@ -11,6 +11,7 @@ order that knows nothing of their values.
 Shape letters: N items, K stakes; any dimensions before N are tests of their own.
 """
 
+import math
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -22,36 +23,51 @@ if TYPE_CHECKING:
 STAKES = (0.03, 0.06, 0.1, 0.16, 0.25, 0.38, 0.55, 0.8)
 """Parts of the largest stake, the smallest for small or noisy departures; each gets an equal part of the capital."""
 
+LN_10 = math.log(10)
 Null = Literal["at least", "at most"]
 
 
 class Paired(NamedTuple):
-    """`n` items measured twice, means before and after, and the evidence (log10 of e-values) of a loss and a gain.
+    """`n` items measured now and under each of R references, with the evidence (log10 of e-values) that it is worse.
 
-    Each is the largest capital that the bets ever reached: 2 is evidence that chance alone gives at most 1 time in 100.
+    `before` are the references' means and `after` is the mean now; `losses_log10_e` hold against each reference alone,
+    `loss_log10_e` against all together, and `gain_log10_e` says that it is better than the first. Each is the largest
+    capital that the bets ever reached: 2 is evidence that chance alone gives at most 1 time in 100.
     """
 
     n: int
-    before: float
+    before: tuple[float, ...]
     after: float
+    losses_log10_e: tuple[float, ...]
     loss_log10_e: float
     gain_log10_e: float
 
 
-def paired(before: "Floats", after: "Floats", margin: float = 0.0) -> Paired:
-    """Is `after` worse than `before`, or better? Both hold one number from 0 to 1 for each of the same items.
+def paired(before_R_N: "Floats", after_N: "Floats", margin: float = 0.0) -> Paired:
+    """Is `after` worse than one of several before it, or better than the first? Numbers from 0 to 1 of the same items.
 
-    Against "not worse by more than `margin`" and against "not better". Raises ValueError for numbers outside 0 to 1,
-    for none, or for two lengths.
+    Against "not worse than any by more than `margin`": the capital is spread over the references too, whose mean is a
+    supermartingale whatever they have to do with each other (Vovk and Wang, Annals of Statistics 2021). Nobody has to
+    pick the best of them, whose mean is too high because it was picked. Raises ValueError for numbers outside 0 to 1,
+    for none, or for other shapes.
     """
     import numpy as np
 
-    if before.shape != after.shape or before.ndim != 1 or not before.size:
-        raise ValueError(f"paired numbers of shapes {before.shape} and {after.shape}")
-    halved_N = (1 + after - before) / 2
-    largest = [float(log_capital(halved_N, bound, null).max()) for bound, null in nulls(margin)]
-    loss, gain = (one / float(np.log(10)) for one in largest)
-    return Paired(len(before), float(before.mean()), float(after.mean()), loss, gain)
+    if before_R_N.ndim != 2 or before_R_N.shape[1:] != after_N.shape or not before_R_N.size:
+        raise ValueError(f"paired numbers of shapes {before_R_N.shape} and {after_N.shape}")
+    (lost, losing), (gained, gaining) = nulls(margin)
+    halved_R_N = (1 + after_N - before_R_N) / 2
+    losses_R_N = log_capital(halved_R_N, lost, losing)
+    together_N = np.logaddexp.reduce(losses_R_N, axis=0) - np.log(len(losses_R_N))
+    gain_N = log_capital(halved_R_N[0], gained, gaining)
+    return Paired(
+        len(after_N),
+        tuple(map(float, before_R_N.mean(axis=1))),
+        float(after_N.mean()),
+        tuple(float(one) / LN_10 for one in losses_R_N.max(axis=1)),
+        float(together_N.max()) / LN_10,
+        float(gain_N.max()) / LN_10,
+    )
 
 
 def nulls(margin: float) -> tuple[tuple[float, Null], tuple[float, Null]]:

@@ -2,9 +2,10 @@
 
 The severest action of what did not pass decides. `warn` and `brake` promote all the same. Distribution and
 optimisation move in sound runs too, so that each alone at most brakes by default; two groups that brake at once are
-taken for evidence, and roll back. Evidence on quality or on the judge rolls back by itself. What is rolled back to is
-the best so far: the policy that was last promoted on evidence of a gain over the best before it, beginning with the
-seed. Chance alone replaces it rarely, whereas the highest mean of several is too high by itself.
+taken for evidence, and roll back. Evidence on quality or on the judge rolls back by itself. The best so far is the
+policy that was last promoted on evidence of a gain over the best before it, beginning with the seed: chance alone
+replaces it rarely, whereas the highest mean of several is too high by itself. What is rolled back to is it, or that of
+the last ones promoted against which the loss is clearest.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,9 @@ from dataclasses import dataclass, field, replace
 from loop.config_guards import Guards
 from loop.guards.finding import ACTIONS, Action, Finding
 from runs.records import Verdict
+
+RECENT = 4
+"""How many policies promoted last are held against, beside the best so far: a fall of so many steps is seen whole."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,8 @@ class Kept:
 class Standing:
     """What the decisions up to one leave to the next.
 
-    `previous` is the policy promoted last, `best` the best so far, `first` the first one that was trained and promoted.
+    `previous` is the policy promoted last, `best` the best so far, `first` the first one that was trained and promoted,
+    `recent` are the last ones promoted, the newest last.
     `looks` counts the iterations whose paired tests were asked, `held` those in a row that promoted nothing, `braked`
     those in a row that braked.
     """
@@ -37,6 +42,7 @@ class Standing:
     previous: Kept
     best: Kept
     first: Kept | None = None
+    recent: tuple[Kept, ...] = ()
     looks: int = 0
     held: int = 0
     braked: int = 0
@@ -90,16 +96,20 @@ def conclude(guards: Guards, findings: Sequence[Finding], now: Kept, standing: S
     if any(one.blocks for one in found) and standing.held + 1 >= guards.patience:
         says = f"{standing.held + 1} iterations in a row promoted nothing"
         found.append(_rule("patience", standing.held + 1, guards.patience, says, "halt"))
-    verdict = _verdict(found, standing)
-    # What lost against the best so far, or against the seed's judge, leaves that doubtful which was promoted since.
-    back = any(not one.passed and one.action == "roll_back" for one in found)
-    kept = now if verdict == "promote" else standing.best if back else standing.previous
+    severest = _severest(found)
+    # What lost against an older one, or against the seed's judge, leaves that doubtful which was promoted since.
+    lost = [one for one in found if not one.passed and one.action == "roll_back"]
+    kept = back_to(lost, standing) if lost else standing.previous if severest else now
+    verdict: Verdict = "promote" if severest is None else "halt" if severest == "halt" else "reject"
+    if severest == "roll_back" and kept.policy != standing.previous.policy:
+        verdict = "roll back"
     better = verdict == "promote" and (gained or not (tests or groups))
     after = Standing(
         seed=standing.seed,
         previous=kept,
         best=now if better else standing.best,
         first=standing.first or (now if verdict == "promote" else None),
+        recent=_recent(standing.recent, now, verdict, kept),
         looks=standing.looks + any("alpha" in one.beside for one in found),
         held=0 if verdict == "promote" else standing.held + 1,
         braked=standing.braked + 1 if groups else 0,
@@ -131,15 +141,26 @@ def _tests_of_gain(found: Sequence[Finding]) -> list[Finding]:
     return [one for one in tests if one.group == "quality"] or tests
 
 
-def _verdict(found: Sequence[Finding], standing: Standing) -> Verdict:
-    severest = max((ACTIONS.index(one.action) for one in found if one.blocks), default=0)
-    if not severest:
-        return "promote"
-    if ACTIONS[severest] == "halt":
-        return "halt"
-    if ACTIONS[severest] == "roll_back" and standing.best.policy != standing.previous.policy:
-        return "roll back"
-    return "reject"
+def _recent(before: tuple[Kept, ...], now: Kept, verdict: Verdict, kept: Kept) -> tuple[Kept, ...]:
+    """The last ones promoted; of what is undone nothing is a reference any more."""
+    if verdict == "promote":
+        return (*before, now)[-RECENT:]
+    return tuple(one for one in before if one.index <= kept.index) if verdict == "roll back" else before
+
+
+def back_to(lost: Sequence[Finding], standing: Standing) -> Kept:
+    """Which policy stands again: that against which the evidence of a loss is strongest, else the best so far."""
+    compared = [one for one in lost if "worst" in one.beside and one.observed is not None]
+    if not compared:
+        return standing.best
+    index = max(compared, key=lambda one: one.observed or 0.0).beside["worst"]
+    return next((one for one in (*standing.recent, standing.best) if one.index == index), standing.best)
+
+
+def _severest(found: Sequence[Finding]) -> Action | None:
+    """The severest action of what blocks; None where nothing does."""
+    blocking = [one.action for one in found if one.blocks]
+    return max(blocking, key=ACTIONS.index) if blocking else None
 
 
 def _at_least(finding: Finding, action: Action) -> bool:

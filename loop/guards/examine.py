@@ -12,11 +12,14 @@ from loop.guards.seen import Seen
 from loop.guards.spending import at_look, shares
 
 
-def examine(guards: Guards, now: Seen, of: Mapping[str, Seen], look: int) -> list[Finding]:
+def examine(
+    guards: Guards, now: Seen, of: Mapping[str, Seen], recent: Sequence[Seen] = (), look: int = 1
+) -> list[Finding]:
     """Whether there is enough to train on, and what the bounds, the paired tests and the charts say of `now`.
 
-    `of` has what numbers are held against: `seed`, `first`, `previous` and `best`; nothing for the seed itself. `look`
-    counts the iterations whose paired tests were asked, this one included.
+    `of` has what numbers are held against: `seed`, `first`, `previous` and `best`; nothing for the seed itself.
+    `recent` are the last ones that were promoted. `look` counts the iterations whose paired tests were asked, this one
+    included.
     """
     found: list[Finding | None] = list(_usable(guards, now))
     found += [within(limit, now, of, guards.brake_at) for limit in guards.every_limit()]
@@ -26,7 +29,8 @@ def examine(guards: Guards, now: Seen, of: Mapping[str, Seen], look: int) -> lis
     share = shares(guards.false_alarm, asked)
     for test in tests:
         if test.name in share:
-            found.append(compared(test, now, of, at_look(share[test.name], max(look, 1)), guards.min_paired_frac))
+            alpha = at_look(share[test.name], look)
+            found.append(compared(test, now, of, recent, alpha, guards.min_paired_frac))
     found += [charted(chart, now) for chart in guards.every_chart()]
     return [one for one in found if one is not None]
 

@@ -19,9 +19,10 @@ def replay(guards: Guards, history: Iterable[Seen]) -> Iterator[Conclusion]:
     for now in history:
         known[now.index] = now
         of = {whose: known[kept.index] for whose, kept in standing.references().items()} if standing else {}
-        findings = examine(guards, now, of, standing.looks + 1 if standing else 1)
+        recent = [known[kept.index] for kept in standing.recent] if standing else []
+        findings = examine(guards, now, of, recent, standing.looks + 1 if standing else 1)
         concluded = conclude(guards, findings, Kept(now.index, str(now.index)), standing)
         standing = concluded.standing
         yield concluded
-        kept = {one.index for one in standing.references().values()}
+        kept = {one.index for one in (*standing.references().values(), *standing.recent)}
         known = {index: seen for index, seen in known.items() if index in kept}

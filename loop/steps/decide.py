@@ -64,8 +64,8 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
 def findings(desk: Desk, turn: Turn) -> list[Finding]:
     """What the guards see of what there is: judgments and pairs, then the training, then the measured candidate."""
     guards, standing = desk.config.guards, standing_before(desk, turn)
-    now, of = now_and_before(desk, turn, standing)
-    found = examine(guards, now, of, standing.looks + 1 if standing else 1)
+    now, of, recent = now_and_before(desk, turn, standing)
+    found = examine(guards, now, of, recent, standing.looks + 1 if standing else 1)
     if turn.index or "measure" not in turn.done:
         return found
     asked = admission(guards, _by_tag(desk, turn), _labels(desk), desk.config.judge.compares)

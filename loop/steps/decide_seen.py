@@ -19,16 +19,26 @@ NEVER = ("gold", "decide")
 """Steps of which no guard may see anything."""
 
 
-def now_and_before(desk: Desk, turn: Turn, standing: Standing | None) -> tuple[Seen, dict[str, Seen]]:
-    """This iteration as far as it is, and those that it is held against; items only once there are new ones."""
+def now_and_before(desk: Desk, turn: Turn, standing: Standing | None) -> tuple[Seen, dict[str, Seen], list[Seen]]:
+    """This iteration as far as it is, those that it is held against, and the last ones promoted.
+
+    Items are read only once there are new ones.
+    """
     measured = "measure" in turn.done
     now = replace(
         _seen(desk, turn.index, turn.outputs, turn.done, measured),
         counts=_counts(desk, turn),
         finite=frozenset(name for step in MUST_BE_FINITE if step in turn.done for name in turn.done[step].metrics),
     )
-    kept = standing.references() if standing else {}
-    return now, {whose: _kept(desk, one, measured) for whose, one in kept.items()}
+    if standing is None:
+        return now, {}, []
+    known: dict[int, Seen] = {}
+    for kept in (*standing.references().values(), *standing.recent):
+        if kept.index not in known:
+            done = {step: desk.store.output(got) for step, got in kept.outputs.items()}
+            known[kept.index] = _seen(desk, kept.index, kept.outputs, done, measured)
+    of = {whose: known[kept.index] for whose, kept in standing.references().items()}
+    return now, of, [known[kept.index] for kept in standing.recent]
 
 
 def _counts(desk: Desk, turn: Turn) -> tuple[str, ...]:
@@ -51,7 +61,7 @@ def standing_before(desk: Desk, turn: Turn) -> Standing | None:
         seed, kept = (_as_kept(one) for one in (turn.past[0], last))
         return Standing(seed, kept, kept)
     named = {whose: Kept(**left[whose]) if left[whose] else None for whose in ("seed", "previous", "best", "first")}
-    return Standing(**{**left, **named})
+    return Standing(**{**left, **named, "recent": tuple(Kept(**kept) for kept in left["recent"])})
 
 
 def _as_kept(iteration: Iteration) -> Kept:
