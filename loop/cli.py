@@ -21,6 +21,7 @@ from loop import (
     verbs_look,
     verbs_machine,
     verbs_recipes,
+    verbs_report,
     verbs_run,
 )
 from loop.home import home
@@ -45,6 +46,7 @@ app.command()(verbs_look.log)
 app.command()(verbs_look.show)
 app.command()(verbs_history.diff)
 app.command()(verbs_look.query)
+app.command()(verbs_report.report)
 app.command()(verbs_history.tag)
 app.command()(verbs_history.delete)
 app.command()(verbs_look.verify)

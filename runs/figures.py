@@ -73,7 +73,7 @@ def run_panel(name: str, series: Series) -> bytes | None:
         return None
     rows = math.ceil(len(panels) / COLUMNS)
     last = max(index for points in series.values() for index in points)
-    figure = _figure(COLUMNS * 4.2, rows * 2.9 + 0.6)
+    figure = new_figure(COLUMNS * 4.2, rows * 2.9 + 0.6)
     figure.suptitle(f"{name}, by iteration", color=INK, fontsize=13, x=0.01, ha="left")
     for number, panel in enumerate(panels, start=1):
         axes = figure.add_subplot(rows, COLUMNS, number)
@@ -84,10 +84,10 @@ def run_panel(name: str, series: Series) -> bytes | None:
                 values = [points.get(index, math.nan) for index in span]
                 axes.plot(span, values, color=colour, linestyle=dash, marker="o", markersize=4, label=label)
         axes.set_xlim(-0.2, last + 0.2)
-        _dress(axes, panel.title, panel.unit, "iteration")
+        dress(axes, panel.title, panel.unit, "iteration")
         if len(panel.lines) > 1:
             axes.legend(frameon=False, fontsize=8)
-    return _png(figure)
+    return png(figure)
 
 
 def loss_curve(name: str, curve: Sequence[Point]) -> bytes | None:
@@ -100,21 +100,23 @@ def loss_curve(name: str, curve: Sequence[Point]) -> bytes | None:
     drawn = [line for line in wanted if lines[line[0]]]
     if not drawn:
         return None
-    figure = _figure(len(drawn) * 4.6, 3.4)
+    figure = new_figure(len(drawn) * 4.6, 3.4)
     figure.suptitle(f"{name}, training", color=INK, fontsize=13, x=0.01, ha="left")
     for number, (metric, title, unit) in enumerate(drawn, start=1):
         axes = figure.add_subplot(1, len(drawn), number)
         steps, values = zip(*lines[metric], strict=True)
         axes.plot(steps, values, color=LINES[0][0], marker="o", markersize=3)
-        _dress(axes, title, unit, "gradient step")
-    return _png(figure)
+        dress(axes, title, unit, "gradient step")
+    return png(figure)
 
 
-def _figure(width_in: float, height_in: float) -> Figure:
+def new_figure(width_in: float, height_in: float) -> Figure:
+    """An empty figure in the house's colours."""
     return Figure(figsize=(width_in, height_in), dpi=110, facecolor="white", layout="constrained")
 
 
-def _dress(axes: Axes, title: str, unit: str, across: str) -> None:
+def dress(axes: Axes, title: str, unit: str, across: str) -> None:
+    """Give a plot its title, its axes' names and a scale on which the sixth decimal is no climb."""
     axes.set_title(title, fontsize=10, color=INK, loc="left")
     axes.set_ylabel(unit, fontsize=8, color=INK)
     axes.set_xlabel(across, fontsize=8, color=INK)
@@ -128,7 +130,8 @@ def _dress(axes: Axes, title: str, unit: str, across: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """The figure as a PNG."""
     buffer = BytesIO()
     FigureCanvasAgg(figure).print_png(buffer)
     return buffer.getvalue()

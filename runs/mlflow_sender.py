@@ -29,6 +29,7 @@ from runs.mlflow_mark import Mark, default_uri, mark_path, mlflow_folder, owed, 
 from runs.outbox import Page, Point, inherited_points, iteration_page, run_page, series
 from runs.pair_table import as_html, as_json, sample_pairs
 from runs.records import Run
+from runs.report import report_and_figures
 from runs.store import Store
 
 if TYPE_CHECKING:
@@ -106,7 +107,17 @@ def send_owed(store: Store, name: str, uri: str, client: "MlflowClient") -> None
         begins = links[0].iteration.index == first_own(run)
         run_id = _put(client, experiment_id, page, inherited_points(store, run) if begins else ())
         if page.halted or any(is_plotted(run, link.iteration.index) for link in links):
-            _attach(client, run_id, {"metrics.png": run_panel(name, series(store, run, PLOTTED))})
+            page_of_drift, pictures = report_and_figures(store, run)
+            pictures = {f"{what}.png": data for what, data in pictures.items()}
+            _attach(
+                client,
+                run_id,
+                {
+                    "metrics.png": run_panel(name, series(store, run, PLOTTED)),
+                    "report.html": page_of_drift.encode("utf-8", "backslashreplace"),
+                    **pictures,
+                },
+            )
         _close(client, run_id, page)
         for link in links:
             signal.alarm(STALL_S)

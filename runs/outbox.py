@@ -167,7 +167,8 @@ def _lineage_tags(store: Store, run: Run, link: Link) -> dict[str, str]:
 def _points(store: Store, receipts: Mapping[str, dict[str, Any]], link: Link) -> tuple[list[Point], list[str]]:
     """Every metric of the iteration's steps and the seconds that each took, and the names of what had no number.
 
-    Beside a metric stands its reference, as the step `drift` says: `policy/entropy_nats_reference`.
+    Beside a metric stands its reference, as the step `drift` says, and the limit that a guard held it against:
+    `policy/entropy_nats_reference`, `policy/kl_to_seed_nats_limit`.
     """
     points: list[Point] = []
     missing: list[str] = []
@@ -187,12 +188,21 @@ def _points(store: Store, receipts: Mapping[str, dict[str, Any]], link: Link) ->
         if step == "drift":  # what it cost beside all else that the loop itself needs
             times["time/drift_frac"] = took[step] / sum(s for name, s in took.items() if name not in ("drift", "gold"))
         held = {f"{name}_reference": references[name] for name in metrics if name in references}
+        if step == "decide":
+            held |= {f"{name}_limit": limit for name, limit in limits(store.output(output)).items()}
         for name, value in (metrics | held | times | beside).items():
             if is_number(value):
                 points.append(Point(name, float(value), _ms(ended), link.iteration.index))
             else:
                 missing.append(name)
     return points, missing
+
+
+def limits(decided: Output) -> dict[str, float]:
+    """What guards held metrics against, by metric; a limit for one prompt family stands in the decision alone."""
+    evidence: Sequence[dict[str, Any]] = decided.values["decision"]["evidence"]
+    held = {one.get("metric", ""): one.get("limit") for one in evidence}
+    return {name: float(limit) for name, limit in held.items() if name and "(" not in name and is_number(limit)}
 
 
 def _curve(train: Output | None, receipt: dict[str, Any] | None) -> tuple[list[Point], list[str]]:

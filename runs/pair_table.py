@@ -91,11 +91,11 @@ def _by_digest(store: Store, noun: str, shards: dict[str, list[str]], wanted: se
 
 def _cell(value: object) -> str:
     if isinstance(value, str):
-        return f"<td class=text>{html.escape(_visible(value))}</td>"
+        return f"<td class=text>{html.escape(visible(value))}</td>"
     return f"<td class=number>{'' if value is None else format(value, '.3g')}</td>"
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """`text` with what cannot be seen but can mislead (controls, overrides of the writing direction) spelt out."""
     return "".join(
         f"\\u{ord(c):04x}" if unicodedata.category(c) in ("Cc", "Cf", "Cs") and c != "\n" else c for c in text

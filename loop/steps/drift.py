@@ -75,7 +75,11 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
     for one in found.values():
         for noun, shards in one.tables.items():
             tables[noun] = tables.get(noun, ()) + shards
-    values = {"metrics": metrics, "candidate": turn.candidate, "references": references(desk, turn, metrics)}
+    values = {
+        "metrics": metrics,
+        "candidate": turn.candidate,
+        "references": references(desk, turn, metrics),
+    }
     return Output("drift", {noun: shards for noun, shards in tables.items() if shards}, values)
 
 
