@@ -45,7 +45,7 @@ def report(store: Store, run: Run) -> str:
 
 
 def report_and_figures(store: Store, run: Run) -> tuple[str, dict[str, bytes]]:
-    """The page, and the pictures in it as PNG by name. Raises UsageError where no iteration is closed yet."""
+    """The page, and the pictures of drift in it as PNG by name. Raises UsageError where no iteration is closed yet."""
     from jinja2 import Environment, FileSystemLoader
 
     chain = [_seen(store, run, link) for link in links(store, run)]
@@ -65,7 +65,9 @@ def report_and_figures(store: Store, run: Run) -> tuple[str, dict[str, bytes]]:
         count=len(chain),
         last=chain[-1],
         decisions=[(one.index, one.made_by, one.verdict, one.reason, _evidence(one)) for one in chain],
-        figures=[(title, base64.b64encode(data).decode()) for title, data in drawn.items()],
+        figures=[
+            (title, base64.b64encode(data).decode()) for title, data in (drawn | _audits(store, run, chain)).items()
+        ],
         columns=columns,
         metrics=[(group, rows) for group in GROUPS if (rows := _rows(group, shown, references, held))],
         cost_columns=["step", *(f"@{one.index}" for one in shown)],
@@ -79,7 +81,7 @@ def report_and_figures(store: Store, run: Run) -> tuple[str, dict[str, bytes]]:
 
 
 def figures(store: Store, run: Run, chain: Sequence[Seen]) -> dict[str, bytes]:
-    """The drift panel, the distributions of scores and lengths, and the first and last audit, as far as there are."""
+    """The drift panel, and the distributions of scores and lengths, as far as there are any."""
     series: dict[str, dict[int, float]] = {}
     for one in chain:
         for name in PLOTTED & one.metrics.keys():
@@ -91,11 +93,9 @@ def figures(store: Store, run: Run, chain: Sequence[Seen]) -> dict[str, bytes]:
             for name, title in titles.items():
                 if (value := item.numbers.get(name)) is not None:
                     spread[title].setdefault(one.index, []).append(value)
-    audited = [one for one in chain if "audit" in one.link.outputs]
     drawn = {
         "drift": drift_panel(run.name, series, _references(store, chain), _limits(store, chain[-1])),
         "distributions": distributions(run.name, spread),
-        **{f"audit-{one.index}": _audit(store, run, one) for one in (*audited[:1], *audited[1:][-1:])},
     }
     return {name: data for name, data in drawn.items() if data is not None}
 
@@ -205,9 +205,14 @@ def _items(store: Store, one: Seen) -> list[DriftItem]:
     return [row for row in rows if row.probe == "held-out"]
 
 
-def _audit(store: Store, run: Run, one: Seen) -> bytes:
-    document = store.output(one.link.outputs["audit"]).values["audit"]
-    return audit_figure(document, f"The judge of {run.name}@{one.index}")
+def _audits(store: Store, run: Run, chain: Sequence[Seen]) -> dict[str, bytes]:
+    """The pictures of the first and the last audit, with their reliability diagrams."""
+    audited = [one for one in chain if "audit" in one.link.outputs]
+    titles = {f"The judge of {run.name}@{one.index}": one for one in (*audited[:1], *audited[-1:])}
+    return {
+        title: audit_figure(store.output(one.link.outputs["audit"]).values["audit"], title)
+        for title, one in titles.items()
+    }
 
 
 def _pairs(store: Store, chain: Sequence[Seen]) -> list[tuple[str, list[list[Any]]]]:

@@ -213,10 +213,10 @@ def test_pages_are_closed_with_the_times_of_the_work(sent: Sent) -> None:
 def test_plots_and_a_table_of_pairs_are_attached_and_open(sent: Sent) -> None:
     files = {path.name: path for path in (mlflow_folder(sent.store.home) / "artifacts").rglob("*") if path.is_file()}
     audits = {"audit.json", "audit.md", "audit.png"}
-    assert set(files) == {"metrics.png", "loss.png", "pairs.html", "pairs.json", *audits}
+    assert set(files) == {"metrics.png", "drift.png", "report.html", "loss.png", "pairs.html", "pairs.json", *audits}
     from matplotlib.image import imread
 
-    for name in ("metrics.png", "loss.png", "audit.png"):
+    for name in ("metrics.png", "drift.png", "loss.png", "audit.png"):
         assert imread(files[name]).std() > 0.01, f"{name} is blank"
     table = json.loads(files["pairs.json"].read_bytes())
     row = dict(zip(table["columns"], table["data"][0], strict=True))
