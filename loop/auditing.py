@@ -45,7 +45,7 @@ def audit_of(store: Store, address: str, overrides: Sequence[str], say: Say, imp
         )
     check(config)
     check_judge(config, store)
-    turn = _turn(store, found)
+    turn = turn_of(store, found)
     if implicit and turn.candidate == turn.seed_policy:
         raise UsageError(
             f"{address}: its policy is the seed itself, which was trained here by nothing and so has no implicit "
@@ -62,8 +62,8 @@ def audit_of(store: Store, address: str, overrides: Sequence[str], say: Say, imp
         return document
 
 
-def _turn(store: Store, found: Found) -> Turn:
-    """The iteration as its own audit saw it."""
+def turn_of(store: Store, found: Found) -> Turn:
+    """The iteration as its own audit saw it, all its steps done."""
     past = iterations(store, found.run)[: found.iteration.index]
     turn = Turn(found.iteration.index, tuple(past))
     for step, output in found.iteration.outputs.items():

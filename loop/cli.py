@@ -16,6 +16,7 @@ from loop import (
     verbs_daemon,
     verbs_eval,
     verbs_export,
+    verbs_fit,
     verbs_history,
     verbs_label,
     verbs_look,
@@ -56,6 +57,7 @@ app.add_typer(verbs_recipes.app, name="recipes")
 app.add_typer(verbs_daemon.app, name="daemon")
 app.add_typer(verbs_audit.app, name="audit")
 app.add_typer(verbs_eval.app, name="eval")
+app.command()(verbs_fit.fit)
 app.add_typer(verbs_label.app, name="label")
 app.command()(verbs_machine.mlflow)
 app.command()(verbs_machine.doctor)

@@ -36,10 +36,11 @@ def read_labels(path: Path) -> list[LabelledPair]:
 
     Raises ConfigError with the file, the line and what is wrong with it, and for a file without any.
     """
-    return read_lines(path, lambda row, place: _labelled(row, place, path.name), "pair")
+    return read_lines(path, lambda row, place: labelled_pair(row, place, path.name), "pair")
 
 
-def _labelled(row: Any, place: str, source: str) -> LabelledPair:
+def labelled_pair(row: Any, place: str, source: str) -> LabelledPair:
+    """The pair that a line of the file called `source` holds. Raises ConfigError with the `place` of the line."""
     if isinstance(row, dict) and "a" in row:
         pair = anchor_pair(row, place)
         swapped, probability = SHARES[pair.label]

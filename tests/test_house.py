@@ -66,7 +66,7 @@ CLOCKS = {"loop/clock.py", "trainers/progress.py", "trainers/stub.py"}
 TOO_HEAVY_FOR_STATUS = (*HEAVY, "mlflow", "pandas", "numpy", "pyarrow", "duckdb", "matplotlib")
 VERBS = (
     *("run", "resume", "branch", "status", "log", "show", "diff", "query", "tag", "delete", "verify", "gc"),
-    *("recipes", "report", "export", "mlflow", "doctor"),
+    *("recipes", "report", "export", "mlflow", "doctor", "fit"),
 )
 
 
