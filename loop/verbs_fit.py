@@ -59,11 +59,11 @@ def _write(path: Path, found: "Fitted", file: str) -> None:
     from constitutions.as_yaml import as_yaml
     from runs.durable import write_file
 
-    of = ", ".join(
-        f"{kind} on {one.fitted_on} pairs (right on {one.held_out} held out: {_share(one.right)})"
+    of = "".join(
+        f"# - {kind}: fitted on {one.fitted_on} pairs; of {one.held_out} held out {_share(one.right)} are right\n"
         for kind, one in found.types.items()
     )
-    begins = f"# Weights of response_types by `selfsame fit {harmless(file)}`: {of}.\n"
+    begins = f"# Weights of response_types by `selfsame fit {harmless(file)}`:\n{of}"
     write_file(path, (begins + as_yaml(found.constitution)).encode())
 
 
