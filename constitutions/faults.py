@@ -6,8 +6,9 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from constitutions.extends import Origins
 from constitutions.principle import ID, PROMPT_CLASS
-from constitutions.strict_yaml import HIDDEN, Lines
+from constitutions.strict_yaml import HIDDEN
 
 SAYS = {
     "missing": "is missing",
@@ -34,17 +35,18 @@ SHAPES = {
 """By the pattern that a text does not match, what it must be."""
 
 
-def sentence(detail: Any, lines: Lines, model: type[BaseModel]) -> str:
-    """What is wrong, with the line of the deepest value on the way to it that the file holds.
+def sentence(detail: Any, origins: Origins, model: type[BaseModel]) -> str:
+    """What is wrong, with the file and line of the deepest value on the way to it that a file holds.
 
-    `detail` is one of the errors that pydantic found where it read the file as a `model`.
+    `detail` is one of the errors that pydantic found where it read the tree as a `model`.
     """
     at = detail.get("ctx", {}).get("at")
     place = (*detail["loc"], *(at or ()))
-    held = next(place[:length] for length in range(len(place), -1, -1) if place[:length] in lines)
+    held = next(place[:length] for length in range(len(place), -1, -1) if place[:length] in origins)
     value = "" if at or detail["type"] == "missing" else f" = {short_repr(detail['input'])}"
     dotted = HIDDEN.sub("?", ".".join(map(str, place)))[:100] or "constitution"
-    return f"line {lines[held]}: {dotted}{value}: {_reason(detail, place, model)}"
+    path, line = origins[held]
+    return f"{path}: line {line}: {dotted}{value}: {_reason(detail, place, model)}"
 
 
 def _reason(detail: Any, place: tuple[str | int, ...], model: type[BaseModel]) -> str:

@@ -3,16 +3,16 @@
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from constitutions.extends import Origins, Part, parts_of, put_together
 from constitutions.faults import sentence
+from constitutions.files import READERS, shipped_files
 from constitutions.fill import placeholders
-from constitutions.markdown import lined_markdown
 from constitutions.principle import Frozen, Id, Principle, Prose, Provenance, Saying, Text, as_set, refusal
 from constitutions.response_types import ResponseType, check
-from constitutions.strict_yaml import StrictYamlError, lined_yaml, read_text
 from runs.canonical import digest
 from runs.errors import ConfigError
 
@@ -36,7 +36,6 @@ DEFAULTS: dict[Method, str] = {
     "direct_revision": "{principle}\nrequest: {request}\nanswer: {response}\nwrite a better answer.",
 }
 """What is asked by a constitution that has no such question of its own. Part of what every digest means, for ever."""
-READERS = {".yaml": lined_yaml, ".yml": lined_yaml, ".md": lined_markdown}
 MAX_FAULTS = 20  # named at once
 
 
@@ -107,7 +106,12 @@ class Constitution(Frozen):
 
     @property
     def digest(self) -> str:
-        """The name of what this constitution says, whatever its file looks like and whoever approved it.
+        """The name of what this constitution says, whatever its file looks like and whoever approved it."""
+        return digest(self.said)
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """The canonical form: all that it says, as JSON values.
 
         Fields at their defaults are left out, so that a field which is new in the format renames no old constitution.
         """
@@ -116,7 +120,7 @@ class Constitution(Frozen):
         )
         if "response_types" in said:
             said["response_types"] = list(said["response_types"].items())  # the first that fits is the one
-        return digest(said)
+        return said
 
     def question(self, method: Method) -> str:
         """The question of `method`. Raises ConfigError where this constitution does not ask it."""
@@ -130,16 +134,6 @@ class Constitution(Frozen):
     def principle(self, id: str) -> Principle:
         """The principle called `id`. Raises KeyError."""
         return {p.id: p for p in self.principles}[id]
-
-
-def shipped_files() -> dict[str, Path]:
-    """The constitutions that come with selfsame: name -> file."""
-    return {file.stem: file for file in sorted(Path(__file__).parent.iterdir()) if file.suffix in READERS}
-
-
-def shipped(name: str) -> Path:
-    """The file of a constitution that comes with selfsame. Raises KeyError."""
-    return shipped_files()[name]
 
 
 def find_constitution(name: str) -> Constitution:
@@ -158,22 +152,21 @@ def find_constitution(name: str) -> Constitution:
 
 def load_constitution(path: Path) -> Constitution:
     """The constitution in `path`. Raises ConfigError with the file and, for each fault, its line, place and reason."""
-    try:
-        text = read_text(path)
-    except (OSError, StrictYamlError) as error:
-        raise ConfigError(f"{path}: {error}") from error
-    return _parsed(path, text)
+    return _validated(parts_of(path))[0]
+
+
+def load_with_origins(path: Path) -> tuple[Constitution, Origins]:
+    """The constitution in `path`, and the file and line of each of its values. Raises ConfigError."""
+    return _validated(parts_of(path))
 
 
 @lru_cache(maxsize=32)
-def _parsed(path: Path, text: str) -> Constitution:
-    """Kept by its text, since every preflight, desk and estimate reads it again."""
+def _validated(parts: tuple[Part, ...]) -> tuple[Constitution, Origins]:
+    """Kept by the texts, since every preflight, desk and estimate reads them again."""
+    tree, origins = put_together(parts)
     try:
-        tree, lines = READERS.get(path.suffix, lined_yaml)(text)
-        return Constitution.model_validate(tree)
-    except StrictYamlError as error:
-        raise ConfigError(f"{path}: {error}") from error
+        return Constitution.model_validate(tree), origins
     except ValidationError as error:
-        faults = [f"{path}: {sentence(detail, lines, Constitution)}" for detail in error.errors()[:MAX_FAULTS]]
+        faults = [sentence(detail, origins, Constitution) for detail in error.errors()[:MAX_FAULTS]]
         more = error.error_count() - len(faults)
         raise ConfigError("\n".join([*faults, *([f"and {more} more"] if more else [])])) from error

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+from constitutions.files import shipped
 from constitutions.fill import fill, request_text
-from constitutions.load import Constitution, load_constitution, shipped
+from constitutions.load import Constitution, load_constitution
 from microworld.answers import SEED_MIX, VARIED_MIX, draw_answer
 from microworld.gold import score_task
 from microworld.grammar import Task, draw_task, messages_of

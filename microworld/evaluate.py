@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from constitutions.load import Constitution, load_constitution, shipped
+from constitutions.files import shipped
+from constitutions.load import Constitution, load_constitution
 from microworld.gold import score
 from microworld.grammar import parse
 from microworld.phrasings import FAMILIES, RED_TEAM

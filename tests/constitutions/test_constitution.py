@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from constitutions.files import shipped_files
 from constitutions.fill import placeholders
-from constitutions.load import Constitution, Method, find_constitution, load_constitution, shipped_files
+from constitutions.load import Constitution, Method, find_constitution, load_constitution
 from runs.canonical import digest
 from runs.errors import ConfigError
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from constitutions.load import shipped
+from constitutions.files import shipped
 from loop.engine import stub
 from loop.engine.protocol import Choose, Write
 from loop.engine.stub import StubEngine

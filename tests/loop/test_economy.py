@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from small import branch, chain, quiet, run_small, small_config
 
-from constitutions.load import find_constitution, shipped_files
+from constitutions.files import shipped_files
+from constitutions.load import find_constitution
 from loop import drive
 from loop.configured_judge import configured_judge
 from loop.cost import LABELS_A_DAY, PERSON_USD, estimate

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from small import chain, quiet, run_small, small_config
 
-from constitutions.load import shipped
+from constitutions.files import shipped
 from loop import drive
 from loop.progress import Event
 from runs.errors import ConfigError, DiskError, UsageError, WorkerError

@@ -8,7 +8,7 @@ import pytest
 from rouge_score.rouge_scorer import RougeScorer
 from small import chain, quiet, run_small, small_config
 
-from constitutions.load import shipped
+from constitutions.files import shipped
 from loop import drive
 from loop.config import Config
 from loop.pipeline import PROMPTS

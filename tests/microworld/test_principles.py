@@ -2,7 +2,8 @@ import random
 
 import pytest
 
-from constitutions.load import load_constitution, shipped
+from constitutions.files import shipped
+from constitutions.load import load_constitution
 from microworld.answers import VARIED_MIX, draw_answer
 from microworld.gold import score
 from microworld.grammar import draw_task, messages_of, parse

@@ -2,8 +2,9 @@
 
 from collections import Counter
 
+from constitutions.files import shipped
 from constitutions.fill import fill
-from constitutions.load import load_constitution, shipped
+from constitutions.load import load_constitution
 from loop.demonstration_file import demonstrations_path, read_demonstrations
 from microworld.grammar import parse
 from microworld.splits import split_of

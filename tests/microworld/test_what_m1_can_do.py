@@ -6,7 +6,8 @@
 import numpy as np
 import pytest
 
-from constitutions.load import Constitution, load_constitution, shipped
+from constitutions.files import shipped
+from constitutions.load import Constitution, load_constitution
 from microworld.evaluate import LEAST_CONFIDENCE, MODELS, agreement, draw_pairs, truth_of, turned_and_silent
 from microworld.principles import OPPOSED, prefers
 from microworld.reader import Reader
