@@ -32,6 +32,12 @@ SHOWN: dict[str, set[str]] = {
     "direct_revision": {"principle", "request", "response"},
     "new_prompt": {"examples"},
 }
+EXEMPLARS_OF: dict[str, set[str]] = {
+    "exemplars": {"rubric", "expected"},
+    "exemplars_compared": {"pairwise", "pairwise_reasoned"},
+    "exemplars_revised": {"critique", "revision", "direct_revision"},
+}
+"""By the field that holds exemplars, the questions that they are shown ahead of."""
 DEFAULTS: dict[Method, str] = {
     "direct_revision": "{principle}\nrequest: {request}\nanswer: {response}\nwrite a better answer.",
 }
@@ -61,12 +67,33 @@ class Exemplar(Frozen):
     reasons: Prose = ""
 
 
+class ComparedExemplar(Frozen):
+    """Two answers, which of them is better and why, shown to a judge of two ahead of those that it compares."""
+
+    request: Text
+    better: Text
+    worse: Text
+    reasons: Prose = ""
+
+
+class RevisedExemplar(Frozen):
+    """An answer with what was asked about it, its critique and its revision, shown to whoever criticises or revises."""
+
+    request: Text
+    response: Text
+    critique_request: Saying
+    critique: Text
+    revision_request: Saying
+    revision: Text
+
+
 class Constitution(Frozen):
     """Principles in order of precedence, the question of each judging method, and the scale of scores.
 
     `order` says how principles are shown: as listed, or shuffled for each judgment. `explain` names what a model is
-    shown of a principle beside its text. `exemplars` are shown ahead of the questions `expected` and `rubric`. A
-    default is part of what every digest means, so it can never change.
+    shown of a principle beside its text. `exemplars` are shown ahead of the questions `expected` and `rubric`,
+    `exemplars_compared` ahead of `pairwise` and `pairwise_reasoned`, `exemplars_revised` ahead of `critique`,
+    `revision` and `direct_revision`. A default is part of what every digest means, so it can never change.
     """
 
     name: Text
@@ -78,6 +105,8 @@ class Constitution(Frozen):
     response_types: dict[Id, ResponseType] = Field(default_factory=dict)
     questions: dict[Method, Text]
     exemplars: tuple[Exemplar, ...] = ()
+    exemplars_compared: tuple[ComparedExemplar, ...] = ()
+    exemplars_revised: tuple[RevisedExemplar, ...] = ()
     provenance: Provenance = Provenance()
 
     @model_validator(mode="after")
@@ -99,8 +128,9 @@ class Constitution(Frozen):
         for nth, exemplar in enumerate(self.exemplars):
             if not self.scale.low <= exemplar.score <= self.scale.high:
                 raise refusal(f"the scale has no score {exemplar.score}", "exemplars", nth, "score")
-        if self.exemplars and not {"expected", "rubric"} & self.questions.keys():
-            raise refusal("shown before the questions expected and rubric, and neither is there", "exemplars")
+        for field, methods in EXEMPLARS_OF.items():
+            if getattr(self, field) and not methods & self.questions.keys():
+                raise refusal(f"shown before the questions {' and '.join(sorted(methods))}, and none is there", field)
         check(self.response_types, self.propositions)
         return self
 

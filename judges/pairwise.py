@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
+from constitutions.exemplars import Comparing, comparing_question
 from constitutions.fill import fill, request_text
 from constitutions.load import Constitution
 from constitutions.principle import Principle
@@ -73,7 +74,7 @@ class Pairwise:
             )
 
     @property
-    def method(self) -> str:
+    def method(self) -> Comparing:
         """`pairwise` or `pairwise_reasoned`: also the constitution's question that is asked."""
         return "pairwise_reasoned" if self.reasons else "pairwise"
 
@@ -119,17 +120,11 @@ class Pairwise:
 
     def _asked(self, item: Item) -> Iterator[Asked]:
         first, second = item.texts
-        template = self.constitution.question("pairwise_reasoned" if self.reasons else "pairwise")
+        request = request_text(item.messages)
         for ballot in self._ballots(item):
             for order in self._orders:
                 a, b = (first, second) if order == "ab" else (second, first)
-                said = fill(
-                    template,
-                    principle=ballot.wording,
-                    request=request_text(item.messages),
-                    response_a=a,
-                    response_b=b,
-                )
+                said = comparing_question(self.constitution, self.method, ballot.wording, request, a, b)
                 messages = (Message("user", said),)
                 if self.reasons:
                     yield from (Asked(ballot, order, Write(messages, sample=n)) for n in range(self.reasons))

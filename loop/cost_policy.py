@@ -9,7 +9,8 @@ from math import comb
 from pathlib import Path
 from statistics import fmean
 
-from constitutions.load import find_constitution
+from constitutions.exemplars import Revising, revising_question
+from constitutions.load import Constitution, find_constitution
 from constitutions.principle import in_scope
 from judges.dialogue import Item
 from loop.anchors import anchor_pairs, decided_pairs
@@ -106,11 +107,11 @@ def revising(config: Config, revisions: int) -> Share:
     length = _request_length(config)
     answer = length + max(config.generate.max_tokens, settings.max_tokens)
     steps = [
-        (constitution.question("revision" if settings.critique else "direct_revision"), answer, settings.max_tokens)
+        (_asked(constitution, "revision" if settings.critique else "direct_revision"), answer, settings.max_tokens)
     ]
     if settings.critique:
         steps = [
-            (constitution.question("critique"), answer, settings.critique_tokens),
+            (_asked(constitution, "critique"), answer, settings.critique_tokens),
             (steps[0][0], answer + settings.critique_tokens, settings.max_tokens),
         ]
     if settings.accept_score is not None:
@@ -121,6 +122,11 @@ def revising(config: Config, revisions: int) -> Share:
         round(revisions * sum(count(question) + shown for question, shown, _ in steps)),
         revisions * sum(written for _, _, written in steps),
     )
+
+
+def _asked(constitution: Constitution, method: Revising) -> str:
+    """The question as it stands, with the exemplars ahead of it."""
+    return revising_question(constitution, method, "{principle}", "{request}", "{response}", "{critique}")
 
 
 def new_prompts(config: Config) -> int:

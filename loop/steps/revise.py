@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from constitutions.fill import fill, request_text
-from constitutions.load import Method
+from constitutions.exemplars import Revising, revising_question
+from constitutions.fill import request_text
 from constitutions.principle import Principle, in_scope
 from constitutions.shown import shown, wording
 from judges.dialogue import Item
@@ -129,14 +129,13 @@ def critique_question(desk: Desk, one: Standing) -> Prompt:
 
 def revision_question(desk: Desk, one: Standing, critique: str) -> Prompt:
     """What asks for a revision, with the critique where one was asked for."""
-    method: Method = "revision" if desk.config.revise.critique else "direct_revision"
-    return _question(desk, one, method, wording(desk.constitution, [one.principle], "revision"), critique=critique)
+    method: Revising = "revision" if desk.config.revise.critique else "direct_revision"
+    return _question(desk, one, method, wording(desk.constitution, [one.principle], "revision"), critique)
 
 
-def _question(desk: Desk, one: Standing, method: Method, principle: str, **values: str) -> Prompt:
+def _question(desk: Desk, one: Standing, method: Revising, principle: str, critique: str = "") -> Prompt:
     request = request_text(one.prompt.messages)
-    asked = desk.constitution.question(method)
-    words = fill(asked, principle=principle, request=request, response=one.now.text, **values)
+    words = revising_question(desk.constitution, method, principle, request, one.now.text, critique)
     return Prompt((Message("user", words),), method)
 
 

@@ -208,3 +208,10 @@ def test_the_microworld_asks_in_the_words_that_its_models_learnt() -> None:
 def test_an_opposite_is_another_principle_of_the_constitution(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="opposite: no other principle is called 'nobody'"):
         load(tmp_path, PLAIN.replace("Be brief.}", "Be brief., opposite: nobody}"))
+
+
+def test_the_example_of_the_page_loads(tmp_path: Path) -> None:
+    page = (Path(__file__).parent.parent.parent / "docs" / "constitutions.md").read_text(encoding="utf-8")
+    path = tmp_path / "plain.yaml"
+    path.write_text(page.partition("```yaml\n")[2].partition("```")[0], encoding="utf-8")
+    assert load_constitution(path).principle("private").weight == 2

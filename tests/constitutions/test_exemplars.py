@@ -1,15 +1,20 @@
-"""Exemplars: answers with their scores, shown to a judge of single answers ahead of the one that it is to judge."""
+"""Exemplars: what was judged, compared or revised before, shown ahead of what is asked now."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from constitutions.exemplars import revising_question
 from constitutions.load import load_constitution
 from judges.dialogue import Item
 from judges.expected import Expected
+from judges.letters import written_letter
+from judges.pairwise import Pairwise
 from judges.rubric import Rubric
+from judges.voting import Voting
 from loop.engine.stub import StubEngine
 from runs.errors import ConfigError
 from runs.records import Judgment, Message
@@ -84,6 +89,68 @@ def test_exemplars_that_cannot_be_are_refused_with_their_line(path: Path, old: s
 def test_exemplars_that_no_question_shows_are_refused(path: Path) -> None:
     path.write_text('name: other\nscale: {low: 0, high: 5}\nquestions: {new_prompt: "{examples}"}\n' + EXEMPLARS)
     with pytest.raises(ConfigError, match="line 4: exemplars: shown before the questions expected and rubric"):
+        load_constitution(path)
+
+
+COMPARING = """\
+name: comparing
+scale: {low: 0, high: 5}
+principles: [{id: kind, text: Be kind.}]
+questions:
+  pairwise: "{principle}|{request}|{response_a}|{response_b}"
+  pairwise_reasoned: "{principle}|{request}|{response_a}|{response_b}|why?"
+exemplars_compared:
+  - {request: R1, better: good, worse: bad, reasons: It is.}
+  - {request: R2, better: good, worse: bad}
+"""
+REVISING = """\
+name: revising
+scale: {low: 0, high: 5}
+principles: [{id: kind, text: Be kind.}]
+questions:
+  critique: "{principle}|{request}|{response}"
+  revision: "{principle}|{request}|{response}|{critique}"
+exemplars_revised:
+  - {request: R, response: A, critique_request: Look hard., critique: All., revision_request: Mend it., revision: B}
+"""
+
+
+def test_two_answers_are_compared_after_exemplars_in_which_the_better_one_takes_turns(tmp_path: Path) -> None:
+    path = tmp_path / "comparing.yaml"
+    path.write_text(COMPARING)
+    constitution = load_constitution(path)
+    item = Item((Message("user", "Q"),), ("one", "two"))
+    questions = Pairwise(constitution, Voting(), 0.5).ask(item, [])
+    assert [question.messages[0].content.split("\n\n") for question in questions] == [
+        ["Be kind.|R1|good|bad\nA", "Be kind.|R2|bad|good\nB", f"Be kind.|Q|{shown}"]
+        for shown in ("one|two", "two|one")
+    ]
+    (written, _) = Pairwise(constitution, Voting(), 0.5, reasons=1).ask(item, [])
+    first, second, _ = written.messages[0].content.split("\n\n")
+    assert first.endswith("why?\nIt is.\nAnswer: A") and second.endswith("why?\nAnswer: B")
+    assert written_letter(first, True) == "A"
+
+
+def test_whoever_criticises_or_revises_is_shown_how_by_the_words_of_the_exemplars(tmp_path: Path) -> None:
+    path = tmp_path / "revising.yaml"
+    path.write_text(REVISING)
+    constitution = load_constitution(path)
+    assert revising_question(constitution, "critique", "Look.", "Q", "{critique}") == (
+        "Look hard.|R|A\nAll.\n\nLook.|Q|{critique}"
+    )
+    assert revising_question(constitution, "revision", "Do.", "Q", "one", "Bad.") == (
+        "Mend it.|R|A|All.\nB\n\nDo.|Q|one|Bad."
+    )
+
+
+@pytest.mark.parametrize("text", [COMPARING, REVISING])
+def test_exemplars_of_two_answers_and_of_revisions_need_a_question_too(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "own.yaml"
+    head, _, exemplars = text.partition("exemplars")
+    path.write_text(
+        re.sub("  (pairwise|critique|revision).*\n", "", head) + '  new_prompt: "{examples}"\nexemplars' + exemplars
+    )
+    with pytest.raises(ConfigError, match=r"line 6: exemplars_.*and none is there"):
         load_constitution(path)
 
 
