@@ -17,6 +17,7 @@ SMALL = {
     "generate": {"samples": "3"},
     "measure": {"prompts": "12", "anchor_count": "20"},
     "gold": {"prompts": "13"},
+    "capability": {"prompts": None},
     "drift": {"items": "0"},
     "audit": {"items": "0"},
     # The stub judges by hashing: nothing that it says of labelled pairs is better than a coin.
@@ -30,6 +31,16 @@ SMALL = {
     "engine": {"kind": "stub", "shard_requests": "30"},
     "export": {"mlflow": "false"},
 }
+
+
+def as_overrides() -> tuple[str, ...]:
+    """SMALL as the command line spells it, but for the number of iterations."""
+    sections = {name: section for name, section in SMALL.items() if isinstance(section, dict)}
+    return tuple(
+        f"{name}.{leaf}={'null' if value is None else value}"
+        for name, section in sections.items()
+        for leaf, value in section.items()
+    )
 
 
 def small_config(**changes: object) -> Config:

@@ -23,14 +23,9 @@ from loop.daemon.queue import Entry, How
 from loop.daemon.schedule import Schedule
 from loop.daemon.work import Daemon
 from runs.store import Store
-from tests.loop.small import small_config
+from tests.loop.small import as_overrides, small_config
 
-LEAVES = (
-    *("engine.kind=stub", "export.mlflow=false", "prompts.count=24", "generate.samples=3", "measure.prompts=12"),
-    *("measure.anchor_count=20", "gold.prompts=13", "guards.min_pairs=1", "guards.max_kl_to_seed_nats=1e9"),
-    *("guards.max_kl_to_previous_nats=1e9", "engine.shard_requests=30", "audit.items=0", "drift.items=0"),
-    *("guards.min_anchor_accuracy=0", "guards.min_position_consistency=0"),  # the stub judges by hashing
-)
+LEAVES = as_overrides()
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 """What a clock says that a test holds still."""
 
@@ -160,3 +155,16 @@ def owned(home: Path) -> Iterator[Store]:
 
 
 HOURLY = Schedule(every_s=3600)
+
+
+class Clock:
+    """A clock that passes while somebody waits for a bell which never rings."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def wait(self, patience_s: float) -> None:
+        self.now_s += patience_s
