@@ -174,6 +174,13 @@ def test_status_starts_without_what_is_heavy(tmp_path: Path) -> None:
     assert done.stderr.split(" ", 1) == ["0", "[]\n"]
 
 
+def test_a_run_starts_without_what_only_audits_and_workers_need() -> None:
+    heavy = ("scipy", "sklearn", "pandas", "matplotlib", "duckdb", "mlflow", "torch", "transformers")
+    check = f"import sys, loop.drive; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([verb, "--help"]) == 0

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from judges.audit.records import Scores
-from judges.audit.spread import saturation
 from judges.consistency import kendall_tau
 from judges.dialogue import Judge
 from judges.preference import PreferenceModel
@@ -132,6 +131,8 @@ def _order_beside(seen: Seen, theirs: Mapping[Judged, Judgment], name: str) -> N
 
 def _on_its_scale(desk: Desk, seen: Seen) -> tuple[Numbers, list[float | None]]:
     """How much of the scale the judge uses on the policy's answers, and what it says of each."""
+    from judges.audit.spread import saturation  # scipy: a second of processor time, which few starts need
+
     settings = desk.config.judge
     judge, scale = _fair(desk), desk.constitution.scale
     own = scores_of(own_cases(judge, desk.config.seed, _prompts(seen), seen.answers, seen.rivals), seen.verdicts)
