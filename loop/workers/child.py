@@ -1,6 +1,5 @@
-"""A worker process seen from here: asked in lines of JSON, watched while it works, ended with all that it started."""
+"""A worker process seen from here: asked over a line, watched while it works, ended with all that it started."""
 
-import json
 import os
 import select
 import shutil
@@ -19,6 +18,7 @@ from loop.workers.capped_log import CappedLog
 from loop.workers.effort import effort
 from loop.workers.failures import OUT_OF_MEMORY, ending, kernel_kills, met_the_disk, ran_out_of_memory
 from loop.workers.guardian import descendants
+from loop.workers.line import Line, read_object
 from loop.workers.patience import Patience
 from loop.workers.temporary import temporary_folder
 from runs.errors import DiskError, OutOfMemoryError, SelfsameError, StalledError, WorkerError
@@ -28,7 +28,6 @@ WEIGH_S = 1.0
 FAREWELL_S = 5.0
 TELL_S = 0.2
 """How long a process that hangs may take to print where."""
-LONGEST_ANSWER_BYTES = 2**31
 GIB = 2**30
 
 
@@ -56,15 +55,11 @@ class Child:
         self.log = CappedLog(log)
         self._allowance = allowance
         self._on_moved = on_moved
-        self._outgoing = b""
-        self._incoming = bytearray()
-        self._searched = 0  # of `_incoming`: no line ends before
-        self._hung_up = False
         self._moved, self._how_far = 0, ""
         self._kills_before = kernel_kills()
         self._weigh_again = 0.0
-        self._line, theirs = socket.socketpair()
-        self._line.setblocking(False)
+        ours, theirs = socket.socketpair()
+        self._line = Line(ours, called)
         with theirs:
             worker = [sys.executable, "-P", "-m", module, str(theirs.fileno()), *arguments]
             try:
@@ -93,8 +88,7 @@ class Child:
 
     def tell(self, message: Mapping[str, Any]) -> None:
         """Send a message that is about what was asked before."""
-        self._outgoing += json.dumps(message, allow_nan=False).encode() + b"\n"
-        self._send()
+        self._line.tell(message)
 
     def answer(self, work: Work) -> dict[str, Any]:
         """The next message of the worker's that is no sign of progress.
@@ -107,7 +101,7 @@ class Child:
         has_ended, seen = False, ""
         try:
             while True:
-                while line := self._next_line():
+                while line := self._line.next_line():
                     message = self._read(line, work)
                     if "moved" not in message:
                         return message
@@ -131,8 +125,8 @@ class Child:
                 self._check_memory(work.doing)
                 work.look()
                 self._wait()
-                has_ended = self._has_ended(FAREWELL_S if self._hung_up else 0)
-                self._take()  # the last word of one that has ended
+                has_ended = self._has_ended(FAREWELL_S if self._line.hung_up else 0)
+                self._line.take()  # the last word of one that has ended
         except BaseException:
             self.end()
             raise
@@ -191,52 +185,24 @@ class Child:
         ended.register(self._ended, select.POLLIN)
         return bool(ended.poll(wait_s * 1000))
 
-    def _next_line(self) -> bytes:
-        """A whole line that has come, with its end; b"" if none has."""
-        end = self._incoming.find(b"\n", self._searched) + 1
-        line = bytes(self._incoming[:end])
-        del self._incoming[:end]
-        self._searched = 0 if end else len(self._incoming)
-        return line
-
     def _read(self, line: bytes, work: Work) -> dict[str, Any]:
-        try:
-            message = json.loads(line, parse_constant=no_number)
-            if isinstance(message, dict):
-                return message
-        except ValueError:
-            pass
-        raise WorkerError(f"{self.called} answered garbage while {work.doing}: {line[:80]!r}. {self.log.last_lines()}")
+        message = read_object(line)
+        if message is None:
+            shown = f"{line[:80]!r}. {self.log.last_lines()}"
+            raise WorkerError(f"{self.called} answered garbage while {work.doing}: {shown}")
+        return message
 
     def _wait(self) -> None:
         """Wait until something can be moved, for a moment at most, and move it."""
         moving = select.poll()
-        if not self._hung_up:
-            moving.register(self._line, select.POLLIN | (select.POLLOUT if self._outgoing else 0))
+        if not self._line.hung_up:
+            moving.register(self._line, self._line.awaits)
         moving.register(self.log, select.POLLIN)
         moving.register(self._ended, select.POLLIN)
         moving.poll(LOOK_S * 1000)
         self.log.drain()
-        self._send()
-        self._take()
-
-    def _take(self) -> None:
-        """Take in what has come. Never waits."""
-        try:
-            while came := self._line.recv(2**20):
-                self._incoming += came
-                if len(self._incoming) > LONGEST_ANSWER_BYTES:
-                    raise WorkerError(f"{self.called} answered more than {LONGEST_ANSWER_BYTES} bytes in one line")
-            self._hung_up = True
-        except BlockingIOError:
-            pass
-        except ConnectionError:
-            self._hung_up = True
-
-    def _send(self) -> None:
-        with suppress(BlockingIOError, ConnectionError):  # one that is gone is seen to have ended
-            while self._outgoing:
-                self._outgoing = self._outgoing[self._line.send(self._outgoing) :]
+        self._line.send()
+        self._line.take()
 
     def _check_memory(self, doing: str) -> None:
         limit = self._allowance.memory_gib
@@ -251,8 +217,3 @@ class Child:
                 f"{self.called} held {held / GIB:.2f} GiB while {doing}, above limits.worker_memory_gib={limit:g}, "
                 f"and was ended. {self.log.last_lines()}"
             )
-
-
-def no_number(name: str) -> float:
-    """For `json.loads(parse_constant=)`: NaN and the infinities are refused, by ValueError."""
-    raise ValueError(f"{name} is no number of JSON")

@@ -10,8 +10,9 @@ from typing import Any, Self
 
 from loop.limits import LimitReached, Stop, never
 from loop.workers.allowance import USUAL, Allowance, Work
-from loop.workers.child import Child, no_number
+from loop.workers.child import Child
 from loop.workers.environment import worker_environment
+from loop.workers.line import no_number
 from runs.errors import DivergedError, OutOfMemoryError, WorkerError
 from trainers.spec import DIVERGED, STOPPED, Spec
 
