@@ -9,17 +9,18 @@ import os
 import secrets
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import datetime
 
 from loop.clock import utc_now
+from loop.daemon.at_work import AtWork, write_down
 from loop.daemon.bell import Bell, Every, Progress
 from loop.daemon.client import as_typed_beside_a_daemon
 from loop.daemon.hindrances import ALL, RETRY_S, Hindrances
 from loop.daemon.outbox import Outbox
 from loop.daemon.queue import Ending, Entry, How, QueueFile, at_rest, due, set_right, taking
+from loop.daemon.ready import make_ready
 from loop.progress import Event
-from runs.errors import FULL_OR_FAILING, ConfigError, CorruptError, DiskError, SelfsameError
+from runs.errors import FULL_OR_FAILING, CorruptError, DiskError, SelfsameError
 from runs.store import Store
 
 PATIENCE_S = 60.0
@@ -28,22 +29,6 @@ COLLECT_S = 86_400
 """How often what no name reaches any more is removed, between two runs."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class AtWork:
-    """What the daemon is doing, as far as it has heard; nowhere on the disk."""
-
-    number: int
-    name: str
-    address: str
-    done: int
-    total: int
-    since: datetime
-    attempt: int = 1
-    """At the step under way."""
-    failed: str = ""
-    """Where and why the attempt before ended; "" for the first."""
 
 
 class Daemon:
@@ -170,8 +155,7 @@ class Daemon:
         closed = self._closed(entry.name)
         # The bell is answered on the disk before anything is done for it: no crash makes it ring twice.
         self.queue.change(lambda queue: taking(queue, entry, now, closed))
-        _enter(entry.folder)
-        self._give_configuration(entry)
+        make_ready(self.store, self.queue, entry)
         reasons: list[str] = []
 
         def stop() -> str:
@@ -193,31 +177,6 @@ class Daemon:
         log.info("run=%s stops: %s", entry.name, outcome.reason)
         self._rest_until_the_next_bell(entry.number)
         return None
-
-    def _give_configuration(self, entry: Entry) -> None:
-        """Begin the run, or change it, as the entry wants; then the run's ref holds all that there is to know."""
-        from loop.config import Config
-        from loop.drive import begin, change
-        from loop.preflight import check
-        from loop.preflight_judges import check_endpoint
-
-        if entry.config is not None:
-            config = Config.model_validate(entry.config)
-            check(config)
-            check_endpoint(config)
-            if self.store.run(entry.name) is None:
-                begin(self.store, entry.name, entry.recipe, config)
-            else:
-                change(self.store, entry.name, config)
-            self.queue.change(lambda queue: queue.changed(entry.number, config=None))
-        self._check_disk(entry.name)
-
-    def _check_disk(self, name: str) -> None:
-        """Raises DiskError where the run would at once, before its inputs are hashed and its engine starts."""
-        from loop.drive import config_of, existing
-        from loop.limits import LimitWatch
-
-        LimitWatch(config_of(existing(self.store, name)).limits, self.store.home).check_disk()
 
     def _why_stop(self, number: int) -> str:
         """Why the run is to stop here; "" if it is to go on. Asked before each shard, and often while a training runs:
@@ -257,24 +216,9 @@ class Daemon:
     def _hear(self, event: Event) -> None:
         """Take note of what the run says of itself."""
         self.progress.moved()
-        if event.kind == "moved":
-            return
-        if event.kind == "note":
-            log.info("%s", event.text)
-            return
-        if event.kind == "retry":
-            log.warning("%s", event.text)
-            if self.at_work is not None:
-                why = event.text.partition("\n")[0]  # what follows is what the worker printed
-                self.at_work = replace(self.at_work, attempt=event.done, failed=why)
-            return
-        if event.kind != "known" and not (event.kind == "shard" and event.total <= 1):
-            shard = f" shard={event.done}/{event.total}" if event.kind == "shard" else f" {event.kind}"
-            log.info("%s%s", event.address, shard)
+        write_down(event)
         if self.at_work is not None:
-            self.at_work = replace(self.at_work, address=event.address, done=event.done, total=event.total)
-            if event.kind == "end":
-                self.at_work = replace(self.at_work, attempt=1, failed="")
+            self.at_work = self.at_work.after(event)
 
     def _ending(self, how: How, exit_code: int, said: str) -> Ending:
         return Ending(how=how, exit_code=exit_code, said=said, at=self.clock())
@@ -288,11 +232,3 @@ class Daemon:
 
 def _is_the_disk(error: Exception) -> bool:
     return isinstance(error, DiskError) or (isinstance(error, OSError) and error.errno in FULL_OR_FAILING)
-
-
-def _enter(folder: str) -> None:
-    """Work in the folder that the run was submitted from: its configuration may name files from there."""
-    try:
-        os.chdir(folder)
-    except OSError as error:
-        raise ConfigError(f"the folder that this was submitted from cannot be entered: {folder} ({error})") from error
