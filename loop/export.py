@@ -6,7 +6,7 @@ import subprocess
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import urlsplit
 
-from loop.config import Export
+from loop.config_operational import Export
 from loop.progress import Event, Say
 from loop.start_sender import sender_command, start_sender
 from runs.errors import SelfsameError

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from runs.errors import DiskError
 
 if TYPE_CHECKING:
-    from loop.config import Limits  # the command line asks for `Stop`, and `status` has no time for pydantic
+    from loop.config_operational import (
+        Limits,  # the command line asks for `Stop`, and `status` has no time for pydantic
+    )
 
 GIB = 2**30
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from loop.base import Base
-from loop.config import Config, Limits
+from loop.config import Config
+from loop.config_operational import Limits
 from loop.engine.options import EngineOptions
 from loop.engine.protocol import Engine
 from loop.workers.allowance import Allowance

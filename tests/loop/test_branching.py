@@ -13,10 +13,11 @@ from loop import drive
 from loop.branching import proposed
 from loop.changes import Change
 from loop.cli import main
-from loop.config import OPERATIONAL, Config
+from loop.config import Config
 from loop.config_drift import Drift
 from loop.config_judge import READ, SWITCHES
 from loop.config_meta_judge import MetaJudge
+from loop.config_operational import OPERATIONAL
 from loop.progress import Event
 from runs.canonical import digest_file
 from runs.errors import ConfigError, UsageError

@@ -12,8 +12,8 @@ from fake_endpoint import Answer, Behaviour, FakeEndpoint, chosen, fake_endpoint
 from judges.dialogue import Chances, Choose, Question, Text, Write
 from loop import endpoint as module
 from loop.config import Config
-from loop.config import Limits as AllLimits
 from loop.config_endpoint import Endpoint as Limits
+from loop.config_operational import Limits as AllLimits
 from loop.endpoint import KEY, Endpoint
 from loop.endpoint_replies import ABSENT, Kept
 from loop.limits import LimitReached, LimitWatch

@@ -8,8 +8,9 @@ from pydantic import BaseModel
 from small import quiet, run_small, small_config
 
 from loop import drive
-from loop.config import OPERATIONAL, Config
+from loop.config import Config
 from loop.config_judge import MORE, READ, WHO
+from loop.config_operational import OPERATIONAL
 from loop.config_train import RL
 from loop.iterate import PlannedStep
 from loop.pipeline import GOLD, steps_of

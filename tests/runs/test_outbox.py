@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from loop import export
-from loop.config import Export
+from loop.config_operational import Export
 from loop.export import Exporter
 from loop.progress import Event
 from runs.canonical import digest
