@@ -87,6 +87,12 @@ def files(store: Store) -> dict[str, tuple[int, str]]:
     return {str(path): (path.stat().st_mtime_ns, digest_file(path)) for path in found}
 
 
+@pytest.fixture(scope="module")
+def before(home: Store, as_was: dict[str, str]) -> dict[str, tuple[int, str]]:
+    """The files of the store before the leaves are changed, each in a branch that goes again."""
+    return files(home)
+
+
 def overrides(leaf: str, scratch: Path) -> list[str]:
     tree: Any = small_config().model_dump(mode="json")
     for part in leaf.split("."):
@@ -132,17 +138,17 @@ CHANGEABLE = [leaf for leaf in SEMANTIC if leaf not in FIXED]
 # Each leaf at one of the two forks that an iteration follows, in turn: both for all would double the time.
 @pytest.mark.parametrize(("at", "leaf"), [(number % 2, leaf) for number, leaf in enumerate(CHANGEABLE)])
 def test_a_changed_leaf_counts_from_its_own_step_and_touches_nothing(
-    home: Store, scratch: Path, as_was: dict[str, str], at: int, leaf: str
+    home: Store, scratch: Path, before: dict[str, tuple[int, str]], as_was: dict[str, str], at: int, leaf: str
 ) -> None:
     name = f"{leaf.replace('.', '-').replace('_', '-')}-{at}"
-    before = files(home)
     if leaf.startswith("train.lora_") and at > 0:
         with pytest.raises(ConfigError, match="keeps its own shape"):
             proposed(home, f"r1@{at}", name, overrides(leaf, scratch))
         return
     child = branch(home, f"r1@{at}", name, *overrides(leaf, scratch))
     after = files(home)
-    assert after.keys() - before.keys() == {str(home.ref_path(name))}
+    made = home.ref_path(name)
+    assert after.keys() - before.keys() == {str(made)}
     assert {path: after[path] for path in before} == before
     section, _, last = leaf.partition(".")
     if leaf == "pair.labels":
@@ -152,6 +158,7 @@ def test_a_changed_leaf_counts_from_its_own_step_and_touches_nothing(
     if leaf == "audit.every":
         at = 1  # of every second iteration number 2 is the next, whichever it branches from
     as_is = keys(drive.planned(home, name, drive.config_of(child), iterations(home, child)))
+    made.unlink()  # each branch reads all the names that there are
     ahead = [step for step in as_was if int(step.split("/")[0]) > at]
     differing = [step for step in ahead if as_is.get(step, "never reached") != as_was[step]]
     if last in READ_BY_NOBODY.get(section, ()):
