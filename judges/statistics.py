@@ -136,9 +136,10 @@ def agreement(pairs: Sequence[LabelledPair], seed: int, resamples: int = 1000) -
     n, scored_n, decided_n = len(pairs), len(scored), int(decided_N.sum())
 
     def estimate(statistic: Callable[["Floats", "Floats", "Floats"], "Floats"], judged_N: "Floats") -> Estimate:
-        found = _bootstrapped(lambda weights: statistic(labels_N, judged_N, weights), scored_n, seed, resamples)
-        enough = scored_n >= LEAST_FOR_INTERVAL and found.low != found.high
-        return found if enough else Estimate(found.value, None, None)
+        # Of too few there is no interval to draw for, and most groups of a measurement are of few.
+        drawn = resamples if scored_n >= LEAST_FOR_INTERVAL else 0
+        found = _bootstrapped(lambda weights: statistic(labels_N, judged_N, weights), scored_n, seed, drawn)
+        return found if found.low != found.high else Estimate(found.value, None, None)
 
     return Agreement(
         n=n,
@@ -214,7 +215,8 @@ def _below_and_above(v_N: "Floats", weights_R_N: "Floats") -> tuple["Floats", "F
     import numpy as np
 
     order_N = np.argsort(v_N)
-    summed_R_N1 = np.pad(weights_R_N[:, order_N], ((0, 0), (1, 0))).cumsum(axis=1)
+    summed_R_N1 = np.zeros((len(weights_R_N), len(v_N) + 1))
+    np.cumsum(weights_R_N[:, order_N], axis=1, out=summed_R_N1[:, 1:])
     first_N, after_N = (np.searchsorted(v_N[order_N], v_N, side) for side in ("left", "right"))
     return summed_R_N1[:, first_N], summed_R_N1[:, -1:] - summed_R_N1[:, after_N]
 
@@ -230,13 +232,16 @@ def _bootstrapped(statistic: Callable[["Floats"], "Floats"], n: int, seed: int, 
     """`statistic` of n items and its percentile interval over `resamples` draws of n items with replacement.
 
     `statistic` maps weights (R, N), how often each draw holds each item, to its values (R,): many draws at once,
-    12 times as fast as calling scipy for each. Draws in which it is NaN are left out.
+    12 times as fast as calling scipy for each. Draws in which it is NaN are left out. Without resamples there is no
+    interval.
     """
     import numpy as np
 
     value = float(statistic(np.ones((1, n)))[0]) if n else math.nan
     if math.isnan(value):
         return Estimate(None, None, None)
+    if not resamples:
+        return Estimate(value, None, None)
     draws_R_N = _draws(n, seed, resamples)
     some = max(1, AT_ONCE // n)  # what a statistic holds beside the weights stays small
     drawn_R = np.concatenate([statistic(draws_R_N[row : row + some]) for row in range(0, resamples, some)])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from judges.statistics import Label
+from loop.known_file import known_by_its_bytes
 from loop.sources import messages_of, numbered_rows, tags_of
 from loop.strict_lines import given_file
 from runs.canonical import digest, digest_file
@@ -39,8 +40,12 @@ def anchor_pairs(name: str | None, count: int | None = None) -> list[AnchorPair]
     """The first `count` labelled pairs, or all, of what `measure.anchors` names. Raises ConfigError with the line."""
     if name is None:
         return []
-    path = _path(name)
-    return [anchor_pair(row, f"{path}: line {number}") for number, row in numbered_rows(path)][:count]
+    return _read(_path(name))[:count]
+
+
+@known_by_its_bytes
+def _read(path: Path) -> list[AnchorPair]:
+    return [anchor_pair(row, f"{path}: line {number}") for number, row in numbered_rows(path)]
 
 
 def decided_pairs(pairs: Sequence[AnchorPair]) -> list[AnchorPair]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from loop.known_file import known_by_its_bytes
 from loop.strict_lines import fields_of, given_file, number_of, prompt_of, read_lines, text_of
 from runs.records import Prompt
 
@@ -26,6 +27,7 @@ def demonstrations_path(name: str) -> Path:
     return given_file(name, SHIPPED)
 
 
+@known_by_its_bytes
 def read_demonstrations(path: Path) -> list[Demonstration]:
     """Every line of a JSONL (or row of a Parquet) file: `messages` or `prompt`, `answer`, and `weight`, 1 if none.
 

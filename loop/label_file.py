@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from loop.anchors import anchor_pair
+from loop.known_file import known_by_its_bytes
 from loop.strict_lines import fields_of, given_file, number_of, prompt_of, read_lines, text_of
 from runs.records import Prompt
 
@@ -31,6 +32,7 @@ def labels_path(name: str) -> Path:
     return given_file(name, {"microworld": "labels.jsonl"})
 
 
+@known_by_its_bytes
 def read_labels(path: Path) -> list[LabelledPair]:
     """Every line of a JSONL (or row of a Parquet) file of pairs, with `chosen` and `rejected`, or in an anchor's form.
 

@@ -6,6 +6,7 @@ So the splits are disjoint whoever draws, whenever, and however many. `never` is
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from microworld.grammar import draw_prompt
 from microworld.phrasings import FAMILIES, Family
@@ -27,6 +28,12 @@ def prompts(split: Split, n: int, seed: int, families: Sequence[Family] = FAMILI
 
     A longer list begins with the shorter one. Raises ValueError where a family has not so many.
     """
+    return list(_drawn(split, n, seed, tuple(families)))
+
+
+@lru_cache(maxsize=16)
+def _drawn(split: Split, n: int, seed: int, families: tuple[Family, ...]) -> tuple[Prompt, ...]:
+    """Kept, as an iteration asks for its prompts again and again."""
     rng = random.Random(seed_of("microworld", split, seed))
     cells = [(family, difficulty) for difficulty in (1, 2, 3) for family in families]
     seen: set[str] = set()
@@ -36,7 +43,7 @@ def prompts(split: Split, n: int, seed: int, families: Sequence[Family] = FAMILI
         prompt = _new_prompt(family, difficulty, split, seen, rng)
         seen.add(prompt.digest)
         drawn.append(prompt)
-    return drawn
+    return tuple(drawn)
 
 
 def _new_prompt(family: Family, difficulty: int, split: Split, seen: set[str], rng: random.Random) -> Prompt:

@@ -7,7 +7,7 @@ two equal results must get one name.
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,17 @@ def canonical_json(value: Any) -> bytes:
 
     Raises ValueError for NaN and infinities (they are not JSON) and TypeError for what JSON lacks.
     """
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=asdict)
+    text = json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_fields
+    )
     return text.encode("utf-8", "surrogatepass")
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    """The fields of a dataclass as they are: `asdict` would copy all that is in them, and takes three times as long."""
+    if not is_dataclass(value) or isinstance(value, type):
+        raise TypeError(f"{value!r:.80} is no JSON value and no dataclass")
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def digest_bytes(data: bytes) -> str:

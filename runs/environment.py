@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ def _shown(value: Any) -> str:
     return "absent" if value is None else str(value)
 
 
+@cache
 def _version(package: str) -> str | None:
     try:
         return version(package)

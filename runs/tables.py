@@ -6,6 +6,7 @@ Each row carries its record's digest, so that any row can be checked and joined 
 import json
 import math
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from runs.canonical import canonical_json
@@ -108,6 +109,7 @@ COLUMNS: dict[str, dict[str, str]] = {
 }
 
 
+@cache
 def schema(noun: str) -> "pa.Schema":
     """The columns of a noun's rows; `digest` is the first."""
     import pyarrow as pa
