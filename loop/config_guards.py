@@ -18,8 +18,8 @@ def _far(name: str, metric: str, **given: Any) -> Limit:
 
 
 SHIPPED_PAIRED = (
-    Paired(name="greedy_fell", stream="known/greedy_right", demanded=False),
-    Paired(name="sampled_fell", stream="known/sampled_right", demanded=False),
+    Paired(name="greedy_fell", stream="capability/greedy", demanded=False),
+    Paired(name="sampled_fell", stream="capability/sampled", demanded=False),
     Paired(name="seed_judge_fell", stream="held-out/seed_judge_score", group="judge", demanded=False),
     Paired(name="judge_fell", stream="labelled/own_hit", of="seed", group="judge", demanded=False),
 )

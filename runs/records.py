@@ -245,7 +245,7 @@ class DriftItem(Record):
     """
 
     adapter: str
-    probe: Literal["held-out", "labelled", "known"]
+    probe: Literal["held-out", "labelled", "capability"]
     item: str
     numbers: dict[str, float | None]
 

@@ -67,9 +67,9 @@ def within(limit: Limit, now: Seen, of: Mapping[str, Seen], brake_at: float) -> 
     is_within = at_most if limit.at_most is not None else at_least
     found = is_within(limit.name, now.metrics, limit.metric, bound, limit.group, limit.action)
     if found.passed and limit.brakes and brake_at < 1 and ACTIONS.index(limit.action) > ACTIONS.index("brake"):
-        found = is_within(
-            limit.name, now.metrics, limit.metric, _bound(limit, reference, brake_at), limit.group, "brake"
-        )
+        near = _bound(limit, reference, brake_at)
+        on_the_way = is_within(limit.name, now.metrics, limit.metric, near, limit.group, "brake")
+        found = found if on_the_way.passed else on_the_way
     says = found.says + (f" ({_said_of(limit, reference)} {against})" if against else "")
     if lacking:
         says = f"{limit.metric} is {said(observed)} and {against} is {said(reference)}: they cannot be compared"

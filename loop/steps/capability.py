@@ -129,8 +129,8 @@ def capability_metrics(tried: Sequence[Tried]) -> dict[str, float | None]:
 
 def _item(policy: str, tried: Tried) -> DriftItem:
     """What is held against the same of another policy: 1 for a right answer, and a share of several."""
-    right: dict[str, float | None] = {"greedy_right": float(tried.greedy), "sampled_right": fmean(tried.sampled)}
-    return DriftItem(policy, "known", tried.prompt.digest, right)
+    right: dict[str, float | None] = {"greedy": float(tried.greedy), "sampled": fmean(tried.sampled)}
+    return DriftItem(policy, "capability", tried.prompt.digest, right)
 
 
 def _judgment(verifier: Verifier, prompt: Prompt, response: Response) -> Judgment:

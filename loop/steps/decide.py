@@ -100,8 +100,7 @@ def _reason(concluded: Conclusion, turn: Turn) -> str:
 
 
 def _guard_metrics(found: Sequence[Finding]) -> dict[str, float | None]:
-    """Whether each guard passed, the evidence of each paired test, and beside each bounded metric its limit as
-    `METRIC_at_most` or `METRIC_at_least`."""
+    """Whether each guard passed, and the evidence of each paired test."""
     failing = {finding.guard for finding in found if not finding.passed}
     # A guard that looks at several groups has passed if it has in all of them.
     metrics: dict[str, float | None] = {
@@ -110,8 +109,6 @@ def _guard_metrics(found: Sequence[Finding]) -> dict[str, float | None]:
     for one in found:
         if "alpha" in one.beside:
             metrics |= {f"guard/{one.guard}_log10_e": one.observed, f"guard/{one.guard}_log10_limit": one.limit}
-        elif one.limit is not None and one.side and " (" not in one.metric:
-            metrics[f"{one.metric}_{one.side}"] = one.limit
     return metrics
 
 

@@ -39,7 +39,7 @@ def test_a_policy_has_one_greedy_and_so_many_sampled_answers_to_each_prompt_and_
         assert not any(tag.startswith("reference=") for tag in shares)
         items = store.all_rows("drift_items", found)
         assert [one.item for one in items] == [prompt.digest for prompt in prompts]
-        assert fmean(one.numbers["sampled_right"] for one in items) == pytest.approx(
+        assert fmean(one.numbers["sampled"] for one in items) == pytest.approx(
             found.metrics["policy/capability_sampled_frac"]
         )
 
