@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
-from constitutions.load import Scale
 from loop.desk import Desk
 from loop.guards.decision import Kept, Standing
 from loop.guards.seen import Seen
 from loop.steps.train import USED
 from loop.steps.turn import Turn
 from runs.output import Output
-from runs.records import Iteration
+from runs.records import DriftItem, Iteration
 
 MUST_BE_FINITE = ("preference", "train", "measure")
 """The steps whose every metric must be a number."""
@@ -68,12 +66,7 @@ def _as_kept(iteration: Iteration) -> Kept:
     return Kept(iteration.index, iteration.policy, iteration.outputs)
 
 
-def _kept(desk: Desk, kept: Kept, with_items: bool) -> Seen:
-    done = {step: desk.store.output(got) for step, got in kept.outputs.items()}
-    return _seen(desk, kept.index, kept.outputs, done, with_items)
-
-
-def _seen(desk: Desk, index: int, outputs: Mapping[str, str], done: Mapping[str, Output], measured: bool) -> Seen:
+def _seen(desk: Desk, index: int, outputs: Mapping[str, str], done: Mapping[str, Output], with_items: bool) -> Seen:
     metrics: dict[str, float | None] = {}
     rows: dict[str, str] = {}
     items: dict[str, dict[str, float]] = {}
@@ -83,23 +76,22 @@ def _seen(desk: Desk, index: int, outputs: Mapping[str, str], done: Mapping[str,
         place = f"{index}/{step} {outputs[step]}"
         metrics |= output.metrics
         rows |= dict.fromkeys((*output.metrics, step), place)
-        if measured and "drift_items" in output.tables:
-            scale = None if desk.config.judge.compares else desk.constitution.scale
-            of_step = streams(desk.store.all_rows("drift_items", output), scale)
-            items |= of_step
-            rows |= dict.fromkeys(of_step, place)
+        of_step = _streams(desk, output) if with_items else {}
+        items |= of_step
+        rows |= dict.fromkeys(of_step, place)
     curve = done["train"].values.get("curve", ()) if "train" in done else ()
-    return Seen(index, metrics, items, curve, rows, measured)
+    return Seen(index, metrics, items, curve, rows, "measure" in done)
 
 
-def streams(rows: list[Any], scale: Scale | None) -> dict[str, dict[str, float]]:
-    """The numbers of single items, by `PROBE/NAME` and item; scores, on a scale, are laid over 0 to 1."""
-    found: dict[str, dict[str, float]] = {}
+def _streams(desk: Desk, output: Output) -> dict[str, dict[str, float]]:
+    """The numbers of single items that a step gave, by `PROBE/NAME` and item; scores are laid over 0 to 1."""
+    scale, found = desk.constitution.scale, dict[str, dict[str, float]]()
+    rows: list[DriftItem] = desk.store.all_rows("drift_items", output) if "drift_items" in output.tables else []
     for row in rows:
         for name, value in row.numbers.items():
             if value is None:
                 continue
-            if scale is not None and name.endswith("_score"):
+            if name.endswith("_score") and not desk.config.judge.compares:  # a comparison's is a probability
                 value = (value - scale.low) / (scale.high - scale.low)
             found.setdefault(f"{row.probe}/{name}", {})[row.item] = value
     return found

@@ -204,12 +204,12 @@ def test_nothing_that_can_be_asked_for_names_a_file_or_an_address(api: Api) -> N
     for name, field, about in texts:
         assert not re.search("path|file|folder|url|uri|host|address", field), (name, field)
         assert "uri" not in json.dumps(about.get("format", "")), (name, field)
-    # A text that is not bounded by a pattern or a length could be anything.
+    # A text that is not bounded by a pattern, a length or a choice could be anything.
     free = [
         field
         for name, field, about in texts
         for one in about.get("anyOf", [about])
-        if one.get("type") == "string" and not {"pattern", "maxLength", "format"} & set(one) and name != "Error"
+        if one.get("type") == "string" and not {"pattern", "maxLength", "format", "enum"} & set(one) and name != "Error"
     ]
     # What a person says of a decision is one of three words (an enumeration).
     assert free == ["kind", "cron"]

@@ -1,8 +1,8 @@
 """Collapses halt with the right guard named first (K4), and healthy series go on (K5)."""
 
 import pytest
-from synthetic import befallen, forgotten, healthy
 
+from benchmarks.synthetic_series import befallen, forgotten, healthy
 from loop.config_guards import Guards
 from loop.guards.decision import Conclusion
 from loop.guards.replay import replay
