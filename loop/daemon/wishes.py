@@ -204,7 +204,8 @@ def _refuse_halted(store: Store, run: Run) -> None:
         way_on = f"selfsame branch {before}" if iteration.index else f"selfsame daemon submit {run.recipe}"
         raise UsageError(
             f"{run.name}@{iteration.index} is where a guard halted ({decision['reason']}), and a halt stays; "
-            f"`{way_on}` goes on with other settings"
+            f"`{way_on}` goes on with other settings, `selfsame daemon submit --resume {run.name} --override GUARD "
+            "--because TEXT` once past it"
         )
 
 

@@ -83,6 +83,34 @@ def test_a_halt_is_no_failure_and_is_refused_when_it_is_submitted_again(daemon: 
     assert how(daemon, "r1") == ("halted", 3)
 
 
+def test_a_run_whose_decision_waits_lets_others_pass_and_goes_on_once_it_is_answered(daemon: Daemon) -> None:
+    put(daemon, "r1", small_config(iterations="1", guards__approve="every"), priority=1)
+    put(daemon, "r2", tiny_config(seed=1))
+    assert daemon.turn()
+    (entry,) = (one for one in standing(daemon)["queue"] if one["run"] == "r1")
+    assert entry["state"] == "waits for a person" and entry["next"] is None
+    assert daemon.turn() and how(daemon, "r2") == ("done", 0)
+    assert not daemon.turn()
+    said = wishes.answer(daemon.store, daemon.queue, "r1", wishes.Said(kind="approve", because="it reads well"))
+    assert said["queued"] and daemon.turn()
+    assert how(daemon, "r1") == ("done", 0) and len(chain(daemon.store, "r1")) == 2
+    with pytest.raises(UsageError, match="waits for nobody"):
+        wishes.answer(daemon.store, daemon.queue, "r1", wishes.Said(kind="reject"))
+
+
+def test_a_halted_run_is_submitted_again_once_a_person_went_past_its_halt(daemon: Daemon) -> None:
+    put(daemon, "r1", small_config(iterations="1", guards__min_pairs="1000"))
+    assert daemon.turn() and how(daemon, "r1") == ("halted", 3)
+    with pytest.raises(UsageError, match="a halt stays"):
+        put(daemon, "r1", None, resume=True)
+    wishes.answer(
+        daemon.store, daemon.queue, "r1", wishes.Said(kind="override", guards=("min_pairs",), because="a dry spell")
+    )
+    put(daemon, "r1", small_config(iterations="2", guards__min_pairs="1000"), resume=True)
+    assert daemon.turn() and how(daemon, "r1") == ("done", 0)
+    assert len(chain(daemon.store, "r1")) == 3
+
+
 def test_a_run_that_is_submitted_again_keeps_its_priority_and_its_schedule_unless_it_is_given_others(
     daemon: Daemon,
 ) -> None:
