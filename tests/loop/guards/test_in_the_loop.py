@@ -1,24 +1,26 @@
 """What a decision does to a run: held policies, brakes, halts that a person goes past, and decisions that wait."""
 
 import json
+import math
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import numpy as np
 import pytest
-from small import branch, chain, quiet, run_small, small_config
+from small import SMALL, branch, chain, quiet, run_small, small_config
 
 from loop import drive
 from loop.cli import main
+from loop.guards.betting import paired
 from loop.steps.decide import findings
 from loop.steps.turn import Turn
 from runs.lineage import decision_of
-from runs.records import Judgment, Response
+from runs.records import Iteration, Judgment, Response
 from runs.store import Store
 
 LENGTH = "policy/length_mean_tokens"
-HARMLESS = {"max_length_times": "off", "min_length_times": "off", "min_pair_yield_times": "off"}
-"""What the stub says has any length: it is hashed."""
+HASHED: dict[str, str] = dict(SMALL["guards"]["actions"])  # type: ignore[index,arg-type]
 
 
 def rule(**given: object) -> dict[str, object]:
@@ -42,7 +44,7 @@ def selfsame(home: Path, *words: str, capsys: pytest.CaptureFixture[str]) -> tup
 def test_a_rejected_iteration_keeps_the_policy_and_is_followed_by_fresh_samples_until_patience_ends(
     tmp_path: Path,
 ) -> None:
-    actions = HARMLESS | {"min_pairs": "reject"}
+    actions = HASHED | {"min_pairs": "reject"}
     store, outcome = run_small(
         tmp_path, iterations="3", guards__min_pairs="1000", guards__actions=actions, guards__patience="2"
     )
@@ -56,7 +58,7 @@ def test_a_rejected_iteration_keeps_the_policy_and_is_followed_by_fresh_samples_
 def test_braking_changes_the_settings_of_the_next_iteration_and_harder_each_time_in_a_row(tmp_path: Path) -> None:
     limits = [rule(at_most=0.1, of="seed", action="brake")]
     store, outcome = run_small(
-        tmp_path, iterations="3", guards__limits=limits, guards__actions=HARMLESS, train__learning_rate="4e-4"
+        tmp_path, iterations="3", guards__limits=limits, guards__actions=HASHED, train__learning_rate="4e-4"
     )
     assert outcome.kind == "done" and set(verdicts(store)) == {"promote"}
     made = chain(store)
@@ -75,7 +77,7 @@ def test_braking_changes_the_settings_of_the_next_iteration_and_harder_each_time
 
 
 def asked(limits: list[dict[str, object]], rate: str) -> dict[str, object]:
-    settings = {"guards__limits": limits, "guards__actions": HARMLESS, "train__learning_rate": rate}
+    settings = {"guards__limits": limits, "guards__actions": HASHED, "train__learning_rate": rate}
     return {"iterations": "3", **settings}
 
 
@@ -85,7 +87,7 @@ def test_a_halt_is_gone_past_once_by_name_and_for_a_reason(
     """K3, with a candidate that was trained: it is what a person accepts."""
     monkeypatch.setenv("SELFSAME_HOME", str(tmp_path))
     limits = [rule(at_most=0.1, of="seed", action="halt")]
-    store, outcome = run_small(tmp_path, iterations="3", guards__limits=limits, guards__actions=HARMLESS)
+    store, outcome = run_small(tmp_path, iterations="3", guards__limits=limits, guards__actions=HASHED)
     assert outcome.kind == "halted"
     trained = store.output(chain(store)[1].outputs["train"]).adapter
     for words, says in (
@@ -130,7 +132,7 @@ def test_a_run_waits_for_a_person_who_approves_or_rejects(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SELFSAME_HOME", str(tmp_path))
-    store, outcome = run_small(tmp_path, iterations="2", guards__approve="every", guards__actions=HARMLESS)
+    store, outcome = run_small(tmp_path, iterations="2", guards__approve="every", guards__actions=HASHED)
     assert outcome.kind == "waiting" and "selfsame approve r1" in outcome.reason
     assert verdicts(store) == ["promote"]
     code, said = selfsame(tmp_path, "resume", "r1", capsys=capsys)
@@ -149,6 +151,38 @@ def test_a_run_waits_for_a_person_who_approves_or_rejects(
     assert code == 0 and said.startswith("done"), said
     made = chain(store)
     assert verdicts(store) == ["promote", "promote", "reject"] and made[1].policy == made[2].policy
+
+
+def test_paired_tests_are_of_the_items_that_the_steps_kept(tmp_path: Path) -> None:
+    """K6 for what is tested item by item: the evidence is worked out again from the rows."""
+    settings = {
+        "capability__prompts": "microworld",
+        "capability__count": "40",
+        "drift": {"items": "12", "samples": "2"},
+    }
+    wild = {"max_at_high_frac": "off", "min_score_sd_times": "off", "max_fooled_frac": "off"}
+    store, outcome = run_small(tmp_path, iterations="2", guards__actions=HASHED | wild, **settings)
+    assert outcome.kind == "done", outcome.reason
+    made, decision = chain(store), decisions(store)[2]
+    tests = {one["guard"]: one for one in decision["evidence"] if "alpha" in one}
+    assert set(tests) == {"greedy_fell", "sampled_fell", "seed_judge_fell", "judge_fell"}
+    assert sum(one["alpha"] for one in tests.values()) == pytest.approx(0.05 * 6 / (2 * math.pi) ** 2)
+    for guard, way in (("greedy_fell", 0.0), ("sampled_fell", 1.0)):
+        right = [right_by_prompt(store, one, way) for one in made]
+        prompts = sorted(right[0])
+        before = np.array([[of[prompt] for prompt in prompts] for of in right[:2]])
+        found = paired(before, np.array([right[2][prompt] for prompt in prompts]))
+        one = tests[guard]
+        assert (one["observed"], one["n"], one["mean"]) == (found.loss_log10_e, 40, found.after)
+        assert one["gain_log10_e"] == found.gain_log10_e
+        assert one["rows"] == [f"{index}/capability {made[index].outputs['capability']}" for index in (2, 0, 1)]
+
+
+def right_by_prompt(store: Store, iteration: Iteration, temperature: float) -> dict[str, float]:
+    output = store.output(iteration.outputs["capability"])
+    verdicts = {row.judged[0]: row.score for row in store.all_rows("judgments", output)}
+    rows: list[Response] = store.all_rows("responses", output)
+    return {row.prompt: verdicts[row.digest] for row in rows if row.sampling.temperature == temperature}
 
 
 def test_every_number_of_a_decision_is_derived_again_from_the_store(tmp_path: Path) -> None:
