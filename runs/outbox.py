@@ -176,6 +176,7 @@ def _points(store: Store, receipts: Mapping[str, dict[str, Any]], link: Link) ->
     references: dict[str, float] = {}
     if "drift" in link.outputs:
         references = store.output(link.outputs["drift"]).values["references"]
+    bounds = limits(store.output(link.outputs["decide"]))
     for step, output in link.outputs.items():
         ended = receipts[step]["provenance"]["ended"]
         # What enters no digest is kept beside the output, in its receipt.
@@ -188,8 +189,7 @@ def _points(store: Store, receipts: Mapping[str, dict[str, Any]], link: Link) ->
         if step == "drift":  # what it cost beside all else that the loop itself needs
             times["time/drift_frac"] = took[step] / sum(s for name, s in took.items() if name not in ("drift", "gold"))
         held = {f"{name}_reference": references[name] for name in metrics if name in references}
-        if step == "decide":
-            held |= {f"{name}_limit": limit for name, limit in limits(store.output(output)).items()}
+        held |= {f"{name}_limit": bounds[name] for name in metrics if name in bounds}
         for name, value in (metrics | held | times | beside).items():
             if is_number(value):
                 points.append(Point(name, float(value), _ms(ended), link.iteration.index))

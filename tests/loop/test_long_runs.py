@@ -73,8 +73,9 @@ def test_every_iteration_opens_as_many_files_as_the_one_before_and_the_runs_ref_
 ) -> None:
     _, each = runs[LONG]
     assert len(each) == LONG + 1 and each[4][0] > 20
-    # The first iterations have fewer before them to be held against.
-    assert len(set(each[10:])) == 1
+    files, sizes = zip(*each[4:], strict=True)
+    # How many policies before it an iteration is held against is bounded, and not always the same.
+    assert max(files[10:]) <= max(files[:10]) and len(set(sizes)) == 1
 
 
 @pytest.mark.parametrize("what", ["a start", "status", "what a sender does for one more iteration"])
