@@ -19,7 +19,7 @@ from loop.steps.meta import written_judgments
 from loop.steps.probes import sides
 from runs.errors import ConfigError
 from runs.lineage import Found
-from runs.records import Judgment, Message, Prompt, Response, Revision
+from runs.records import Judgment, Message, Prompt, Response, Revision, Unscored
 from runs.store import Store
 
 
@@ -43,6 +43,8 @@ def asked(store: Store, found: Found, judgment: Judgment) -> tuple[Question, ...
     """
     if judgment.by == "verifier":
         raise NotAskedAgain("a verifier asks nobody")
+    if judgment.unscored is Unscored.UNFAMILIAR:
+        raise NotAskedAgain("nobody was asked: the prompt is too far from the labelled ones (judge.max_distance)")
     config = Config.model_validate(found.iteration.config)
     constitution = _constitution(config, judgment)
     said = [_said(store, found, config, name) for name in judgment.judged]

@@ -11,9 +11,10 @@ Method = Literal["expected", "rubric", "propositions", "verifier", "pairwise", "
 Rule = Literal["mean", "majority", "unanimous"]
 
 DRAWN = frozenset({"temperature", "top_p", "max_tokens"})
+ANYWHERE = frozenset({"max_distance"})
 WRITTEN = DRAWN | {"replies", "commit_first"}
-SCORED = frozenset({"commit_first", "rule_weight", "safety_first"})
-BY_PRINCIPLE = frozenset(
+SCORED = ANYWHERE | {"commit_first", "rule_weight", "safety_first"}
+BY_PRINCIPLE = ANYWHERE | frozenset(
     {
         "principles",
         "principle_ids",
@@ -29,11 +30,11 @@ BY_PRINCIPLE = frozenset(
 READ: dict[Method, frozenset[str]] = {
     "expected": SCORED | {"min_mass"},
     "rubric": SCORED | WRITTEN | {"min_readable_frac"},
-    "propositions": frozenset({"min_mass"}),
+    "propositions": ANYWHERE | {"min_mass"},
     "verifier": frozenset({"match"}),
     "pairwise": BY_PRINCIPLE | {"min_mass", "commit_first"},
     "pairwise_reasoned": BY_PRINCIPLE | WRITTEN | {"min_readable_frac"},
-    "preference": frozenset({"safety_first"}),
+    "preference": ANYWHERE | {"safety_first"},
 }
 """The leaves that each method reads, besides `method`."""
 MORE: dict[str, frozenset[str]] = {
@@ -45,7 +46,7 @@ MORE: dict[str, frozenset[str]] = {
 """The leaves that are read besides where one of these is set. Propositions are asked by log-probability, always."""
 BY_RULE = frozenset({"rule_weight", "safety_first", "prefer_non_evasive"})
 """The leaves that put propositions to the judge."""
-SWITCHES = frozenset({"commit_first", "rule_weight", "safety_first", "principle_ids"})
+SWITCHES = frozenset({"commit_first", "rule_weight", "safety_first", "principle_ids", "max_distance"})
 """Leaves that are read only where they are set, so that a run from before they existed keeps its keys."""
 WHO: dict[str, frozenset[str]] = {
     "base": frozenset({"base", "revision"}),
@@ -122,6 +123,10 @@ class Judge(Section):
     """Most that one vote counts for; 0.6 keeps labels between 0.4 and 0.6, for a judge that is always certain."""
     prefer_non_evasive: bool = False
     """Where the votes find neither answer better, take the one that evades less (proposition `evasive`)."""
+
+    max_distance: Annotated[float, Field(gt=0, le=1)] | None = None
+    """How far a prompt may be, at most, from the nearest labelled one (`measure.anchors`), or the judge abstains. 0 to
+    1: less their greatest likeness by the words they share, as the audit's table by distance has it; none asks."""
 
     @property
     def sitting(self) -> tuple[str, ...]:

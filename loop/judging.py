@@ -11,6 +11,7 @@ from judges.verifier import Verifier
 from loop.desk import Desk
 from loop.endpoint_replies import Kept
 from loop.engine.protocol import Choose, Score, Write
+from loop.familiar import bounds, within_bounds
 from loop.preference_models import maker, models_of, rewards
 from runs.canonical import seed_of
 from runs.errors import ConfigError
@@ -66,16 +67,19 @@ def judged_shards(
     They are recalled wherever this judge was asked about the same cases before, in this way and by the same words.
     `way` tells `judge` from every other one; None where it is the one that the configuration asks for.
     """
+    way = desk.config.judge.way() if way is None else way
     asked = {
         "judged": VERSION,
-        "way": desk.config.judge.way() if way is None else way,
+        "way": way,
         "constitution": desk.constitution.digest,
+        **bounds(desk, way),
         **(maker(desk, policy) if models_of(desk, policy) else desk.maker(policy)),
     }
     different = once(cases)
+    bounded = within_bounds(desk, judge, way, [one.item for one in different])
 
     def work(part: Sequence[Case]) -> list[Judgment]:
-        return judge_cases(desk, judge, policy, part)
+        return judge_cases(desk, bounded, policy, part)
 
     return desk.shards(address, asked, "judgments", different, work, questions_per_case(judge, different))
 

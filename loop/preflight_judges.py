@@ -46,6 +46,11 @@ def check_judges(config: Config) -> None:
                 f"judge.{leaf}={str(getattr(judge, leaf)).lower()} changes the score of an answer, and judge.method="
                 f"{judge.method} has none that it could change; leave it out, or set judge.method=expected"
             )
+    if "max_distance" in judge.way() and config.measure.anchors is None:
+        raise ConfigError(
+            f"judge.max_distance={judge.max_distance:g} is a distance from the labelled prompts, and measure.anchors="
+            "null has none; name a file of pairs that people compared, or leave judge.max_distance out"
+        )
     if judge.compares and judge.min_confidence > judge.max_certainty:
         raise ConfigError(
             f"judge.min_confidence={judge.min_confidence:g} is above judge.max_certainty={judge.max_certainty:g}, "

@@ -80,6 +80,11 @@ def _check_online(config: Config) -> None:
             "judge.method=expected without judge.panel, commit_first, rule_weight and safety_first, or "
             "train.reward=preference"
         )
+    if judge.max_distance is not None:
+        raise ConfigError(
+            f"train.reward={train.reward} rewards each answer and never abstains, so that judge.max_distance="
+            f"{judge.max_distance:g} would be passed over; leave it out, and ask what the judge knows (prompts.mix)"
+        )
     if judge.adapter in ("base", "endpoint"):
         raise ConfigError(
             f"train.reward={train.reward} asks an adapter of the model that is trained, and "

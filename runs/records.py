@@ -28,6 +28,7 @@ class Unscored(StrEnum):
     TIE = "tie"  # neither of two is better
     INCONSISTENT = "inconsistent"  # another verdict when the two are shown the other way round
     ABSTAINED = "abstained"  # the method itself decided not to decide
+    UNFAMILIAR = "unfamiliar"  # the prompt is too far from those on which anybody checked the judge: nobody was asked
 
 
 class Unusable(StrEnum):

@@ -11,9 +11,16 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from runs.records import Message
+
 BUCKETS = 4096
 N_GRAMS = (1, 2)
 WORD = re.compile(r"\w+")
+
+
+def asked(messages: Sequence[Message]) -> str:
+    """All that a conversation says: the text whose distance is a prompt's."""
+    return "\n".join(message.content for message in messages)
 
 
 def distances(texts: Sequence[str], known: Sequence[str]) -> list[float]:

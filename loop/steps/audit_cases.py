@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from constitutions.load import Constitution, Scale
 from constitutions.principle import Principle, in_scope
-from judges.audit.distance import distances
+from judges.audit.distance import asked, distances
 from judges.audit.probes import Insertions, Probe, probes
 from judges.audit.records import JudgedPair, JudgedTwice, Opposed, Repeated, Scores, Side, Triad, chance_of_scores
 from judges.dialogue import Judge
@@ -20,7 +20,7 @@ from loop.judging import Case, case
 from loop.steps.probes import sides
 from loop.steps.votes import order_chance
 from runs.canonical import digest, seed_of
-from runs.records import Judgment, Message, Prompt, Response, Unscored
+from runs.records import Judgment, Prompt, Response, Unscored
 
 Verdicts = Mapping[tuple[str, ...], Judgment]
 """Judgments by the digests of what they judged."""
@@ -215,8 +215,3 @@ def _score(judgment: Judgment) -> float | Unscored:
         return judgment.score
     assert judgment.unscored is not None
     return judgment.unscored
-
-
-def asked(messages: Sequence[Message]) -> str:
-    """All that a conversation says."""
-    return "\n".join(message.content for message in messages)

@@ -5,10 +5,9 @@ from statistics import fmean, median
 
 import numpy as np
 
-from judges.audit.distance import distances
+from judges.audit.distance import asked, distances
 from loop.desk import Desk
 from loop.self_instruct import RED_TEAM, SOURCE
-from loop.steps.audit_cases import asked
 from loop.steps.drift_judge import hit
 from loop.steps.drift_seen import Found, Numbers, Seen
 from loop.steps.turn import Turn

@@ -9,6 +9,7 @@ from judges.dialogue import Judge as JudgeKind
 from judges.same_texts import same_texts, standing_for
 from loop.configured_judge import configured_judge
 from loop.desk import Desk
+from loop.familiar import bounds
 from loop.judging import Case, case
 from loop.panel import bench, decisive, judged_by, panel_metrics
 from loop.steps.turn import Turn
@@ -18,7 +19,8 @@ from runs.records import Judgment, Prompt, Response, Revision
 
 
 def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
-    """The model, who judges, the constitution, the prompts, the answers, and their revisions where one is learnt."""
+    """The model, who judges, the constitution, the prompts, the answers, their revisions where one is learnt, and the
+    labelled prompts where they bound what is judged."""
     revisions = {"revise": turn.outputs["revise"]} if _judges_revisions(desk) else {}
     return {
         "model": turn.model,
@@ -27,6 +29,7 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
         "prompts": turn.outputs["prompts"],
         "generate": turn.outputs["generate"],
         **revisions,
+        **bounds(desk, desk.config.judge.way()),
     }
 
 

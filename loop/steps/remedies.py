@@ -6,7 +6,9 @@ from runs.output import Output
 
 NO_PAIR = "signal/no_pair/"
 REMEDIES = {
-    "too_few_scored": "the judge's verdicts cannot be read (judge.min_mass, judge.method)",
+    "too_few_scored": (
+        "the judge's verdicts cannot be read (judge.min_mass, judge.method), or it abstains (judge.max_distance)"
+    ),
     "same_text": "the answers to a prompt are all alike: raise generate.temperature or generate.samples",
     "only_truncated": "answers are cut off: raise generate.max_tokens",
     "tie": "the judge scores the answers alike: judge in another way (judge.method), or raise generate.samples",

@@ -105,6 +105,7 @@ def other_value(leaf: str, value: Any, scratch: Path) -> Any:
         "drift.match": "number",
         "judge.principle_ids": ["overall"],
         "judge.min_confidence": 0.8,
+        "judge.max_distance": 0.5,
         "judge.max_certainty": 0.6,
         "revise.passes": 2,
         "revise.tags": ["family=sort"],
