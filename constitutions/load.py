@@ -168,6 +168,11 @@ class Constitution(Frozen):
 
 def find_constitution(name: str) -> Constitution:
     """The constitution that a configuration names: a shipped one, or a file. Raises ConfigError."""
+    return load_constitution(constitution_file(name))
+
+
+def constitution_file(name: str) -> Path:
+    """The file of the constitution that a configuration names. Raises ConfigError where there is none to read."""
     path = shipped_files().get(name, Path(name))
     if not os.path.isfile(path):
         known = ", ".join(shipped_files())
@@ -177,22 +182,25 @@ def find_constitution(name: str) -> Constitution:
             f"constitution={name}: a constitution is read from {', '.join(READERS)}, and not from "
             f"{path.suffix or 'a file without such an ending'}; rename the file to what it holds"
         )
-    return load_constitution(path)
+    return path
 
 
 def load_constitution(path: Path) -> Constitution:
     """The constitution in `path`. Raises ConfigError with the file and, for each fault, its line, place and reason."""
-    return _validated(parts_of(path))[0]
+    return validated(parts_of(path))[0]
 
 
 def load_with_origins(path: Path) -> tuple[Constitution, Origins]:
     """The constitution in `path`, and the file and line of each of its values. Raises ConfigError."""
-    return _validated(parts_of(path))
+    return validated(parts_of(path))
 
 
 @lru_cache(maxsize=32)
-def _validated(parts: tuple[Part, ...]) -> tuple[Constitution, Origins]:
-    """Kept by the texts, since every preflight, desk and estimate reads them again."""
+def validated(parts: tuple[Part, ...]) -> tuple[Constitution, Origins]:
+    """The constitution that the texts of its files mean, and the origin of each value. Raises ConfigError.
+
+    Kept by the texts, since every preflight, desk and estimate reads them again.
+    """
     tree, origins = put_together(parts)
     try:
         return Constitution.model_validate(tree), origins

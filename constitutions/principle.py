@@ -62,13 +62,28 @@ class Examples(Frozen):
     breaks: tuple[Text, ...] = ()
 
 
+class Votes(Frozen):
+    """How one group of people voted on a statement."""
+
+    agree: int
+    disagree: int
+    passed: int = 0
+
+
 class Provenance(Frozen):
-    """Who says so, and who may use it. No model sees it and no digest holds it: an approval must not re-judge a run."""
+    """Who says so, and who may use it. No model sees it and no digest holds it: an approval must not re-judge a run.
+
+    `place` is where in the source it stands, `votes` what each group of people said to it, `merged` what else stood
+    there and says the same.
+    """
 
     source: str = ""
+    place: str = ""
     licence: str = ""
     author: str = ""
     approver: str = ""
+    votes: dict[str, Votes] = Field(default_factory=dict)
+    merged: tuple[str, ...] = ()
 
 
 class Principle(Frozen):

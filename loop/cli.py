@@ -13,6 +13,7 @@ import typer
 from loop import (
     verbs_approve,
     verbs_audit,
+    verbs_constitution,
     verbs_daemon,
     verbs_eval,
     verbs_export,
@@ -54,6 +55,7 @@ app.command()(verbs_look.verify)
 app.command()(verbs_history.gc)
 app.command()(verbs_export.export)
 app.add_typer(verbs_recipes.app, name="recipes")
+app.add_typer(verbs_constitution.app, name="constitution")
 app.add_typer(verbs_daemon.app, name="daemon")
 app.add_typer(verbs_audit.app, name="audit")
 app.add_typer(verbs_eval.app, name="eval")

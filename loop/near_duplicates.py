@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 
 WORD = re.compile(r"[^\W_]+")
 ROUNDING = 1e-9
@@ -39,9 +40,13 @@ class NearDuplicates:
 
     def has_one_like(self, text: str) -> bool:
         """Whether ROUGE-L F1 of `text` and some text of the pool is above `max_rouge_l`; texts without words have 0."""
-        return any(
-            self._scorer.score(self._texts[place], text)["rougeL"].fmeasure > self._max for place in self._near(text)
-        )
+        return any(True for _ in self.those_like(text))
+
+    def those_like(self, text: str) -> Iterator[int]:
+        """The texts of the pool like that, by the order in which they were added."""
+        for place in self._near(text):
+            if self._scorer.score(self._texts[place], text)["rougeL"].fmeasure > self._max:
+                yield place
 
     def _near(self, text: str) -> list[int]:
         """The texts that can be above the limit, the likeliest first.

@@ -1,0 +1,26 @@
+"""A list of principles: one a line, or the items of a Markdown list; headings and what else stands there are left."""
+
+import re
+
+from constitutions.importing.draft import Draft, drafted, id_of
+
+ITEM = re.compile(r"\s*(?:[-*+]|\d+[.)])\s+(?=\S)")
+
+
+def read_list(file: str, text: str) -> Draft:
+    """The principles of a list. Where some line is a list's item, only items count, each with its indented lines."""
+    lines = list(enumerate(text.split("\n"), 1))
+    if not any(ITEM.match(line) for _, line in lines):
+        found = [(number, line.strip()) for number, line in lines if line.strip() and not line.startswith("#")]
+    else:
+        found = []
+        within = False
+        for number, line in lines:
+            if ITEM.match(line):
+                found.append((number, ITEM.sub("", line).strip()))
+                within = True
+            elif within and line.startswith((" ", "\t")) and line.strip():
+                found[-1] = (found[-1][0], f"{found[-1][1]} {line.strip()}")
+            else:
+                within = False
+    return Draft(tuple(drafted(file, f"line {number}", id_of(said), said) for number, said in found))
