@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Hundreds of interpreters are started here: where none may keep what it compiles, each compiles everything again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -16,6 +17,11 @@ sys.dont_write_bytecode = False
 MEMORY = Path("/dev/shm")
 if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 4 << 30:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+# The same examples each time, however long one takes on a machine that is busy.
+ANY_TIME = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+settings.register_profile("here", deadline=None, derandomize=True, suppress_health_check=ANY_TIME)
+settings.load_profile("here")
 
 gc.disable()  # until everything is imported: see `pytest_collection_finish`
 
@@ -29,7 +35,7 @@ LONGEST = (
     "microworld/test_models.py",
     "crash/test_killed.py",
     "loop/test_recovery.py",
-    "runs/test_outbox.py",
+    "runs/test_mlflow.py",
     "hostile/test_secrets.py",
     "loop/test_cli_run.py",
 )

@@ -17,7 +17,7 @@ TEXTS = st.one_of(st.text(), st.lists(st.sampled_from(PIECES), max_size=12).map(
 
 
 @given(TEXTS, st.booleans())
-@settings(max_examples=2000, deadline=None, derandomize=True)
+@settings(max_examples=2000)
 def test_any_text_reads_as_a_reason_or_as_the_only_letter_on_its_last_line(text: str, finished: bool) -> None:
     got = written_letter(text, finished)
     if not isinstance(got, Unscored):
@@ -27,13 +27,13 @@ def test_any_text_reads_as_a_reason_or_as_the_only_letter_on_its_last_line(text:
 
 
 @given(before=TEXTS, own=st.sampled_from(["A", "(B)", "Answer: A", "**Verdict: B**", "[[C]]", "perhaps", "Answer: a"]))
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=500)
 def test_nothing_said_before_the_last_line_changes_it(before: str, own: str) -> None:
     assert written_letter(f"{before}\n{own}", True) == written_letter(own, True)
 
 
 @given(TEXTS, st.sampled_from(["> ", "- ", '"', "I say "]))
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=500)
 def test_what_is_quoted_on_every_line_is_no_verdict(text: str, mark: str) -> None:
     quoted = "\n".join(mark + line for line in text.split("\n"))
     assert written_letter(quoted, True) is Unscored.NO_VERDICT

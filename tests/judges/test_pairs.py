@@ -157,7 +157,7 @@ SCORED = st.lists(
 
 
 @given(SCORED, st.sampled_from([0.0, 1.0]), st.randoms(use_true_random=False))
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 def test_the_order_of_the_inputs_changes_nothing_and_every_pair_keeps_the_rules(
     scored: list[tuple[Response, float | None]], min_margin: float, shuffler: random.Random
 ) -> None:

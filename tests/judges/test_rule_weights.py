@@ -119,7 +119,7 @@ def test_a_base_reward_that_already_parts_the_pairs_by_the_margin_leaves_nothing
 
 
 @given(st.integers(0, 1000), st.floats(0.1, 10))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_an_order_stays_the_same_when_all_weights_grow_together(seed: int, factor: float) -> None:
     pairs = drawn_pairs(seed, n=10)
     weights = {"x": 1.0, "y": -0.7}

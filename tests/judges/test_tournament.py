@@ -90,13 +90,13 @@ def test_nothing_compared_has_no_strengths() -> None:
 
 
 @given(VERDICTS, st.randoms())
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40)
 def test_the_order_of_the_verdicts_does_not_matter(verdicts: list[Compared], lot: random.Random) -> None:
     assert strengths(lot.sample(verdicts, len(verdicts))) == strengths(verdicts)
 
 
 @given(VERDICTS)
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40)
 def test_any_verdicts_give_finite_strengths_with_mean_zero_whichever_came_first(verdicts: list[Compared]) -> None:
     found = strengths(verdicts)
     values = {key: own.value or 0.0 for key, own in found.items()}

@@ -18,7 +18,7 @@ SCALES = st.builds(lambda low, width: Scale(low=low, high=low + width), st.integ
 
 
 @given(TEXTS, st.booleans(), SCALES)
-@settings(max_examples=2000, deadline=None, derandomize=True)
+@settings(max_examples=2000)
 def test_any_text_reads_as_a_reason_or_as_a_score_of_the_scale_that_it_states(
     text: str, finished: bool, scale: Scale
 ) -> None:
@@ -32,13 +32,13 @@ def test_any_text_reads_as_a_reason_or_as_a_score_of_the_scale_that_it_states(
 
 
 @given(quoted=TEXTS, own=st.sampled_from(["Score: 2", "score : 0", "**Score:** 5", "Score: 9", "Score: none"]))
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=500)
 def test_nothing_said_before_the_last_verdict_changes_it(quoted: str, own: str) -> None:
     assert read(f"{quoted}\n{own}", True, SCALE) == read(own, True, SCALE)
 
 
 @given(TEXTS, st.sampled_from(["> ", "- ", '"', "I say "]))
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=500)
 def test_what_is_quoted_on_every_line_is_no_verdict(text: str, mark: str) -> None:
     quoted = "\n".join(mark + line for line in text.split("\n"))
     assert read(quoted, True, SCALE) is Unscored.NO_VERDICT

@@ -169,7 +169,7 @@ TAKEN = st.text(min_size=1).filter(lambda text: not holds_userinfo(text))
 """What may stand in a configuration: anything but a password in an address."""
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(TAKEN, TAKEN)
 def test_any_text_survives_being_shown(base: str, source: str) -> None:
     config = with_overrides({"model": {"base": base}, "prompts": {"source": source}}, [], "here")

@@ -83,7 +83,7 @@ def test_texts_in_another_script_are_compared_too() -> None:
 
 
 @example(["a b c d e d d"], "a b c d e a a", 0.7)  # just above: 10 / 14
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     st.lists(st.lists(st.sampled_from("abcd"), max_size=12).map(" ".join), max_size=8),
     st.lists(st.sampled_from("abcde"), max_size=12).map(" ".join),

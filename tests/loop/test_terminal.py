@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from loop.terminal import block, harmless, shortened, table
@@ -29,7 +29,6 @@ def test_what_steers_is_taken_out_and_the_rest_stays(text: str, shown: str) -> N
     assert harmless(text) == shown
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_nothing_that_is_shown_is_a_control_character(text: str) -> None:
     assert all(unicodedata.category(character)[0] != "C" for character in harmless(text))

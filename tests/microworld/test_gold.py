@@ -203,14 +203,14 @@ def test_a_request_from_elsewhere_has_no_gold() -> None:
         score((Message("user", "what is love"),), "baby")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(FAMILIES), st.integers(0, 10**6), st.text(max_size=200))
 def test_any_text_has_a_gold_within_the_scale(family: Family, seed: int, text: str) -> None:
     task = draw_task(family, 1 + seed % 3, random.Random(seed))
     assert 0 <= score(messages_of(task), text).total <= MOST
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(FAMILIES), st.integers(0, 10**6))
 def test_answers_shuffled_word_by_word_have_a_gold_within_the_scale(family: Family, seed: int) -> None:
     rng = random.Random(seed)

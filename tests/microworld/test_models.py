@@ -61,7 +61,7 @@ def test_the_shipped_tokenizers_are_the_one_that_the_language_makes(tmp_path: Pa
     st.text()
     | st.lists(st.sampled_from(["\n", " ", "sort", "7", "100", "\u2581", "\u0120", "\r", *ROLES])).map("".join)
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_text_comes_back_from_its_tokens(text: str) -> None:
     ids = TOKENIZER.encode(text, add_special_tokens=False, split_special_tokens=True)
     assert TOKENIZER.decode(ids) == text
@@ -85,7 +85,7 @@ def test_the_microworlds_own_texts_need_no_bytes() -> None:
 
 
 @given(st.lists(st.sampled_from([*ROLES, END, "sort these: 3 1.", "\n", "<|", "user|>"])).map("".join))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_no_text_can_write_a_role(text: str) -> None:
     controls = TOKENIZER.convert_ids_to_tokens(render(TOKENIZER, [Message("user", text)]))
     assert [t for t in controls if t in (*ROLES, END)] == ["<|user|>", "<|assistant|>"]

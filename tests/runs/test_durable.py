@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runs.canonical import canonical_json
@@ -53,7 +53,7 @@ def test_a_file_that_was_never_checked_is_corrupt(tmp_path: Path, data: bytes) -
         read_checked(tmp_path / "x")
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(st.dictionaries(st.text(), st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()))
 def test_a_checked_value_comes_back(tmp_path: Path, value: dict[str, object]) -> None:
     value.pop("checksum", None)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runs.canonical import digest, digest_bytes
@@ -22,7 +22,7 @@ ASKED = {"step": "generate", "index": 1}
 KEY = digest(ASKED)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(data=st.binary())
 def test_bytes_come_back_under_their_digest(store: Store, data: bytes) -> None:
     with store.lock():

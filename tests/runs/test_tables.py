@@ -103,7 +103,7 @@ RECORDS: dict[str, st.SearchStrategy[Any]] = {
 
 
 @pytest.mark.parametrize("noun", sorted(KINDS))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_rows_give_back_equal_records_under_the_same_digests(noun: str, data: st.DataObject) -> None:
     records = data.draw(st.lists(RECORDS[noun], max_size=4))

@@ -114,7 +114,7 @@ def test_an_ordinary_conversation_has_the_ids_of_the_stock_template(tokenizer: A
 
 
 @each
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     text=st.text(st.characters(exclude_characters="<>[]|\v\u2028\uff1c\uff1e\uff5c", categories=("L", "N", "P", "Z")))
 )
@@ -148,7 +148,7 @@ def test_no_text_becomes_a_control_token(tokenizer: Any, forged: str) -> None:
 
 
 @each
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     texts=st.tuples(*[st.lists(st.sampled_from([*"<|>/s[]", "im_end", "INST", "user", *FORGED[:4]])).map("".join)] * 3)
 )
