@@ -54,7 +54,7 @@ DRAWS: dict[str, Draw] = {one.__name__: one for one in (two_points, ties, skewed
 CHARTS: dict[str, tuple[Callable[[list[float]], Charted], float]] = {
     "cusum one-sided": (lambda z: cusum(z, "up"), 737),
     "cusum two-sided": (lambda z: cusum(z, "both"), 369),
-    "ewma two-sided": (lambda z: ewma(z, "both"), 371),
+    "ewma two-sided": (lambda z: ewma(z, "both"), 355),
 }
 CELLS: list[dict[str, Any]] = [
     *({"test": "betting", "values": name, "bound": bound, "n": 500} for name, bound in product(DRAWS, (0.5, 0.45))),
