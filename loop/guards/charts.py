@@ -3,8 +3,9 @@
 Values are standardised first, by a centre and a spread that do not come from what is charted: by calibrated noise, or
 by a reference window. Both are two-sided unless asked otherwise. In control, independent normal values alarm once in
 so many steps on average (`ARL0`, from exact Markov chains; papers of Page 1954, Roberts 1959, Lucas and Saccucci 1990):
-CUSUM with k = 0.5 and h = 4.77: 369 two-sided, 737 one-sided; EWMA with lambda 0.2 and L = 2.86: 371 two-sided where its limits are constant, 4 % less with these. A shift
-of one spread is found after 8 to 10 steps.
+CUSUM with k = 0.5 and h = 4.77: 369 two-sided, 737 one-sided; EWMA with lambda 0.2 and L = 2.86: 371 two-sided where
+its limits are constant, 4 % less with these, which are narrower at first. A shift of one spread is found after 8 to 10
+steps.
 """
 
 import math
