@@ -8,7 +8,7 @@ from constitutions.exemplars import (
     revising_question,
 )
 from constitutions.load import DEFAULTS, Constitution, Method
-from constitutions.principle import Principle, Use
+from constitutions.principle import Principle
 from constitutions.shown import wording
 from loop.terminal import block, shortened, table
 
@@ -65,26 +65,35 @@ def text(constitution: Constitution, files: list[str]) -> str:
     return "\n".join(lines)
 
 
-def _question(constitution: Constitution, method: Method) -> str | None:
+def question_by(constitution: Constitution, principle: Principle) -> list[tuple[str, str]]:
+    """The methods that ask by a principle and the questions with its words, what is judged left out."""
+    asked: list[tuple[str, str]] = []
+    for method in (*constitution.questions, *DEFAULTS):
+        if (text := _asked(constitution, method, principle)) is not None:
+            asked.append((method, text))
+    return asked
+
+
+def _asked(constitution: Constitution, method: Method, principle: Principle) -> str | None:
+    """The question by one principle; None where this method does not ask by it."""
     request, response = "{request}", "{response}"
     match method:
-        case "expected" | "rubric":
-            return judging_question(constitution, method, request, response)
-        case "pairwise" | "pairwise_reasoned":
-            first = _first(constitution, "comparison")
-            if first is None:
-                return None
-            said = wording(constitution, [first])
+        case "pairwise" | "pairwise_reasoned" if "comparison" in principle.use:
+            said = wording(constitution, [principle])
             return comparing_question(constitution, method, said, request, "{response_a}", "{response_b}")
-        case "critique" | "revision" | "direct_revision":
-            first = _first(constitution, "critique")
-            if first is None:
-                return None
-            said = wording(constitution, [first], "critique" if method == "critique" else "revision")
+        case "critique" | "revision" | "direct_revision" if "critique" in principle.use:
+            said = wording(constitution, [principle], "critique" if method == "critique" else "revision")
             return revising_question(constitution, method, said, request, response, "{critique}")
         case _:
+            return None
+
+
+def _question(constitution: Constitution, method: Method) -> str | None:
+    match method:
+        case "expected" | "rubric":
+            return judging_question(constitution, method, "{request}", "{response}")
+        case "proposition" | "meta" | "new_prompt":
             return constitution.question(method)
-
-
-def _first(constitution: Constitution, use: Use) -> Principle | None:
-    return next((one for one in constitution.principles if use in one.use), None)
+        case _:
+            by_each = (_asked(constitution, method, one) for one in constitution.principles)
+            return next((text for text in by_each if text is not None), None)

@@ -1,13 +1,16 @@
 """`constitution ...`: a constitution looked at, imported, checked and compared, before any model has seen it."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from loop.home import home
 from loop.terminal import Json, print_aside, print_document, print_line
-from runs.errors import UsageError
+from runs.errors import ConfigError, UsageError
+from runs.store import Store
 
 app = typer.Typer(help="Look at a constitution, import, check or compare one.", no_args_is_help=True)
 
@@ -28,6 +31,47 @@ def show(file: File, as_json: Json = False) -> int:
     else:
         print_line(text(constitution, files))
     return 0
+
+
+@app.command()
+def lint(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Constitutions: shipped ones, .yaml or .md")],
+    measure: Annotated[
+        str | None, typer.Option("--with", metavar="RUN@N", help="Also how its principles voted on these comparisons")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="FOLDER|microworld:m1", help="Also whether questions fit this judge")
+    ] = None,
+    context: Annotated[int, typer.Option(min=1, help="With --model: the tokens that it reads at once")] = 512,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 78 if there is any finding")] = False,
+    as_json: Json = False,
+) -> int:
+    """Say what is doubtful about constitutions, and what to do about it. A finding is no error: the exit code is 0."""
+    from constitutions.lint import Linted
+    from constitutions.lint import lint as of_words
+    from constitutions.load import constitution_file, load_with_origins
+    from loop.constitution_lint import findings_text, lint_context, lint_measured, measured
+
+    store = Store(home())
+    documents, findings = [], []
+    for file in files:
+        constitution, origins = load_with_origins(constitution_file(file))
+        read = Linted(constitution, origins)
+        found = of_words(constitution, origins)
+        votes = measured(store, measure, constitution) if measure else None
+        if votes is not None:
+            found += lint_measured(read, votes)
+        if model is not None:
+            found += lint_context(read, _tokens_of(model), context)
+        findings += sorted(found)
+        documents.append({"file": file, "digest": constitution.digest, "measured": votes and votes.document()})
+        if votes is not None and not as_json:
+            print_line(f"{votes.text()}\n")
+    if as_json:
+        print_document({"constitutions": documents, "findings": [one._asdict() for one in findings]})
+    else:
+        print_line(findings_text(findings) or "Nothing is doubtful.")
+    return ConfigError.exit_code if strict and findings else 0
 
 
 @app.command("import")
@@ -85,3 +129,15 @@ def import_(
     print_line(f"{out}: {len(principles)} principles, {found.constitution.digest}")
     print_line(f"Next: selfsame constitution lint {out}")
     return 0
+
+
+def _tokens_of(model: str) -> Callable[[str], float]:
+    """How many tokens a text has for that model. Raises ConfigError for a model that is not here."""
+    from loop.base import find_base
+    from loop.config import Model
+    from loop.cost_policy import counter
+
+    folder = find_base(Model(base=model)).folder
+    if not (folder / "tokenizer.json").is_file():
+        raise ConfigError(f"--model {model}: {folder} has no tokenizer.json, so that nothing can be counted")
+    return counter(folder)

@@ -1,19 +1,15 @@
 """What stands behind a verdict on a pair: how probable its replies found the first answer, by principle and order."""
 
-from collections import defaultdict
 from statistics import fmean
 from typing import Literal
 
+from judges.principle_votes import votes_of
 from runs.records import Judgment, Unscored
 
 
 def votes_by_principle(judgment: Judgment) -> list[dict[str, float]]:
     """For each principle that was shown: order -> probability that the first answer is better, where it was read."""
-    votes: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for reply in judgment.replies:
-        if reply.score is not None and reply.order:
-            votes[reply.principle][reply.order].append(reply.score)
-    return [{order: fmean(scores) for order, scores in orders.items()} for orders in votes.values()]
+    return [orders for orders in votes_of(judgment).values() if orders]
 
 
 def order_chance(judgment: Judgment, order: Literal["ab", "ba"]) -> float | Unscored | None:
