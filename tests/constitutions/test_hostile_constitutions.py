@@ -105,7 +105,7 @@ HOSTILE: list[tuple[str | bytes, int, str]] = [
     (changed("weight: 2", "use: [comparison]\n    critique: Where is it rude?"), 6, "`use` leaves critique out"),
     (changed("weight: 2", "critique: Where is {it} rude?"), 6, "a placeholder that nobody fills: ['it']"),
     (changed("weight: 2", "examples: {follows: ['']}"), 6, "principles.0.examples.follows.0 = '': must not be empty"),
-    (changed("weight: 2", "provenance: {price: 2}"), 6, "price = '2': no such key; there are source, place, licence, author"),
+    (changed("weight: 2", "provenance: {price: 2}"), 6, "price = '2': no such key; there are source, place"),
     # propositions, response types and questions
     (changed("rude: Is it rude?", "'ru de': Is it rude?"), 10, "must be 1 to 63 small letters, digits, `-` and `_`"),
     (changed("Is it rude?", "Is {this} rude?"), 10, "propositions.rude = 'Is {this} rude?': a placeholder that nobody"),
