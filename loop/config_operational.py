@@ -15,7 +15,9 @@ class Gold(Section):
     enabled: bool = True
     """Score answers with the microworld's gold scorer, for the eye only. Needs prompts of the microworld."""
     prompts: Count = 256
-    """Held-out prompts answered for the gold score: one sampled answer and one greedy answer each."""
+    """Held-out prompts answered for the gold score: one sampled answer each."""
+    greedy: bool = True
+    """Whether each is also answered greedily."""
     max_tokens: Count = 48
     """Longest answer that is scored, in tokens."""
 

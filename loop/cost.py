@@ -135,7 +135,7 @@ def _part(config: Config, span: range, before: AskedBefore) -> tuple[list[Share]
     if read := len(trained) * 2 * config.measure.prompts + audits * labelled + drifted:
         shares.append(reading(config, read))
     if config.gold.enabled:
-        shares.append(gold(config, len(span) * 2 * config.gold.prompts))
+        shares.append(gold(config, len(span) * (1 + config.gold.greedy) * config.gold.prompts))
     return [*shares, *verdicts(config, span, before)], candidates(config, span) + measured
 
 

@@ -30,13 +30,14 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
 def run(desk: Desk, turn: Turn, key: str) -> Output:
     """Gold of sampled (temperature 1) and greedy answers to held-out prompts, over all and by family."""
     settings = desk.config.gold
+    ways = {"sampled": 1.0, **({"greedy": 0.0} if settings.greedy else {})}
     prompts = prompt_source("microworld").held_out(settings.prompts, seed_of(desk.config.seed, "gold"))
     by_digest = {prompt.digest: prompt for prompt in prompts}
     wanted = [(prompt, seed_of(desk.config.seed, "gold", prompt.digest)) for prompt in prompts]
     numbers: dict[str, dict[str, float | None]] = defaultdict(dict)
     answers: list[str] = []
     verdicts: list[Judgment] = []
-    for way, temperature in (("sampled", 1.0), ("greedy", 0.0)):
+    for way, temperature in ways.items():
         sampling = Sampling(temperature, 1.0, settings.max_tokens)
         address = f"{desk.run}@{turn.index}/gold"
         shards = desk.shards(
