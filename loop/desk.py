@@ -17,6 +17,7 @@ from loop.guards.brake import braked
 from loop.limits import LimitWatch
 from loop.progress import Event, Say
 from loop.start_engine import engine_options
+from loop.warp import Warp
 from loop.workers.trainers import Trainers
 from runs.canonical import digest
 from runs.records import By, Message, Record
@@ -60,6 +61,8 @@ class Desk:
         """By how much training is to make its micro-batch smaller, at the same batch: it ran out of memory before."""
         self.unfinished: Path | None = None
         """Where the shard under way may keep what it would go on from if it were killed."""
+        self.warp: Warp | None = None
+        """What breaks the judge of the step under way; nothing does outside the wind tunnel."""
         self._start_engine = start_engine
         self._engines: dict[str, Engine] = {}
 

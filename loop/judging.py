@@ -73,6 +73,7 @@ def judged_shards(
         "way": way,
         "constitution": desk.constitution.digest,
         **bounds(desk, way),
+        **({"warp": desk.warp.name} if desk.warp and desk.warp.touches(policy) else {}),
         **(maker(desk, policy) if models_of(desk, policy) else desk.maker(policy)),
     }
     different = once(cases)
@@ -98,6 +99,9 @@ def once(cases: Sequence[Case]) -> list[Case]:
 def judge_cases(desk: Desk, judge: Judge, policy: str, cases: Sequence[Case]) -> list[Judgment]:
     """The verdicts of `policy` on the cases, in their order; of a case held by several rows, one for each of them."""
     found = verdicts(judge, [one.item for one in cases], lambda asked: answers(desk, policy, asked))
+    if (warp := desk.warp) and warp.touches(policy):
+        scale = desk.constitution.scale
+        found = [warp.verdict(one.item, verdict, scale) for one, verdict in zip(cases, found, strict=True)]
     return [
         _judgment(desk, judge, policy, one, judged, verdict)
         for one, verdict in zip(cases, found, strict=True)

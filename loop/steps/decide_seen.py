@@ -23,11 +23,7 @@ def now_and_before(desk: Desk, turn: Turn, standing: Standing | None) -> tuple[S
     Items are read only once there are new ones.
     """
     measured = "measure" in turn.done
-    now = replace(
-        _seen(desk, turn.index, turn.outputs, turn.done, measured),
-        counts=_counts(desk, turn),
-        finite=frozenset(name for step in MUST_BE_FINITE if step in turn.done for name in turn.done[step].metrics),
-    )
+    now = seen_of(desk, turn)
     if standing is None:
         return now, {}, []
     known: dict[int, Seen] = {}
@@ -37,6 +33,15 @@ def now_and_before(desk: Desk, turn: Turn, standing: Standing | None) -> tuple[S
             known[kept.index] = _seen(desk, kept.index, kept.outputs, done, measured)
     of = {whose: known[kept.index] for whose, kept in standing.references().items()}
     return now, of, [known[kept.index] for kept in standing.recent]
+
+
+def seen_of(desk: Desk, turn: Turn) -> Seen:
+    """What the guards see of the turn as far as it is."""
+    return replace(
+        _seen(desk, turn.index, turn.outputs, turn.done, "measure" in turn.done),
+        counts=_counts(desk, turn),
+        finite=frozenset(name for step in MUST_BE_FINITE if step in turn.done for name in turn.done[step].metrics),
+    )
 
 
 def _counts(desk: Desk, turn: Turn) -> tuple[str, ...]:
