@@ -17,6 +17,7 @@ from loop import (
     verbs_daemon,
     verbs_eval,
     verbs_export,
+    verbs_faults,
     verbs_fit,
     verbs_history,
     verbs_label,
@@ -60,6 +61,7 @@ app.add_typer(verbs_daemon.app, name="daemon")
 app.add_typer(verbs_audit.app, name="audit")
 app.add_typer(verbs_eval.app, name="eval")
 app.command()(verbs_fit.fit)
+app.command()(verbs_faults.faults)
 app.add_typer(verbs_label.app, name="label")
 app.command()(verbs_machine.mlflow)
 app.command()(verbs_machine.doctor)

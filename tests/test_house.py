@@ -67,7 +67,7 @@ TOO_HEAVY_FOR_STATUS = (*HEAVY, "mlflow", "pandas", "numpy", "pyarrow", "duckdb"
 VERBS = (
     "approve",
     *("run", "resume", "branch", "status", "log", "show", "diff", "query", "tag", "delete", "verify", "gc"),
-    *("recipes", "report", "export", "mlflow", "doctor", "fit"),
+    *("recipes", "report", "export", "mlflow", "doctor", "fit", "faults"),
 )
 
 

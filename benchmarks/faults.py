@@ -1,0 +1,45 @@
+"""The wind tunnel in cells: runs with faults that begin at a known iteration, and what the guards make of them.
+
+    python -m benchmarks.faults                        # what has no row yet, one seed; then docs/wind-tunnel.md
+    python -m benchmarks.faults hot flipped --seeds 10 # some of the faults
+    python -m benchmarks.faults --table                # only the page, from the rows
+
+A cell is a fault and a seed: one run on one thread that no guard stops. Guards see nothing but numbers, so that they
+are held over the rows afterwards, with whatever limits.
+"""
+
+import argparse
+from typing import Any
+
+from benchmarks.cells import run_cells
+from benchmarks.faults_page import write_page
+from loop.faults.catalogue import BESIDE, FAULTS, fault_named
+from loop.faults.trajectory import settings, trajectory
+
+
+def measure(cell: dict[str, Any]) -> dict[str, Any]:
+    """The row of one run."""
+    fault = fault_named(cell["fault"])
+    return trajectory(fault, settings(fault, cell["seed"]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = [one.name for one in (*BESIDE, *FAULTS)]
+    parser.add_argument("faults", nargs="*", metavar="FAULT", help=f"some of {', '.join(names)}; all if none")
+    parser.add_argument("--seeds", type=int, default=1, help="how many, from 1 on")
+    parser.add_argument("--fresh", action="store_true", help="measure again what has a row already")
+    parser.add_argument("--table", action="store_true", help="only write docs/wind-tunnel.md, from the rows")
+    chosen = parser.parse_args()
+    if strange := set(chosen.faults) - set(names):
+        parser.error(f"no such fault: {', '.join(sorted(strange))}; there are {', '.join(names)}")
+    # A seed of all of them before the next seed of any: whoever stops it early has seen every fault.
+    seeds = range(1, chosen.seeds + 1)
+    cells = [{"fault": name, "seed": seed} for seed in seeds for name in chosen.faults or names]
+    if not chosen.table:
+        run_cells("faults", cells, measure, chosen.fresh)
+    write_page()
+
+
+if __name__ == "__main__":
+    main()
