@@ -74,7 +74,7 @@ def outcome(cell: Mapping[str, Any], row: Mapping[str, Any], guards: Guards) -> 
         stopped_at=stopped_at,
         verdict=verdict,
         by=by,
-        lost=max(0.0, 1 - compared[stands] / compared[peak]),
+        lost=_lost(compared[peak], compared[stands]),
         seen_at=_seen_at(guards, history),
     )
 
@@ -84,8 +84,13 @@ def lost_of_peak(chosen: Sequence[float], compared: Sequence[float]) -> list[flo
     losses = []
     for index, now in enumerate(compared):
         peak = max(range(index + 1), key=lambda place: chosen[place])
-        losses.append(max(0.0, 1 - now / compared[peak]))
+        losses.append(_lost(compared[peak], now))
     return losses
+
+
+def _lost(peak: float, now: float) -> float:
+    """As a share of the peak; whoever had nothing has lost nothing."""
+    return max(0.0, 1 - now / peak) if peak > 0 else 0.0
 
 
 def _first_stop(guards: Guards, history: Sequence[Seen]) -> tuple[int | None, str, tuple[str, ...], int]:

@@ -23,8 +23,15 @@ ONSET = 2
 
 def small(fault: Fault) -> Config:
     """A small run of two iterations, of which the last has the fault."""
-    small = small_config(iterations=str(ONSET), judge__adapter="seed", guards__actions=only_warning())
-    return with_fault(small, fault)
+    sizes: dict[str, object] = {"prompts__count": "12", "measure__prompts": "8", "measure__anchor_count": "8"}
+    healthy = small_config(
+        iterations=str(ONSET),
+        judge__adapter="seed",
+        gold__enabled="false",
+        guards__actions=only_warning(),
+        **sizes,
+    )
+    return with_fault(healthy, fault)
 
 
 def carried_on(store: Store, fault: Fault, name: str) -> list[Iteration]:
@@ -47,13 +54,14 @@ Pair = tuple[list[Iteration], list[Iteration]]
 
 @pytest.fixture(scope="module")
 def run_of(store: Store) -> Callable[[str], Pair]:
-    """The iterations of a run with the fault of that name, and those of the healthy run on the same ground."""
+    """The iterations of a run with the fault of that name, and those of such a run without it."""
     known: dict[str, Pair] = {}
 
     def run(name: str) -> Pair:
         if name not in known:
             fault = replace(fault_named(name), onset=ONSET)
-            without = Fault(f"no-{name}", "", ground=fault.ground)
+            by_itself = {"judge.adapter": "self"} if fault.judged else {}
+            without = Fault(f"no-{name}", "", by_itself, ground=fault.ground, onset=ONSET)
             known[name] = carried_on(store, fault, name), carried_on(store, without, without.name)
         return known[name]
 
