@@ -9,18 +9,22 @@ are held over the rows afterwards, with whatever limits.
 """
 
 import argparse
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.cells import run_cells
 from benchmarks.faults_page import write_page
 from loop.faults.catalogue import BESIDE, FAULTS, fault_named
 from loop.faults.trajectory import settings, trajectory
+from runs.store import Store
 
 
-def measure(cell: dict[str, Any]) -> dict[str, Any]:
+def measure(store: Store, cell: dict[str, Any]) -> dict[str, Any]:
     """The row of one run."""
     fault = fault_named(cell["fault"])
-    return trajectory(fault, settings(fault, cell["seed"]))
+    return trajectory(fault, settings(fault, cell["seed"]), store)
 
 
 def main() -> None:
@@ -34,10 +38,10 @@ def main() -> None:
     if strange := set(chosen.faults) - set(names):
         parser.error(f"no such fault: {', '.join(sorted(strange))}; there are {', '.join(names)}")
     # A seed of all of them before the next seed of any: whoever stops it early has seen every fault.
-    seeds = range(1, chosen.seeds + 1)
-    cells = [{"fault": name, "seed": seed} for seed in seeds for name in chosen.faults or names]
-    if not chosen.table:
-        run_cells("faults", cells, measure, chosen.fresh)
+    for seed in range(1, chosen.seeds + 1) if not chosen.table else ():
+        cells = [{"fault": name, "seed": seed} for name in chosen.faults or names]
+        with TemporaryDirectory(prefix="faults-") as home:
+            run_cells("faults", cells, partial(measure, Store(Path(home))), chosen.fresh)
     write_page()
 
 

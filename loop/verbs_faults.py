@@ -1,13 +1,14 @@
 """`faults`: runs with faults that begin at a known iteration, and what the guards make of them."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
 
 from loop.terminal import Json, print_aside, print_document, print_line
+from runs.store import Store
 
 
 def faults(
@@ -40,13 +41,15 @@ def faults(
     overrides = sorted(word for word in what or () if "=" in word)
     names = [fault_named(word).name for word in what or () if "=" not in word]
     chosen = names or [one.name for one in (*BESIDE, *FAULTS)]
-    cells = [{"fault": name, "seed": seed, "settings": overrides} for seed in range(1, seeds + 1) for name in chosen]
-    rows = _rows(out)
-    for cell in cells:
-        if not any(row["cell"] == cell for row in rows):
-            rows.append({"cell": cell, "result": _row(cell, overrides)})
-            with out.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(rows[-1]) + "\n")
+    rows, cells = _rows(out), []
+    for seed in range(1, seeds + 1):
+        with TemporaryDirectory(prefix="faults-") as folder:
+            for name in chosen:
+                cells.append({"fault": name, "seed": seed, "settings": overrides})
+                if not any(row["cell"] == cells[-1] for row in rows):
+                    rows.append({"cell": cells[-1], "result": _row(cells[-1], Store(Path(folder)))})
+                    with out.open("a", encoding="utf-8") as file:
+                        file.write(json.dumps(rows[-1]) + "\n")
     found = report([outcome(row["cell"], row["result"], held) for row in rows if row["cell"] in cells])
     if as_json:
         print_document(found.as_document())
@@ -55,7 +58,7 @@ def faults(
     return 0
 
 
-def _row(cell: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+def _row(cell: dict[str, Any], store: Store) -> dict[str, Any]:
     from loop.faults.catalogue import fault_named
     from loop.faults.trajectory import settings, trajectory
     from loop.preflight import check
@@ -63,13 +66,13 @@ def _row(cell: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     from runs.errors import ConfigError
 
     fault = fault_named(cell["fault"])
-    config = settings(fault, cell["seed"], overrides)
+    config = settings(fault, cell["seed"], cell["settings"])
     check(config)
     if not config.gold.enabled:
         raise ConfigError("gold.enabled=false: nobody would know whether a run did harm; leave it out")
     print_aside(f"{fault.name}, seed {cell['seed']}: {fault.says}")
     with watch() as say:
-        return trajectory(fault, config, say)
+        return trajectory(fault, config, store, say)
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:

@@ -1,10 +1,8 @@
 """One run with a fault, let go on to its end whatever the guards say, as one row of what they would have seen."""
 
 import json
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -54,22 +52,21 @@ def settings(fault: Fault, seed: int, overrides: Sequence[str] = ()) -> Config:
     return with_fault(load_config(RECIPE, [*spelt, *overrides]), fault)
 
 
-def trajectory(fault: Fault, config: Config, say: Say = lambda event: None) -> dict[str, Any]:
+def trajectory(fault: Fault, config: Config, store: Store, say: Say = lambda event: None) -> dict[str, Any]:
     """The row of one run: what guards see of each iteration, with `gold` over either half of the prompts.
 
-    Raises WorkerError where a worker fails: nothing is tried again.
+    Runs of one seed are alike up to the onset of their faults, and in one `store` that part is done once. Raises
+    WorkerError where a worker fails: nothing is tried again.
     """
-    with tempfile.TemporaryDirectory(prefix="faults-") as home:
-        store = Store(Path(home))
-        run = drive.begin(store, fault.name, RECIPE, config)
-        with store.lock(), drive.desk_of(store, fault.name, config, say) as desk:
-            outcome = iterate.carry_on(desk, run, lambda: None, faulty_steps(fault))
-            made = links(store, drive.existing(store, fault.name))
-            row = packed([_seen(desk, link) for link in made])
-        for one, link in zip(row["iterations"], made, strict=True):
-            one["gold"] = _gold(store, link)
-        ended = {} if outcome.kind == "done" else {"ended": outcome.reason}
-        return {"onset": fault.onset, **ended, **row}
+    run = drive.begin(store, fault.name, RECIPE, config)
+    with store.lock(), drive.desk_of(store, fault.name, config, say) as desk:
+        outcome = iterate.carry_on(desk, run, lambda: None, faulty_steps(fault))
+        made = links(store, drive.existing(store, fault.name))
+        row = packed([_seen(desk, link) for link in made])
+    for one, link in zip(row["iterations"], made, strict=True):
+        one["gold"] = _gold(store, link)
+    ended = {} if outcome.kind == "done" else {"ended": outcome.reason}
+    return {"onset": fault.onset, **ended, **row}
 
 
 def only_warning() -> dict[str, str]:
