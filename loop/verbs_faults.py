@@ -45,7 +45,7 @@ def faults(
     for seed in range(1, seeds + 1):
         with TemporaryDirectory(prefix="faults-") as folder:
             for name in chosen:
-                cells.append({"fault": name, "seed": seed, "settings": overrides})
+                cells.append({"fault": name, "seed": seed, **({"settings": overrides} if overrides else {})})
                 if not any(row["cell"] == cells[-1] for row in rows):
                     rows.append({"cell": cells[-1], "result": _row(cells[-1], Store(Path(folder)))})
                     with out.open("a", encoding="utf-8") as file:
@@ -66,7 +66,7 @@ def _row(cell: dict[str, Any], store: Store) -> dict[str, Any]:
     from runs.errors import ConfigError
 
     fault = fault_named(cell["fault"])
-    config = settings(fault, cell["seed"], cell["settings"])
+    config = settings(fault, cell["seed"], cell.get("settings", ()))
     check(config)
     if not config.gold.enabled:
         raise ConfigError("gold.enabled=false: nobody would know whether a run did harm; leave it out")
