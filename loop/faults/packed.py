@@ -11,8 +11,8 @@ from loop.guards.seen import Seen
 DIGITS = 4
 """Significant digits that are kept."""
 STREAMS = (
-    "known/greedy_right",
-    "known/sampled_right",
+    "capability/greedy",
+    "capability/sampled",
     "held-out/own_score",
     "held-out/seed_judge_score",
     "labelled/own_hit",

@@ -32,7 +32,7 @@ def series(lengths: Sequence[float], right: Sequence[float], items: int = 400) -
                 "judge/rank_tau_b_with_seed": None if index == 2 else 0.9,
                 **({"signal/pairs": 300.0} if index else {}),
             },
-            {"known/greedy_right": {str(n): float(luck < share) for n, luck in enumerate(luck_N)}},
+            {"capability/greedy": {str(n): float(luck < share) for n, luck in enumerate(luck_N)}},
             [{"loss": 0.7, "grad_norm": 1.23456}] if index else (),
             counts=("signal/pairs",) if index else (),
             finite=frozenset({LENGTH}),
