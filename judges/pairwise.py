@@ -6,7 +6,7 @@ it, and it needs a cut before the letter, where not every tokenizer has one: som
 one letter cannot say, the mean over several reasons does.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -131,6 +131,33 @@ class Pairwise:
                 else:
                     yield Asked(ballot, order, Choose(messages, LETTERS))
 
+    def known(self, item: Item, replies: Sequence[Reply]) -> dict[Question, float | Unscored]:
+        """What was read of the reply to each question of this judge about `item`, from the rows of its judgment."""
+        asked = list(self._asked(item))
+        said = {one.question: _read_again(reply) for one, reply in zip(asked, replies, strict=False)}
+        evasive = replies[len(asked) :]
+        return said | {
+            self._evasive(item, text): _read_again(reply) for text, reply in zip(item.texts, evasive, strict=False)
+        }
+
+    def recounted(self, item: Item, known: Mapping[Question, float | Unscored]) -> Tally | None:
+        """What this judge concludes where the replies to its questions are known: exactly as if it were asked anew.
+
+        None where a question is not among them: then nobody can say without asking.
+        """
+        asked = list(self._asked(item))
+        if not asked:
+            return Tally(Unscored.ABSTAINED, None)
+        if any(one.question not in known for one in asked):
+            return None
+        tally = self._tally(asked, [known[one.question] for one in asked])
+        if not self.prefer_non_evasive or tally.score not in UNDECIDED:
+            return tally
+        evasive = [self._evasive(item, text) for text in item.texts]
+        if any(question not in known for question in evasive):
+            return None
+        return self._decided(tally, [known[question] for question in evasive])
+
     def _count(self, item: Item, replies: Round) -> tuple[Tally, tuple[Reply, ...]]:
         """What the votes amount to, and the rows of the replies behind them."""
         asked = list(self._asked(item))
@@ -140,11 +167,14 @@ class Pairwise:
             Reply(one.ballot.principle, one.order, reply.text if isinstance(reply, Text) else "", _number(read))
             for one, reply, read in zip(asked, came, reads, strict=True)
         )
+        return self._tally(asked, reads), rows
+
+    def _tally(self, asked: Sequence[Asked], reads: Sequence[float | Unscored]) -> Tally:
         cast: dict[Ballot, dict[Order, list[float | Unscored]]] = {}
         for one, read in zip(asked, reads, strict=True):
             cast.setdefault(one.ballot, {order: [] for order in self._orders})[one.order].append(read)
         votes = [self.voting.vote(*orders.values()) for orders in cast.values()]
-        return self.voting.tally(votes, [ballot.weight for ballot in cast]), rows
+        return self.voting.tally(votes, [ballot.weight for ballot in cast])
 
     def _read(self, reply: Text | Chances, order: Order) -> float | Unscored:
         if isinstance(reply, Chances):
@@ -174,3 +204,13 @@ class Pairwise:
 
 def _number(read: float | Unscored) -> float | None:
     return None if isinstance(read, Unscored) else read
+
+
+def _read_again(reply: Reply) -> float | Unscored:
+    """What was read of a reply, from its row: of one that holds no number the reason, which the row does not keep."""
+    if reply.score is not None:
+        return reply.score
+    if not reply.text:
+        return Unscored.LOW_MASS
+    letter = written_letter(reply.text, finished=True)
+    return letter if isinstance(letter, Unscored) else Unscored.TRUNCATED

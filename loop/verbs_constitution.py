@@ -74,6 +74,32 @@ def lint(
     return ConfigError.exit_code if strict and findings else 0
 
 
+@app.command()
+def diff(
+    a: Annotated[str, typer.Argument(metavar="A", help="A constitution: a shipped one's name, or a .yaml or .md")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Another one")],
+    judged: Annotated[
+        str | None, typer.Option("--with", metavar="RUN@N", help="Also which labels of this iteration B would change")
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Say which principles differ, how much both speak of the same, and which labels change, before anything is asked.
+
+    With an iteration that was judged by A, its comparisons are counted again by B from the votes that it keeps.
+    """
+    from constitutions.load import find_constitution
+    from loop.constitution_diff import document, text
+    from loop.constitution_flips import flips
+
+    before, after = find_constitution(a), find_constitution(b)
+    found = flips(Store(home()), judged, before, after) if judged else None
+    if as_json:
+        print_document({**document(before, after), "labels": found and found.document()})
+    else:
+        print_line(text(before, after) + (f"\n\n{found.text()}" if found else ""))
+    return 0
+
+
 @app.command("import")
 def import_(
     files: Annotated[

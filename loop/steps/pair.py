@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from judges.extremes import Choice
 from judges.pairs import Pairing, by_comparisons, by_scores
+from loop.config import Config
 from loop.config_pair import Pair
-from loop.configured_judge import configured_judge
 from loop.desk import Desk
 from loop.panel import decisive
 from loop.sources import prompt_source
@@ -73,7 +73,7 @@ def _judged(
     judgments = decisive(desk.store.all_rows("judgments", turn.done["judge"]))
     settings = desk.config.pair
     of_the_seed = desk.store.rows_of("responses", turn.done["generate"].values.get("seed_shards", ()))
-    pairs, unpaired = _paired(desk, responses, judgments, frozenset(response.digest for response in of_the_seed))
+    pairs, unpaired = paired(desk.config, responses, judgments, frozenset(own.digest for own in of_the_seed))
     before, agreed = agreement.agreement(desk, turn, responses, judgments)
     pairs = _labelled(settings, pairs, agreed)
     prompts = len({response.prompt for response in responses})
@@ -98,12 +98,13 @@ def _judged(
     return pairs, metrics | reasons, before
 
 
-def _paired(
-    desk: Desk, responses: Sequence[Response], judgments: Sequence[Judgment], never_chosen: frozenset[str]
+def paired(
+    config: Config, responses: Sequence[Response], judgments: Sequence[Judgment], never_chosen: frozenset[str]
 ) -> Pairing:
-    settings, label_source = desk.config.pair, "panel" if desk.config.judge.panel else desk.config.judge.adapter
+    """The pairs that the judgments make by the settings, prompt by prompt."""
+    settings, label_source = config.pair, "panel" if config.judge.panel else config.judge.adapter
     choice = Choice(settings.length_control, settings.max_longer_tokens, never_chosen)
-    if configured_judge(desk.config.judge, desk.constitution).compares == 1:
+    if not config.judge.compares:
         return by_scores(responses, judgments, settings.min_margin, label_source, choice)
     soft = settings.labels == "soft"
     return by_comparisons(responses, judgments, settings.min_margin, label_source, soft, choice)
