@@ -49,7 +49,8 @@ def all_finite(metrics: Metrics, action: Action = "halt") -> list[Finding]:
 def within(limit: Limit, now: Seen, of: Mapping[str, Seen], brake_at: float) -> Finding | None:
     """What the bound says of this iteration; None where it has nothing to say yet, or where nobody measures that.
 
-    What was measured and is gone does not pass. `of` holds whose numbers it can be relative to.
+    What was measured and is gone does not pass: by whom the limit is relative to, else by the seed. `of` holds whose
+    numbers it can be relative to.
     """
     observed, reference, against = now.metrics.get(limit.metric), None, ""
     if observed is None and (not now.measured or (not now.index and limit.metric.startswith(NOT_OF_THE_SEED))):
@@ -58,9 +59,7 @@ def within(limit: Limit, now: Seen, of: Mapping[str, Seen], brake_at: float) -> 
         if limit.of not in of:  # the seed itself, or the first iteration
             return None
         reference, against = of[limit.of].metrics.get(limit.metric), WHOSE[limit.of]
-    if not limit.demanded and (
-        (reference if against else observed) is None or (against and not now.took(of[limit.of].step_of(limit.metric)))
-    ):
+    if not limit.demanded and not _is_there(limit, now, of):
         return None
     lacking = bool(against) and (reference is None or not math.isfinite(reference))
     bound = math.nan if lacking else _bound(limit, reference, 1.0)
@@ -77,6 +76,14 @@ def within(limit: Limit, now: Seen, of: Mapping[str, Seen], brake_at: float) -> 
         found.guard, found.metric, observed, None if lacking else found.limit, found.passed, says,
         found.group, found.action, found.side, reference, against, now.addresses(limit.metric),
     )  # fmt: skip
+
+
+def _is_there(limit: Limit, now: Seen, of: Mapping[str, Seen]) -> bool:
+    """Whether the question arises: the reference had the metric and its step was taken; or there is an absolute one."""
+    if limit.of == "nothing" and now.metrics.get(limit.metric) is not None:
+        return True
+    had = of.get("seed" if limit.of == "nothing" else limit.of)
+    return had is not None and had.metrics.get(limit.metric) is not None and now.took(had.step_of(limit.metric))
 
 
 def _bound(limit: Limit, reference: float | None, share: float) -> float:

@@ -103,6 +103,16 @@ def test_what_nobody_measures_is_not_asked_unless_it_is_demanded_and_what_was_me
     assert found(own, {"m": 1.0}, {"m": math.nan}) is not None
 
 
+def test_an_absolute_limit_asks_for_what_the_seed_had_where_its_step_was_taken() -> None:
+    seed = Seen(0, {"m": 0.1}, rows={"m": "0/drift s1:0", "drift": "0/drift s1:0"})
+    limit = limit_of(at_most=0.25, demanded=False)
+    one = within(limit, Seen(2, {}, rows={"drift": "2/drift s1:1"}), {"seed": seed}, 1.0)
+    assert one is not None and not one.passed
+    assert within(limit, Seen(2, {}, rows={"train": "2/train s1:2"}), {"seed": seed}, 1.0) is None
+    assert within(limit, Seen(2, {}), {"seed": Seen(0, {})}, 1.0) is None
+    assert within(limit, Seen(2, {"m": 0.3}), {"seed": Seen(0, {})}, 1.0) is not None
+
+
 def test_what_a_step_gave_is_not_asked_for_where_settings_do_without_the_step() -> None:
     first = Seen(1, {"m": 1.0}, rows={"m": "1/pair s1:0", "pair": "1/pair s1:0"})
     limit = limit_of(at_least=0.5, of="first", demanded=False)
