@@ -15,7 +15,7 @@ def charted(chart: Chart, now: Seen) -> Finding | None:
 
     It does not pass where a step has no number, nor where there are too few steps to know the level by.
     """
-    if not now.curve:
+    if not now.curve and "train" not in now.rows:
         return None
     found = _held(chart, now.curve)
     says = f"{chart.stream} stayed at its level over {len(now.curve)} steps"
@@ -39,6 +39,8 @@ def _held(chart: Chart, curve: Sequence[Mapping[str, float | None]]) -> Charted:
     values = [math.nan if (value := row.get(chart.stream)) is None else value for row in curve]
     centre, spread, first = chart.centre, chart.spread, 0
     unknown = Charted(math.nan, 0.0, None)
+    if not values:
+        return unknown
     if centre is None or spread is None:
         window = values[: chart.window]
         if len(values) <= chart.window or not all(map(math.isfinite, window)):

@@ -82,4 +82,11 @@ def test_a_training_is_held_to_its_own_first_steps_or_to_what_was_calibrated() -
     assert held(jump, side="down")[0]
     for unknown in (level[:16], [1.0] * 40, [*level[:20], None, *level[20:]], [*level[:5], math.nan, *level[6:]]):
         assert not held(unknown)[0]
-    assert charted(Chart(name="own", stream="loss"), Seen(1, {})) is None
+
+
+def test_a_training_without_a_curve_does_not_pass_and_no_training_is_not_asked() -> None:
+    own = Chart(name="own", stream="loss", centre=1.0, spread=0.1)
+    trained = charted(own, Seen(1, {}, rows={"train": "1/train s1:0"}))
+    assert trained is not None and not trained.passed and "0 steps" in trained.says
+    assert charted(own, Seen(1, {}, rows={"measure": "1/measure s1:0"})) is None
+    assert charted(own, Seen(0, {})) is None
