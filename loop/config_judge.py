@@ -27,6 +27,8 @@ BY_PRINCIPLE = ANYWHERE | frozenset(
         "prefer_non_evasive",
     }
 )
+ON_SCALE = ("expected", "rubric")
+"""The methods that score on the constitution's scale."""
 READ: dict[Method, frozenset[str]] = {
     "expected": SCORED | {"min_mass"},
     "rubric": SCORED | WRITTEN | {"min_readable_frac"},
@@ -137,6 +139,11 @@ class Judge(Section):
     def compares(self) -> bool:
         """Whether answers are judged two at a time."""
         return READ[self.method] >= BY_PRINCIPLE
+
+    @property
+    def on_scale(self) -> bool:
+        """Whether a score is on the constitution's scale: what rules add to one leaves it."""
+        return self.method in ON_SCALE and not self.rule_weight
 
     @property
     def chooses(self) -> bool:

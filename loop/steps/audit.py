@@ -17,9 +17,6 @@ from loop.steps.turn import Turn
 from runs.canonical import seed_of
 from runs.output import Output
 
-ON_SCALE = ("expected", "rubric")
-"""The methods that score on the constitution's scale."""
-
 
 def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
     """The model, who judges, who wrote what is compared in circles, the constitution, the prompts and the anchors.
@@ -44,7 +41,6 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
 def run(desk: Desk, turn: Turn, key: str) -> Output:
     """Every statistic of the judge that its method allows, and the faults found."""
     settings = desk.config.judge.in_both_orders()
-    on_scale = settings.method in ON_SCALE and not settings.rule_weight
     who = bench(desk, turn, turn.candidate)
     by_model = settings.method == PreferenceModel.method
     # A panel has no weights of its own, an endpoint's are out of reach, and a preference model's write nothing.
@@ -54,7 +50,7 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
         who=who,
         way=settings.way(),
         weights=who.digest if of_a_policy else None,
-        scale=desk.constitution.scale if on_scale else None,
+        scale=desk.constitution.scale if settings.on_scale else None,
         drawn="temperature" not in settings.idle() and settings.temperature > 0,
         by_constitution=not by_model,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from judges.verifier import Verifier
 from loop.desk import Desk
 from loop.guards.decision import Kept, Standing
 from loop.guards.seen import Seen
@@ -89,14 +90,21 @@ def _seen(desk: Desk, index: int, outputs: Mapping[str, str], done: Mapping[str,
 
 
 def _streams(desk: Desk, output: Output) -> dict[str, dict[str, float]]:
-    """The numbers of single items that a step gave, by `PROBE/NAME` and item; scores are laid over 0 to 1."""
-    scale, found = desk.constitution.scale, dict[str, dict[str, float]]()
+    """The numbers of single items that a step gave, by `PROBE/NAME` and item, all from 0 to 1.
+
+    Scores on the constitution's scale are laid over it. Those that are neither on it nor from 0 to 1, such as rewards,
+    are left out.
+    """
+    judge, scale, found = desk.config.judge, desk.constitution.scale, dict[str, dict[str, float]]()
+    within = judge.compares or judge.method == Verifier.method  # a probability, or right or wrong
     rows: list[DriftItem] = desk.store.all_rows("drift_items", output) if "drift_items" in output.tables else []
     for row in rows:
         for name, value in row.numbers.items():
             if value is None:
                 continue
-            if name.endswith("_score") and not desk.config.judge.compares:  # a comparison's is a probability
+            if name.endswith("_score") and not within:
+                if not judge.on_scale:
+                    continue
                 value = (value - scale.low) / (scale.high - scale.low)
             found.setdefault(f"{row.probe}/{name}", {})[row.item] = value
     return found

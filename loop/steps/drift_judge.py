@@ -18,7 +18,6 @@ from loop.anchors import AnchorPair
 from loop.configured_judge import configured_judge
 from loop.desk import Desk
 from loop.panel import Bench, bench, decisive, judged_by
-from loop.steps.audit import ON_SCALE
 from loop.steps.drift_seen import Found, Numbers, Seen, score_of, scores_of
 from loop.steps.measure import held_out_answers
 from loop.steps.probes import Judged, anchor_cases, own_cases, sides
@@ -133,12 +132,11 @@ def _on_its_scale(desk: Desk, seen: Seen) -> tuple[Numbers, list[float | None]]:
     """How much of the scale the judge uses on the policy's answers, and what it says of each."""
     from judges.audit.spread import saturation  # scipy: a second of processor time, which few starts need
 
-    settings = desk.config.judge
     judge, scale = _fair(desk), desk.constitution.scale
     own = scores_of(own_cases(judge, desk.config.seed, _prompts(seen), seen.answers, seen.rivals), seen.verdicts)
     known = [score for score in own if score is not None]
     metrics: Numbers = {"judge/distinct_scores": float(len(set(known)))}
-    if settings.method in ON_SCALE and not settings.rule_weight:
+    if desk.config.judge.on_scale:
         ends = saturation(Scores(scale.low, scale.high, [Unscored.NO_VERDICT if s is None else s for s in own]))
         metrics |= {f"judge/{one.name.partition('/')[2]}_frac": one.estimate.value for one in ends[:-1]}
     return metrics, own

@@ -178,6 +178,49 @@ def test_paired_tests_are_of_the_items_that_the_steps_kept(tmp_path: Path) -> No
         assert one["rows"] == [f"{index}/capability {made[index].outputs['capability']}" for index in (2, 0, 1)]
 
 
+VERIFIED: dict[str, object] = {
+    "judge": {"method": "verifier", "match": "words"},
+    "prompts__source": "PROMPTS",
+    "measure": {"prompts": "5", "anchors": None},
+}
+
+
+@pytest.mark.parametrize(
+    ("way", "tested"),
+    [
+        ({"judge__rule_weight": 1}, False),
+        ({"judge__method": "propositions"}, False),
+        ({"judge__method": "expected"}, True),
+        (VERIFIED, True),
+    ],
+)
+def test_scores_are_tested_item_by_item_where_they_are_on_the_scale_or_right_or_wrong(
+    tmp_path: Path, way: dict[str, object], tested: bool
+) -> None:
+    """A sum with rules is neither, and nothing is rolled back for that."""
+    prompts = tmp_path / "own.jsonl"
+    rows = [
+        {"prompt": f"{split} {n}?", "split": split, "tags": {"reference": f"word{n}"}}
+        for n in range(24)
+        for split in ("train", "held-out")
+    ]
+    prompts.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    settings = {leaf: str(prompts) if value == "PROMPTS" else value for leaf, value in way.items()}
+    loose = {name: "off" for name in ("max_at_high_frac", "min_score_sd_times", "max_fooled_frac", "min_pairs")}
+    store, _ = run_small(
+        tmp_path / "home",
+        iterations="1",
+        gold__enabled=False,
+        guards__max_unscored_frac="1",
+        guards__actions=HASHED | loose,
+        drift={"items": "12", "samples": "2"},
+        **settings,
+    )
+    found = [one for one in decisions(store)[1]["evidence"] if one["guard"] == "seed_judge_fell"]
+    assert not [one["says"] for one in found if "outside 0 to 1" in one["says"]]
+    assert bool(found) is tested
+
+
 def right_by_prompt(store: Store, iteration: Iteration, temperature: float) -> dict[str, float]:
     output = store.output(iteration.outputs["capability"])
     verdicts = {row.judged[0]: row.score for row in store.all_rows("judgments", output)}
