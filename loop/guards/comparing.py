@@ -13,7 +13,8 @@ from loop.guards.seen import Seen
 def compared(
     test: Paired, now: Seen, of: Mapping[str, Seen], recent: Sequence[Seen], alpha: float, min_frac: float
 ) -> Finding | None:
-    """Whether the stream fell, at level `alpha`; None where nobody has such a stream, and for the seed itself.
+    """Whether the stream fell, at level `alpha`; None where nobody has such a stream or settings do without its step,
+    and for the seed itself.
 
     What is held against the best so far is held against the `recent` ones too, promoted after it: a gain that is not
     yet proven can be lost. `observed` and `limit` are log10 of the evidence of a loss and of 1 / alpha; `worst` is the
@@ -27,7 +28,7 @@ def compared(
     references = [first, *(one for one in others if test.stream in one.items)]
     befores = [one.items.get(test.stream, {}) for one in references]
     after = now.items.get(test.stream, {})
-    if not befores[0] and not test.demanded:
+    if not test.demanded and not (befores[0] and now.took(first.step_of(test.stream))):
         return None
     limit = math.log10(1 / alpha)
     rows = tuple(address for one in (now, *references) for address in one.addresses(test.stream))

@@ -25,7 +25,7 @@ OF = {"seed": SEED, "first": FIRST, "previous": FIRST, "best": FIRST}
 
 def asked(metric: str, value: float | None, guards: Guards = Guards()) -> dict[str, Finding]:  # noqa: B008
     now = Seen(2, {name: number for name, number in (HEALTHY | {metric: value}).items() if number is not None})
-    return {finding.guard: finding for finding in examine(guards, now, OF, 2)}
+    return {finding.guard: finding for finding in examine(guards, now, OF, look=2)}
 
 
 def test_healthy_numbers_pass_every_limit() -> None:
