@@ -86,14 +86,16 @@ def what_is_left_out(name: str, shown: list[Closed]) -> str:
 
 def in_words(closed: list[Closed]) -> list[str]:
     """What improved and what moved between the seed and the last iteration that was measured."""
-    measured = [one for one in closed if "judge/score_mean" in one.metrics]
+    measured = [one for one in closed if any(name in one.metrics for name in SENTENCES)]
     if len(measured) < 2:
         return ["There is nothing to compare yet: no iteration after the seed was measured."]
     first, last = measured[0].metrics, measured[-1].metrics
     moves = {name: Move.of(name, first, last) for name in HEADLINES if _both(name, first, last)}
     said = [f"{SENTENCES[name]} {move.says()}." for name, move in moves.items() if name in SENTENCES]
     if (kl := last.get("policy/kl_to_seed_nats")) is not None:
-        said.append(f"The policy has moved {kl:.3g} nats an answer away from the seed.")
+        # Estimated from samples, so that a policy that hardly moved may have less than none.
+        moved = f"has moved {kl:.3g} nats an answer away from" if kl > 0 else "has not moved measurably from"
+        said.append(f"The policy {moved} the seed.")
     own = moves.get("judge/score_mean")
     fell = [
         SENTENCES[name].lower()
@@ -152,9 +154,11 @@ class Move:
 
 def next_commands(run: Run, closed: list[Closed]) -> list[str]:
     """What a person may want to type now."""
-    last = closed[-1].index if closed else 0
+    if not closed:
+        return [f"selfsame resume {run.name}"]
+    last = closed[-1].index
     commands = [f"selfsame log {run.name}", f"selfsame show {run.name}@{last}", "selfsame mlflow"]
-    if closed and closed[-1].verdict == "halt":
+    if closed[-1].verdict == "halt":
         past = " ".join(f"--override {guard}" for guard in closed[-1].halted_by)
         commands.append(f"selfsame resume {run.name} {past} --because TEXT")
         if last:

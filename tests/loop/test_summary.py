@@ -1,6 +1,7 @@
 """What is said of a run's numbers: what rose, what fell, what is within its noise, and when to beware."""
 
-from loop.summary import Closed, history_table, in_words
+from loop.summary import Closed, history_table, in_words, next_commands
+from runs.records import Run
 
 
 def closed(index: int, verdict: str = "promote", **metrics: float | None) -> Closed:
@@ -48,6 +49,19 @@ def test_an_iteration_that_halted_before_it_was_measured_is_not_compared() -> No
     seed = closed(0, judge__score_mean=3.0)
     halted = closed(1, "halt", signal__pairs=2)
     assert "nothing to compare" in in_words([seed, halted])[0]
+
+
+def test_a_run_whose_judge_compares_and_scores_nothing_is_told_of_too() -> None:
+    first, last = (closed(n, policy__length_mean_tokens=10.0 + n, policy__kl_to_seed_nats=-0.01) for n in (0, 1))
+    assert in_words([first, last]) == [
+        "The length of its answers in tokens rose from 10 to 11 (+10%).",
+        "The policy has not moved measurably from the seed.",
+    ]
+
+
+def test_a_run_that_finished_no_iteration_is_to_be_resumed() -> None:
+    run = Run("r1", "self-rewarding", "", "", {}, {}, {}, begun=0.0)
+    assert next_commands(run, []) == ["selfsame resume r1"]
 
 
 def test_a_number_that_could_not_be_had_is_a_dash_and_never_compared() -> None:
