@@ -53,6 +53,7 @@ SWITCHES = frozenset({"commit_first", "rule_weight", "safety_first", "principle_
 WHO: dict[str, frozenset[str]] = {
     "base": frozenset({"base", "revision"}),
     "endpoint": frozenset({"endpoint_url", "endpoint_model"}),
+    "proven": frozenset({"proven_alpha"}),
 }
 """The leaves that describe whoever sits under these names."""
 
@@ -62,9 +63,11 @@ class Judge(Section):
     """One answer: `expected` score, a written `rubric`, the reward of graded `propositions`, that of the `preference`
     model trained last, or a `verifier`, which asks nobody; two by principle: `pairwise`, `pairwise_reasoned`."""
     adapter: str = "self"
-    """Who judges: `self` (the policy that answers), `previous` (the one before it), `seed`, an address (`r1@3`; so an
-    adapter that was trained to judge is put in this seat by a person, on evidence), `base`, or `endpoint`. Where
+    """Who judges: `self` (the policy that answers), `previous` (the one before it), `seed`, `proven` (the seed, until a
+    promoted policy is shown to judge the labelled pairs better), an address (`r1@3`), `base`, or `endpoint`. Where
     preference models judge: those trained last in this run (`self`), or up to an address."""
+    proven_alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """The chance that a run ever seats a policy as `proven` that judges no better than the one before it."""
     panel: Names = ()
     """Who else judges the same, named as in `adapter`, with commas between; then the panel's verdict is what counts."""
     panel_rule: Rule = "mean"

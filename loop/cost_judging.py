@@ -37,7 +37,8 @@ from loop.steps.audit_cases import probed, turned, twin_cases
 from loop.steps.probes import anchor_cases
 from runs.canonical import digest
 
-FROZEN = ("seed", "base", "endpoint")
+FROZEN = ("seed", "proven", "base", "endpoint")
+"""Names of whoever stays the same. Whether another policy is ever proven nobody knows before: it is audited anew."""
 AskedBefore = set[str]
 """What has been put to judges that never change: they say the same again, and are not asked."""
 
@@ -70,6 +71,8 @@ def verdicts(config: Config, span: range, before: AskedBefore) -> list[Share]:
 
         requests = own + (0 if frozen else again)
         requests += of_labelled * times(["labelled", config.measure.anchor_count], len(span))
+        if name == "proven":  # each candidate, beside whoever sits
+            requests += of_labelled * sum(index > 0 for index in span)
         requests += of_audit * times(["audit", config.audit.items], audits)
         if name == settings.adapter:
             requests += opposed * times(["opposed", config.audit.items], audits)

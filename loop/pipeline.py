@@ -21,6 +21,7 @@ from loop.steps import (
     pair,
     preference,
     prompts,
+    prove,
     red_team,
     revise,
     seed,
@@ -69,13 +70,14 @@ META = Step("meta", 1, ("meta_judge", "judge", "engine"), meta.inputs, meta.run)
 PREFERENCE = Step("preference", 1, ("preference",), preference.inputs, preference.run)
 TRAIN = Step("train", 1, ("train",), train.inputs, train.run)
 MEASURE = Step("measure", 6, ("measure", "judge", "engine"), measure.inputs, measure.run)
+PROVE = Step("prove", 1, ("judge", "engine"), prove.inputs, prove.run)
 CAPABILITY = Step("capability", 1, ("capability", "engine"), capability.inputs, capability.run)
 AUDIT = Step("audit", 4, ("judge", "engine"), audit.inputs, audit.run)
 DRIFT = Step("drift", 1, ("drift", "judge", "engine"), drift.inputs, drift.run)
 DECIDE = Step("decide", 4, ("guards",), decide.inputs, decide.run)
 GOLD = Step("gold", 2, ("gold", "engine"), gold.inputs, gold.run)
 
-MEASURING = (MEASURE, CAPABILITY, AUDIT, DRIFT, DECIDE)
+MEASURING = (MEASURE, PROVE, CAPABILITY, AUDIT, DRIFT, DECIDE)
 
 
 def steps_of(index: int) -> tuple[Step, ...]:

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from constitutions.load import find_constitution
 from judges.preference import PreferenceModel
 from judges.verifier import Verifier
+from loop.anchors import anchor_pairs
 from loop.config import Config
 from loop.config_judge import READ, Judge
 from loop.configured_judge import configured_judge
@@ -72,6 +73,8 @@ def check_judges(config: Config) -> None:
         )
     if named:
         _check_asking(config)
+    if "proven" in judge.sitting and judge.method != PreferenceModel.method:
+        _check_proving(config)
     if judge.method == Verifier.method:
         _check_verifying(config)
     if judge.method == PreferenceModel.method and (judge.panel or judge.adapter in set(NAMED_JUDGES) - {"self"}):
@@ -157,6 +160,17 @@ def _check_asking(config: Config) -> None:
         raise ConfigError(
             f"limits.endpoint.usd={limits.usd:g} is never reached while both prices are 0; set "
             "limits.endpoint.usd_per_million_prompt_tokens and limits.endpoint.usd_per_million_reply_tokens"
+        )
+
+
+def _check_proving(config: Config) -> None:
+    """Whether there are labelled pairs that can show which of two policies judges better."""
+    anchors = anchor_pairs(config.measure.anchors, config.measure.anchor_count)
+    if not any(pair.label != "tie" for pair in anchors):
+        raise ConfigError(
+            f"judge.adapter=proven is whoever was shown to judge labelled pairs better, and measure.anchors="
+            f"{config.measure.anchors or 'null'} has none with a better answer; name a file of pairs that people "
+            "compared, or set judge.adapter=seed"
         )
 
 

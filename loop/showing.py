@@ -11,7 +11,7 @@ from runs.store import Store
 
 ORDER = (
     *("seed", "red_team", "prompts", "generate", "revise", "judge", "pair", "meta", "preference", "train", "measure"),
-    *("capability", "audit", "drift", "decide"),
+    *("prove", "capability", "audit", "drift", "decide"),
     "gold",
 )
 """The steps in the order in which they are done."""

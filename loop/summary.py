@@ -12,6 +12,7 @@ from runs.store import Store
 HEADLINES = {
     "judge/score_mean": "own score",
     "judge/anchor_accuracy": "agrees with people",
+    "judge/proven_index": "judged by",
     "policy/kl_to_seed_nats": "KL to seed",
     "policy/length_mean_tokens": "tokens",
     "signal/pairs": "pairs",

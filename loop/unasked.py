@@ -30,6 +30,7 @@ def unasked_steps(settings: Mapping[str, Any], index: int) -> frozenset[str]:
         "meta": leaf("meta_judge.max_frac"),
         # Before the first pairs there are labels alone to learn from.
         "preference": preferences != "none" and (index > 0 or not for_preferences),
+        "prove": index > 0 and "proven" in (leaf("judge.adapter"), *(leaf("judge.panel") or ())),
         "capability": leaf("capability.prompts"),
         "drift": leaf("drift.items")
         and any(leaf(f"drift.{name}") for name in ("judge", "policy", "prompts", "signal")),

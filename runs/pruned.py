@@ -14,7 +14,7 @@ from runs.lineage import iterations, nearest, newest_preference, resolve
 from runs.records import Run
 from runs.store import Store
 
-NAMED_JUDGES = ("self", "previous", "seed", "base", "endpoint")
+NAMED_JUDGES = ("self", "previous", "seed", "proven", "base", "endpoint")
 """The words that say who judges; any other name is an address."""
 
 
@@ -44,6 +44,9 @@ def policies_in_use(store: Store, run: Run) -> dict[str, str]:
     by_model = "preference" in run.config or "preference" in _in_any_phase(run, "judge.method")
     if by_model:  # one may have been trained thousands of iterations ago
         used |= dict.fromkeys(models_at(store, run.iteration), run.name)
+    if "proven" in judges and past:  # it may have been seated thousands of iterations ago
+        left = store.output(past[-1].outputs["decide"]).values.get("seat")
+        used |= {left["policy"]: f"{run.name}@{left['index']}"} if left else {}
     for address in judges:
         if address not in NAMED_JUDGES:
             iteration = resolve(store, address).iteration

@@ -12,6 +12,7 @@ from loop.guards.decision import Conclusion, Kept, Standing, accepted, conclude,
 from loop.guards.examine import acting, examine
 from loop.guards.finding import Finding
 from loop.guards.in_words import PASSED, in_words
+from loop.proven import is_seated, proof, seat, seat_after
 from loop.steps.by_tag import by_tag
 from loop.steps.decide_seen import now_and_before, standing_before
 from loop.steps.remedies import remedies
@@ -34,7 +35,10 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
 
 
 def run(desk: Desk, turn: Turn, key: str) -> Output:
-    """The decision with its evidence, and what it leaves to the next one. `waits` says that a person has to agree."""
+    """The decision with its evidence, and what it leaves to the next one: how things stand, and who judges as `proven`.
+
+    `waits` says that a person has to agree.
+    """
     word, standing = word_on(desk.store, desk.run, turn), standing_before(desk, turn)
     if word is not None and word.kind == "override":
         concluded = _gone_past(desk, turn, word, standing)
@@ -42,10 +46,13 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
         found = [*findings(desk, turn), *([_as_finding(word)] if word else [])]
         candidate = Kept(turn.index, turn.candidate, turn.outputs)
         concluded = conclude(desk.config.guards, found, candidate, standing)
+    before, shown = seat(desk, turn), proof(desk, turn)
+    after = seat_after(before, shown, concluded.policy)
+    seated = [shown.says()] if shown and after.policy != before.policy else []
     decision = Decision(
         verdict=concluded.verdict,
         policy=concluded.policy,
-        reason=_reason(concluded, turn),
+        reason="; ".join([_reason(concluded, turn), *seated]),
         evidence=tuple(finding.evidence() for finding in concluded.findings),
         config_changes=_brake(desk, turn, concluded.standing.braked),
     )
@@ -57,6 +64,7 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
             "metrics": _guard_metrics(concluded.findings),
             "standing": asdict(concluded.standing),
             "waits": word is None and wants_word(desk.config.guards, turn.index, concluded),
+            **({"seat": asdict(after)} if is_seated(desk) else {}),
         },
     )
 
@@ -137,6 +145,6 @@ def is_due(desk: Desk, turn: Turn, step: str) -> bool:
         return step == "decide"
     if step in desk.config.unasked(turn.index):
         return False
-    if step in ("capability", "audit", "drift"):
+    if step in ("prove", "capability", "audit", "drift"):
         return "measure" in turn.done
     return step not in ("preference", "train", "measure") or not any(one.blocks for one in findings(desk, turn))

@@ -182,6 +182,8 @@ def read_by(leaf: str) -> dict[str, object]:
         return {"audit__items": 5}
     if name in WHO["base"]:
         return {"judge__adapter": "base", "judge__base": "microworld:m1"}
+    if name in WHO["proven"]:
+        return {"judge__adapter": "proven"}
     if name in WHO["endpoint"]:
         url = "https://here.example/v1"
         return {"judge__adapter": "endpoint", "judge__endpoint_url": url, "judge__endpoint_model": "one"}

@@ -70,7 +70,7 @@ def test_the_step_that_comes_next(last: int, halted: bool, under_way: list[str],
     assert next_step(run, last, halted) == step
 
 
-USUAL = {"red_team", "revise", "meta", "preference", "capability", "audit", "drift"}
+USUAL = {"red_team", "revise", "meta", "preference", "prove", "capability", "audit", "drift"}
 ANSWERS = {"generate", "revise", "judge", "pair"}
 REVISES = {"revise__passes": 1, "train__method": "sft", "train__learn": "revisions"}
 IMITATES = {"train__method": "sft", "train__learn": "demonstrations", "train__demonstrations": "microworld"}
@@ -99,6 +99,8 @@ LABELS = {"pair__source": "labels", "pair__file": "microworld"}
         (LABELS | IMITATES, USUAL | ANSWERS),
         ({"pair__source": "demonstrations", "pair__file": "microworld", "pair__judged_frac": 0.5}, USUAL | {"judge"}),
         ({"capability__prompts": "microworld"}, USUAL - {"capability"}),
+        ({"judge__adapter": "proven"}, USUAL - {"prove"}),
+        ({"judge__panel": ["proven"]}, USUAL - {"prove"}),
         ({"drift__items": 4}, USUAL - {"drift"}),
         ({"audit__items": 8, "audit__every": 2}, USUAL - {"audit"}),
         ({"audit__items": 8, "audit__every": 3}, USUAL),
