@@ -18,6 +18,7 @@ from loop.desk import Desk
 from loop.judging import Case, judged_shards
 from loop.preference_models import seated
 from loop.proven import seat
+from loop.steps.past import policy_before
 from loop.steps.turn import Turn
 from runs.canonical import digest
 from runs.errors import ConfigError
@@ -54,10 +55,11 @@ def bench(desk: Desk, turn: Turn, answering: str) -> Bench:
 
 
 def _policy(desk: Desk, turn: Turn, answering: str, name: str) -> str:
-    before = turn.policy_before if answering == turn.policy else turn.policy
-    named = {"self": answering, "previous": before, "seed": turn.seed_policy}
+    if name == "previous":
+        return policy_before(desk, turn) if answering == turn.policy else turn.policy
     if name == "proven":
         return seat(desk, turn).policy
+    named = {"self": answering, "seed": turn.seed_policy}
     if desk.judge_base is not None:
         named["base"] = desk.judge_base.digest
     if desk.endpoint is not None:

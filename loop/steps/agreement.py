@@ -14,6 +14,7 @@ from loop.configured_judge import configured_judge
 from loop.desk import Desk
 from loop.panel import Bench, bench, decisive, judged_by
 from loop.steps.judge import candidate_cases
+from loop.steps.past import policy_before
 from loop.steps.turn import Turn
 from runs.canonical import digest
 from runs.records import Judgment, Response
@@ -38,14 +39,14 @@ def ranking(desk: Desk, turn: Turn) -> Ranking | None:
     if settings.labels != "consistency" or not settings.judged:
         return None
     if settings.ranked_by == "implicit":
-        policies = (turn.policy, turn.policy_before)
+        policies = (turn.policy, policy_before(desk, turn))
         if len({*policies, turn.seed_policy}) < 3:
             return None
         reward = ImplicitReward(1.0, turn.seed_policy)  # no ranking depends on beta
         way = {"method": reward.method, "beta": reward.beta, "reference": reward.reference}
         now, before = (Bench((policy,), None) for policy in policies)
         return Ranking(reward, now, before, way)
-    before = bench(desk, turn, turn.policy_before)
+    before = bench(desk, turn, policy_before(desk, turn))
     if before == bench(desk, turn, turn.policy):
         return None
     return Ranking(configured_judge(desk.config.judge, desk.constitution), None, before, None)

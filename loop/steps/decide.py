@@ -14,7 +14,8 @@ from loop.guards.finding import Finding
 from loop.guards.in_words import PASSED, in_words
 from loop.proven import is_seated, proof, seat, seat_after
 from loop.steps.by_tag import by_tag
-from loop.steps.decide_seen import now_and_before, standing_before
+from loop.steps.decide_seen import now_and_before
+from loop.steps.past import standing_before
 from loop.steps.remedies import remedies
 from loop.steps.turn import Turn
 from loop.word import Word, word_on

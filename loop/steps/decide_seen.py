@@ -5,12 +5,12 @@ from dataclasses import replace
 
 from judges.verifier import Verifier
 from loop.desk import Desk
-from loop.guards.decision import Kept, Standing
+from loop.guards.decision import Standing
 from loop.guards.seen import Seen
 from loop.steps.train import USED
 from loop.steps.turn import Turn
 from runs.output import Output
-from runs.records import DriftItem, Iteration
+from runs.records import DriftItem
 
 MUST_BE_FINITE = ("preference", "train", "measure")
 """The steps whose every metric must be a number."""
@@ -53,23 +53,6 @@ def _counts(desk: Desk, turn: Turn) -> tuple[str, ...]:
         else ()
     )
     return (*pairs, *([USED[desk.config.train.method]] if "train" in turn.done else []))
-
-
-def standing_before(desk: Desk, turn: Turn) -> Standing | None:
-    """What the decision before left; None for the seed. An iteration of a version that left nothing is the best."""
-    if not turn.past:
-        return None
-    last = turn.past[-1]
-    left = desk.store.output(last.outputs["decide"]).values.get("standing")
-    if left is None:
-        seed, kept = (_as_kept(one) for one in (turn.past[0], last))
-        return Standing(seed, kept, kept)
-    named = {whose: Kept(**left[whose]) if left[whose] else None for whose in ("seed", "previous", "best", "first")}
-    return Standing(**{**left, **named, "recent": tuple(Kept(**kept) for kept in left["recent"])})
-
-
-def _as_kept(iteration: Iteration) -> Kept:
-    return Kept(iteration.index, iteration.policy, iteration.outputs)
 
 
 def _seen(desk: Desk, index: int, outputs: Mapping[str, str], done: Mapping[str, Output], with_items: bool) -> Seen:

@@ -6,7 +6,7 @@ from itertools import product
 
 from loop.desk import Desk
 from loop.engine.protocol import Write
-from loop.steps.train_rows import earlier
+from loop.steps.past import earlier
 from loop.steps.turn import Turn
 from runs.canonical import digest, seed_of
 from runs.output import Output

@@ -10,7 +10,8 @@ from constitutions.principle import in_scope
 from loop.desk import Desk
 from loop.label_file import LabelledPair, labels_path, read_labels
 from loop.sources import prompt_source
-from loop.steps.train_rows import PAIRS, Row, earlier, held_out_prompts, listed, pair_rows
+from loop.steps.past import earlier
+from loop.steps.train_rows import PAIRS, Row, held_out_prompts, listed, pair_rows
 from loop.steps.turn import Turn
 from loop.strict_lines import free_to_learn
 from runs.canonical import digest, digest_file

@@ -15,10 +15,11 @@ from loop.self_instruct import RED_TEAM, SOURCE, Drop, Sieve, control_tokens, de
 from loop.sources import plain, prompt_source
 from loop.steps.generate import write_answers
 from loop.steps.given_pairs import demonstrated_prompts, pairs_path
+from loop.steps.past import earlier
 from loop.steps.turn import Turn
 from runs.canonical import digest, digest_file, seed_of
 from runs.output import Output
-from runs.records import Iteration, Message, Prompt, Response, Sampling
+from runs.records import Message, Prompt, Response, Sampling
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
         "writer": writer(desk, turn),
         "question": digest(desk.constitution.question("new_prompt")),
         "engine": digest(config.engine.model_dump(mode="json")),
-        "past": digest([iteration.outputs["prompts"] for iteration in after_the_seed(desk, turn)]),
+        "past": digest([iteration.outputs["prompts"] for iteration in earlier(desk, turn, ("prompts",))]),
         "anchors": anchors_digest(config.measure.anchors),
     }
 
@@ -152,16 +153,8 @@ def new_prompt(text: str, examples: list[Prompt], reply: Response, source: str, 
 
 def made_before(desk: Desk, turn: Turn) -> list[Prompt]:
     """The prompts of earlier iterations that a model wrote."""
-    outputs = [desk.store.output(iteration.outputs["prompts"]) for iteration in after_the_seed(desk, turn)]
+    outputs = [desk.store.output(iteration.outputs["prompts"]) for iteration in earlier(desk, turn, ("prompts",))]
     return [p for output in outputs for p in desk.store.all_rows("prompts", output) if p.source in (SOURCE, RED_TEAM)]
-
-
-def after_the_seed(desk: Desk, turn: Turn) -> list[Iteration]:
-    """All earlier iterations but number 0, oldest first."""
-    found = list(turn.past[1:][-1:])
-    while found and found[-1].index > 1:
-        found.append(desk.store.iteration(found[-1].parent))
-    return found[::-1]
 
 
 def held_back(config: Config) -> Callable[[str], bool]:

@@ -24,7 +24,8 @@ from loop.progress import Event
 from loop.self_instruct import RED_TEAM, Drop, Sieve, control_tokens, question, showable
 from loop.sources import prompt_source
 from loop.steps.generate import write_answers
-from loop.steps.prompts import after_the_seed, held_back, made_before, new_prompt, writer
+from loop.steps.past import earlier
+from loop.steps.prompts import held_back, made_before, new_prompt, writer
 from loop.steps.turn import Turn
 from runs.canonical import digest, seed_of
 from runs.errors import ConfigError
@@ -54,7 +55,7 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
         "judge": bench(desk, turn, turn.policy).digest,
         "constitution": desk.constitution.digest,
         "source": sources_digest(config.prompts),
-        "past": digest([iteration.outputs["prompts"] for iteration in after_the_seed(desk, turn)]),
+        "past": digest([iteration.outputs["prompts"] for iteration in earlier(desk, turn, ("prompts",))]),
         "anchors": anchors_digest(config.measure.anchors),
     }
 

@@ -12,6 +12,7 @@ from loop.config_preference import Preference
 from loop.config_train import Train
 from loop.desk import Desk
 from loop.steps import online, train_rows
+from loop.steps.past import promoted
 from loop.steps.turn import Turn
 from loop.training import Trained, keep_average, model_spec, train_adapter
 from runs.canonical import digest, seed_of
@@ -55,8 +56,7 @@ def reference_policies(desk: Desk, turn: Turn) -> list[str]:
     named = {"previous": [turn.policy], "seed": [turn.seed_policy], "base": [desk.base.digest]}
     if desk.config.train.reference in named:
         return named[desk.config.train.reference]
-    promoted = [turn.seed_policy, *(iteration.policy for iteration in train_rows.earlier(desk, turn))]
-    return promoted if len(set(promoted)) > 1 else promoted[:1]
+    return promoted(desk, turn)
 
 
 def run(desk: Desk, turn: Turn, key: str) -> Output:

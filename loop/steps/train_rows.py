@@ -10,6 +10,7 @@ from judges.best_of_n import best_answers
 from loop.demonstration_file import demonstrations_path, read_demonstrations
 from loop.desk import Desk
 from loop.panel import decisive
+from loop.steps.past import earlier
 from loop.steps.revised_answers import to_learn
 from loop.steps.turn import Turn
 from runs.canonical import digest, digest_file, seed_of
@@ -142,20 +143,6 @@ def _known(desk: Desk, outputs: dict[str, str]) -> tuple[dict[str, Prompt], dict
 def _said(side: str, answer: Response) -> dict[str, Any]:
     """One side of a pair: its ids, or its text where nobody sampled it."""
     return {f"{side}_ids": answer.token_ids} if answer.token_ids else {side: answer.text}
-
-
-def earlier(desk: Desk, turn: Turn, steps: Sequence[str] = ()) -> list[Iteration]:
-    """The iterations before this one that took these steps, oldest first, those that a branch shares included.
-
-    Number 0 is never among them.
-    """
-    known = {iteration.digest: iteration for iteration in turn.past}
-    found: list[Iteration] = []
-    name = turn.past[-1].digest if turn.past else ""
-    while name:
-        found.append(known.get(name) or desk.store.iteration(name))
-        name = found[-1].parent
-    return [iteration for iteration in reversed(found) if iteration.index > 0 and {*steps} <= {*iteration.outputs}]
 
 
 def _with_rows(desk: Desk, turn: Turn) -> list[Iteration]:

@@ -41,11 +41,6 @@ class Turn:
         return self.past[-1].policy if self.past else self.seed_policy
 
     @property
-    def policy_before(self) -> str:
-        """The policy before that one; the seed where there is none."""
-        return self.past[-2].policy if len(self.past) > 1 else self.seed_policy
-
-    @property
     def candidate(self) -> str:
         """The policy that this iteration proposes: the adapter just trained, or the policy as it was."""
         trained = self.done["train"].adapter if "train" in self.done else None
