@@ -59,12 +59,13 @@ def prompts_path(name: str) -> Path:
 
 
 def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
-    """The model, the candidate, and the prompts."""
+    """The model, the candidate, the prompts, and the verifier."""
     name = desk.config.capability.prompts
     return {
         "model": turn.model,
         "candidate": turn.candidate,
         "prompts": "" if name is None else digest_file(prompts_path(name)),
+        "verifier": str(Verifier.version),
     }
 
 
