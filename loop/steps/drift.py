@@ -18,6 +18,7 @@ from loop.steps.drift_policy import policy_drift
 from loop.steps.drift_prompts import prompts_drift
 from loop.steps.drift_seen import Found, Numbers, Seen, seen
 from loop.steps.drift_signal import signal_drift
+from loop.steps.past import drift_before
 from loop.steps.turn import Turn
 from runs.output import Output
 from runs.records import DriftItem, Measurement
@@ -37,7 +38,9 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
 
     All metrics of the iteration have their references here, so all of its outputs so far are inputs.
     """
-    before = turn.past[-1].outputs.get("drift", "") if turn.past else ""
+    before = drift_before(desk, turn)
+    # Where there was no drift before, what the seed was measured at is the reference.
+    first = {"first": turn.past[0].outputs["measure"]} if turn.past and not before else {}
     return {
         **turn.outputs,
         "model": turn.model,
@@ -51,6 +54,7 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
         "anchor_count": str(desk.config.measure.anchor_count),
         "max_tokens": str(desk.config.measure.max_tokens),
         "before": before,
+        **first,
     }
 
 
@@ -101,12 +105,11 @@ def references(desk: Desk, turn: Turn, own: Mapping[str, float | None]) -> dict[
     """What each metric of the iteration is held against: its first value in this line of descent.
 
     That is the seed policy's for what is measured of a policy or its judge, and for the training signal that of the
-    first iteration that trained.
+    first iteration whose adapter was promoted. What an iteration that was not promoted found is no reference.
     """
     known: dict[str, float] = {}
     if turn.past:
-        before = turn.past[-1].outputs.get("drift")
-        if before is not None:
+        if before := drift_before(desk, turn):
             known = dict(desk.store.output(before).values["references"])
         else:
             known = _numbers(desk.store.output(turn.past[0].outputs["measure"]).metrics)

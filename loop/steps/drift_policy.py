@@ -25,6 +25,7 @@ from loop.drift.likelihood import entropy_nats, perplexity, rare_token_nll_nats
 from loop.steps.drift_seen import Found, Numbers, Seen
 from loop.steps.generate import answer_shards
 from loop.steps.measure import held_out_answers
+from loop.steps.past import drift_before
 from loop.steps.readings import Read, reading_shards
 from loop.steps.turn import Turn
 from runs.canonical import seed_of
@@ -82,12 +83,13 @@ def repetition(texts: Sequence[str]) -> Numbers:
 def kl_path(desk: Desk, turn: Turn) -> Numbers:
     """The nats an answer that all steps from the seed took together, each from the policy promoted before it.
 
-    A policy that goes far and comes back has spent them all the same.
+    A policy that goes far and comes back has spent them all the same; steps that were rolled back are none of its own.
     """
     before = 0.0
-    if turn.past and (known := turn.past[-1].outputs.get("drift")):
-        drift, last = desk.store.output(known), turn.past[-1]
-        proposed = drift.values["candidate"] == last.policy
+    if known := drift_before(desk, turn):
+        drift = desk.store.output(known)
+        # An iteration of a version that left no standing may have proposed another policy than it kept.
+        proposed = drift.values["candidate"] == turn.policy
         before = drift.metrics.get("policy/kl_path_nats" if proposed else "policy/kl_path_before_nats") or 0.0
     own = turn.done["measure"].metrics["policy/kl_to_previous_nats"]
     return {"policy/kl_path_before_nats": before, "policy/kl_path_nats": None if own is None else before + own}

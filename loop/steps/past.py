@@ -54,5 +54,11 @@ def standing_before(desk: Desk, turn: Turn) -> Standing | None:
     return Standing(**{**left, **named, "recent": tuple(Kept(**kept) for kept in left["recent"])})
 
 
+def drift_before(desk: Desk, turn: Turn) -> str:
+    """The digest of what `drift` gave for the policy promoted last; "" where it gave nothing."""
+    standing = standing_before(desk, turn)
+    return standing.previous.outputs.get("drift", "") if standing else ""
+
+
 def _as_kept(iteration: Iteration) -> Kept:
     return Kept(iteration.index, iteration.policy, iteration.outputs)

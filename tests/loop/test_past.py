@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from small import SMALL, chain, quiet, run_small, small_config
+from small import SMALL, branch, chain, quiet, run_small, small_config
 
 from loop import drive
 from loop.steps.past import policy_before, promoted
@@ -72,3 +72,24 @@ def test_the_policies_that_stand_are_those_promoted_and_not_undone(tmp_path: Pat
         turn = Turn.after(tuple(past))
         assert "".join(promoted(desk, turn)) == stand == "".join(reference_policies(desk, turn))
         assert policy_before(desk, turn) == stand[-2:][0]
+
+
+def test_drift_after_a_halt_was_gone_past_is_that_of_the_policy_which_was_accepted(tmp_path: Path) -> None:
+    store = past_a_halt(tmp_path, drift={"items": "6", "samples": "2"})
+    made = chain(store)
+    accepted, after = (store.output(made[index].outputs["drift"]) for index in (1, 3))
+    spent = accepted.metrics["policy/kl_path_nats"]
+    assert spent and after.metrics["policy/kl_path_before_nats"] == spent
+    assert after.values["references"].items() >= accepted.values["references"].items()
+    (receipt,) = (one for one in store.receipts() if one["digest"] == made[3].outputs["drift"])
+    assert receipt["asked"]["inputs"]["before"] == made[1].outputs["drift"]
+
+
+def test_where_there_was_no_drift_before_what_the_seed_was_measured_at_is_in_its_key(tmp_path: Path) -> None:
+    store, _ = run_small(tmp_path, iterations="0")
+    branch(store, "r1@0", "r2", "drift.items=6", "iterations=1")
+    drive.carry_on(store, "r2", quiet)
+    made = chain(store, "r2")
+    assert "drift" in made[1].outputs and "drift" not in made[0].outputs
+    (receipt,) = (one for one in store.receipts() if one["digest"] == made[1].outputs["drift"])
+    assert receipt["asked"]["inputs"]["first"] == made[0].outputs["measure"]
