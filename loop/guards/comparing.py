@@ -24,7 +24,7 @@ def compared(
     if test.of not in of or not now.measured:
         return None
     first = of[test.of]
-    others = [one for one in recent if one.index != first.index] if test.of == "best" else []
+    others = [one for one in recent if one.index > first.index] if test.of == "best" else []
     references = [first, *(one for one in others if test.stream in one.items)]
     befores = [one.items.get(test.stream, {}) for one in references]
     after = now.items.get(test.stream, {})

@@ -33,7 +33,7 @@ class Standing:
     """What the decisions up to one leave to the next.
 
     `previous` is the policy promoted last, `best` the best so far, `first` the first one that was trained and promoted,
-    `recent` are the last ones promoted, the newest last.
+    `recent` are the last ones promoted after the best, the newest last: a proven gain is never undone.
     `looks` counts the iterations whose paired tests were asked, `held` those in a row that promoted nothing, `braked`
     those in a row that braked.
     """
@@ -109,7 +109,7 @@ def conclude(guards: Guards, findings: Sequence[Finding], now: Kept, standing: S
         previous=kept,
         best=now if better else standing.best,
         first=standing.first or (now if verdict == "promote" else None),
-        recent=_recent(standing.recent, now, verdict, kept),
+        recent=() if better else _recent(standing.recent, now, verdict, kept),
         looks=standing.looks + any("alpha" in one.beside for one in found),
         held=0 if verdict == "promote" else standing.held + 1,
         braked=standing.braked + 1 if groups else 0,

@@ -1,5 +1,7 @@
 """From findings to a verdict: who rolls back, who only brakes, what is remembered, and what a person is asked."""
 
+from dataclasses import replace
+
 import pytest
 
 from loop.config_guards import Guards
@@ -84,6 +86,16 @@ def test_where_nothing_tests_quality_the_last_sound_one_is_the_best() -> None:
     standing = after(SEED).standing
     assert standing.best.policy == "p1" and standing.looks == 0
     assert after(standing, failing("brake"), index=2).standing.best.policy == "p1"
+
+
+def test_what_was_promoted_before_a_new_best_is_forgotten() -> None:
+    standing = SEED
+    for index, gain in ((1, 0.0), (2, 0.0), (3, 3.0), (4, 0.0)):
+        standing = after(standing, evidence(gain=gain), index=index).standing
+    assert standing.best == Kept(3, "p3") and standing.recent == (Kept(4, "p4"),)
+    lost = replace(evidence(gain=0.0, passed=False), beside={"alpha": 0.001, "gain_log10_e": 0.0, "worst": 3})
+    undone = after(standing, lost, index=5)
+    assert (undone.verdict, undone.policy, undone.standing.recent) == ("roll back", "p3", ())
 
 
 def test_on_gain_what_shows_none_is_held() -> None:
