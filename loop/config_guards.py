@@ -68,7 +68,7 @@ class Guards(Section):
     min_pairs: Count = 16
     """Fewest pairs, or other rows, that are trained on."""
     min_pair_yield_times: Fraction = 0.3
-    """Fewest pairs a prompt, by how many iteration 1 had."""
+    """Fewest pairs a prompt, by how many the first iteration that was promoted had."""
     max_kl_to_seed_nats: Positive = 20.0
     """Highest mean log-ratio of an answer to the seed policy, in nats a response."""
     max_kl_to_previous_nats: Positive = 10.0

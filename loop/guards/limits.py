@@ -9,7 +9,7 @@ from loop.guards.seen import Seen
 
 WHOSE = {
     "seed": "the seed policy's",
-    "first": "that of iteration 1",
+    "first": "that of the first one promoted",
     "previous": "that of the policy promoted last",
     "best": "that of the best so far",
 }
@@ -56,7 +56,7 @@ def within(limit: Limit, now: Seen, of: Mapping[str, Seen], brake_at: float) -> 
     if observed is None and (not now.measured or (not now.index and limit.metric.startswith(NOT_OF_THE_SEED))):
         return None
     if limit.of != "nothing":
-        if limit.of not in of:  # the seed itself, or the first iteration
+        if limit.of not in of:  # the seed itself, or before any was promoted
             return None
         reference, against = of[limit.of].metrics.get(limit.metric), WHOSE[limit.of]
     if not limit.demanded and not _is_there(limit, now, of):

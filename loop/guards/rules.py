@@ -10,8 +10,8 @@ from loop.guards.finding import Action, Group
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Reference = Literal["nothing", "seed", "first", "previous", "best"]
-"""Whose number a limit is relative to: nobody's; the seed policy's; that of iteration 1; of the policy promoted last;
-of the best so far, which only evidence of a gain replaces."""
+"""Whose number a limit is relative to: nobody's; the seed policy's; that of the first one that was trained and
+promoted; of the policy promoted last; of the best so far, which only evidence of a gain replaces where a test asks."""
 
 
 class Limit(Section):

@@ -7,6 +7,7 @@ import pytest
 from loop.config_guards import Guards
 from loop.guards.decision import Conclusion, Kept, Standing, conclude, wants_word
 from loop.guards.finding import Action, Finding, Group
+from loop.guards.limits import WHOSE
 
 SEED = Standing.at_seed(Kept(0, "p0"))
 
@@ -96,6 +97,12 @@ def test_what_was_promoted_before_a_new_best_is_forgotten() -> None:
     lost = replace(evidence(gain=0.0, passed=False), beside={"alpha": 0.001, "gain_log10_e": 0.0, "worst": 3})
     undone = after(standing, lost, index=5)
     assert (undone.verdict, undone.policy, undone.standing.recent) == ("roll back", "p3", ())
+
+
+def test_the_first_is_the_first_one_that_was_promoted() -> None:
+    rejected = after(SEED, failing("reject")).standing
+    assert rejected.first is None and after(rejected, index=2).standing.first == Kept(2, "p2")
+    assert WHOSE["first"] == "that of the first one promoted"
 
 
 def test_on_gain_what_shows_none_is_held() -> None:
