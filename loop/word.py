@@ -101,8 +101,14 @@ def what_waits(store: Store, run: Run) -> str:
     decision, index = decide.values["decision"], store.iteration(run.iteration).index + 1
     return (
         f"{run.name}@{index} waits for a person: it would {decision['verdict']} ({decision['reason']}); "
-        f"`selfsame approve {run.name}` lets that stand, and with --reject it keeps the policy that it has"
+        f"`selfsame approve {run.name}` lets that stand, and {_rejecting(decision['verdict'])}"
     )
+
+
+def _rejecting(verdict: str) -> str:
+    if verdict == "promote":
+        return "with --reject it keeps the policy that it has"
+    return "--reject does not undo it: it promotes nothing either way"
 
 
 def keep_word(store: Store, run: Run, word: Word) -> None:

@@ -153,6 +153,15 @@ def test_a_run_waits_for_a_person_who_approves_or_rejects(
     assert verdicts(store) == ["promote", "promote", "reject"] and made[1].policy == made[2].policy
 
 
+def test_a_person_is_told_that_a_rejection_undoes_no_rejection(tmp_path: Path) -> None:
+    actions = HASHED | {"min_pairs": "reject"}
+    _, outcome = run_small(
+        tmp_path, iterations="1", guards__min_pairs="1000", guards__actions=actions, guards__approve="every"
+    )
+    assert outcome.kind == "waiting" and "it would reject" in outcome.reason
+    assert "--reject does not undo it" in outcome.reason
+
+
 def test_paired_tests_are_of_the_items_that_the_steps_kept(tmp_path: Path) -> None:
     """K6 for what is tested item by item: the evidence is worked out again from the rows."""
     settings = {
