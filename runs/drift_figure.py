@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from runs.figures import COLUMNS, LINES, Panel, Series, dress, new_figure, png
+from runs.held_limits import SIDES
 
 REFERENCE, LIMIT = "#888888", "#b00020"
 PANELS = (
@@ -49,9 +50,12 @@ PLOTTED = frozenset(metric for panel in PANELS for metric in panel.lines)
 
 
 def drift_panel(
-    name: str, series: Series, references: Mapping[str, float], limits: Mapping[str, float]
+    name: str, series: Series, references: Mapping[str, float], limits: Mapping[tuple[str, str], float]
 ) -> bytes | None:
-    """Every drift metric by iteration, its reference dotted and its guard's limit dashed; None without any."""
+    """Every drift metric by iteration, its reference dotted and its guards' limits dashed; None without any.
+
+    `limits` are by metric and side.
+    """
     panels = [panel for panel in PANELS if any(series.get(metric) for metric in panel.lines)]
     if not panels:
         return None
@@ -69,8 +73,8 @@ def drift_panel(
                 axes.plot(span, values, color=colour, linestyle=dash, marker="o", markersize=4, label=label)
                 if metric in references:
                     axes.axhline(references[metric], color=REFERENCE, linestyle=":", linewidth=1)
-                if metric in limits:
-                    axes.axhline(limits[metric], color=LIMIT, linestyle="--", linewidth=1)
+                for limit in (limits[metric, side] for side in SIDES if (metric, side) in limits):
+                    axes.axhline(limit, color=LIMIT, linestyle="--", linewidth=1)
         axes.set_xlim(-0.2, last + 0.2)
         dress(axes, panel.title, panel.unit, "iteration")
         if len(panel.lines) > 1:

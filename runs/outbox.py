@@ -12,6 +12,7 @@ from typing import Any, TypeGuard
 
 from runs.canonical import canonical_json, digest
 from runs.errors import CorruptError
+from runs.held_limits import limits
 from runs.lineage import Link, back_from, decision_of, first_link, first_own, links
 from runs.output import Output
 from runs.records import Run
@@ -168,7 +169,7 @@ def _points(store: Store, receipts: Mapping[str, dict[str, Any]], link: Link) ->
     """Every metric of the iteration's steps and the seconds that each took, and the names of what had no number.
 
     Beside a metric stands its reference, as the step `drift` says, and the limit that a guard held it against:
-    `policy/entropy_nats_reference`, `policy/kl_to_seed_nats_limit`.
+    `policy/entropy_nats_reference`, `policy/kl_to_seed_nats_at_most`.
     """
     points: list[Point] = []
     missing: list[str] = []
@@ -189,20 +190,13 @@ def _points(store: Store, receipts: Mapping[str, dict[str, Any]], link: Link) ->
         if step == "drift":  # what it cost beside all else that the loop itself needs
             times["time/drift_frac"] = took[step] / sum(s for name, s in took.items() if name not in ("drift", "gold"))
         held = {f"{name}_reference": references[name] for name in metrics if name in references}
-        held |= {f"{name}_limit": bounds[name] for name in metrics if name in bounds}
+        held |= {f"{name}_{side}": bound for (name, side), bound in bounds.items() if name in metrics}
         for name, value in (metrics | held | times | beside).items():
             if is_number(value):
                 points.append(Point(name, float(value), _ms(ended), link.iteration.index))
             else:
                 missing.append(name)
     return points, missing
-
-
-def limits(decided: Output) -> dict[str, float]:
-    """What guards held metrics against, by metric; a limit for one prompt family stands in the decision alone."""
-    evidence: Sequence[dict[str, Any]] = decided.values["decision"]["evidence"]
-    held = {one.get("metric", ""): one.get("limit") for one in evidence}
-    return {name: float(limit) for name, limit in held.items() if name and "(" not in name and is_number(limit)}
 
 
 def _curve(train: Output | None, receipt: dict[str, Any] | None) -> tuple[list[Point], list[str]]:

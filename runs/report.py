@@ -9,8 +9,9 @@ from typing import Any
 from runs.audit_figure import figure as audit_figure
 from runs.drift_figure import PLOTTED, distributions, drift_panel
 from runs.errors import UsageError
+from runs.held_limits import SIDES, last_limits
 from runs.lineage import Link, decision_of, links, made_by
-from runs.outbox import is_number, limits, receipts_of
+from runs.outbox import is_number, receipts_of
 from runs.pair_table import COLUMNS, sample_pairs, visible
 from runs.records import DriftItem, Prompt, Response, Run
 from runs.store import Store
@@ -54,8 +55,8 @@ def report_and_figures(store: Store, run: Run) -> tuple[str, dict[str, bytes]]:
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True)
     environment.filters |= {"visible": visible, "number": _number}
     shown = thinned(chain)
-    references, held = _references(store, chain), _limits(store, chain[-1])
-    columns = ["metric", *(f"@{one.index}" for one in shown), "reference", "last less reference", "limit"]
+    references, held = _references(store, chain), _limits(store, chain)
+    columns = ["metric", *(f"@{one.index}" for one in shown), "reference", "last less reference", "at least", "at most"]
     before, after = _before_and_after(chain)
     drawn = figures(store, run, chain)
     page = environment.get_template("report.html.jinja").render(
@@ -94,7 +95,7 @@ def figures(store: Store, run: Run, chain: Sequence[Seen]) -> dict[str, bytes]:
                 if (value := item.numbers.get(name)) is not None:
                     spread[title].setdefault(one.index, []).append(value)
     drawn = {
-        "drift": drift_panel(run.name, series, _references(store, chain), _limits(store, chain[-1])),
+        "drift": drift_panel(run.name, series, _references(store, chain), _limits(store, chain)),
         "distributions": distributions(run.name, spread),
     }
     return {name: data for name, data in drawn.items() if data is not None}
@@ -133,8 +134,8 @@ def _references(store: Store, chain: Sequence[Seen]) -> dict[str, float]:
     return found
 
 
-def _limits(store: Store, last: Seen) -> dict[str, float]:
-    return limits(store.output(last.link.outputs["decide"]))
+def _limits(store: Store, chain: Sequence[Seen]) -> dict[tuple[str, str], float]:
+    return last_limits(store.output(one.link.outputs["decide"]) for one in reversed(chain))
 
 
 def _evidence(one: Seen) -> str:
@@ -144,7 +145,7 @@ def _evidence(one: Seen) -> str:
 
 
 def _rows(
-    group: str, shown: Sequence[Seen], references: Mapping[str, float], held: Mapping[str, float]
+    group: str, shown: Sequence[Seen], references: Mapping[str, float], held: Mapping[tuple[str, str], float]
 ) -> list[list[Any]]:
     names = sorted({name for one in shown for name in one.metrics if name.startswith(f"{group}/")})
     rows = []
@@ -153,7 +154,8 @@ def _rows(
             continue
         reference, last = references.get(name), shown[-1].metrics.get(name)
         moved = None if reference is None or last is None else last - reference
-        rows.append([name, *(one.metrics.get(name) for one in shown), reference, moved, held.get(name)])
+        rows.append([name, *(one.metrics.get(name) for one in shown), reference, moved])
+        rows[-1] += [held.get((name, side)) for side in SIDES]
     return rows
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from loop import drive
 from loop.cli import main
+from runs.held_limits import SIDES
 from runs.lineage import decision_of, links
 from runs.outbox import iteration_page
 from runs.report import MOST, report_and_figures, thinned
@@ -89,7 +90,7 @@ def test_a_limit_stands_beside_the_metric_that_a_guard_held_against_it(store: St
     link = links(store, run)[1]
     shown = {point.name: point.value for point in iteration_page(store, run, link).points}
     held = [one for one in decision_of(store, link.iteration)["evidence"] if one["metric"] == "policy/kl_to_seed_nats"]
-    assert [one["limit"] for one in held] == [shown["policy/kl_to_seed_nats_limit"]]
+    assert [one["limit"] for one in held] == [shown["policy/kl_to_seed_nats_at_most"]]
     # What the iteration has no such number of has no limit in a chart either.
-    of_metrics = {name.removesuffix("_limit") for name in shown if name.endswith("_limit") and name[:6] != "guard/"}
+    of_metrics = {name.rpartition("_at_")[0] for name in shown if name.endswith(SIDES)}
     assert len(of_metrics) > 1 and of_metrics <= shown.keys()
