@@ -35,7 +35,8 @@ Actions = Annotated[dict[str, Action], BeforeValidator(spelt_in_json)]
 class Guards(Section):
     false_alarm: Annotated[float, Field(gt=0, lt=1)] = 0.05
     """The chance that a run which becomes no worse is ever said to by any of the paired tests; it is spent over the
-    iterations and split over the tests."""
+    iterations and split over the tests. Proven against references fixed beforehand (`of: seed`), simulated against the
+    best so far and the last ones promoted, which are chosen by the same items."""
     promote: Literal["unless_worse", "on_gain"] = "unless_worse"
     """What a candidate needs: no evidence of a loss, or beside that evidence of a gain over the best so far."""
     patience: Count = 2

@@ -6,7 +6,9 @@ at best, so the capital is a supermartingale that begins at 1, and the chance th
 alpha (Ville 1939). No stake is best against all departures, so the capital is spread over several and the sum counts
 (Waudby-Smith and Ramdas, "Estimating means of bounded random variables by betting", JRSS-B 2024, section 4; Cover's
 universal portfolios). What is needed is that each number's mean, given those before it, is at least m: items are in an
-order that knows nothing of their values.
+order that knows nothing of their values. That holds of a reference that was chosen without these items. The best so far
+and the last ones promoted were chosen by the same items, so that of these the promise is not proven, but simulated:
+`benchmarks/sequential.py` holds the guards over healthy series, whose best and last ones move.
 
 Shape letters: N items, K stakes; any dimensions before N are tests of their own.
 """
