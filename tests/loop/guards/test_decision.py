@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from loop.config import Config
 from loop.config_guards import Guards
+from loop.guards.brake import braked
 from loop.guards.decision import Conclusion, Kept, Standing, conclude, wants_word
 from loop.guards.finding import Action, Finding, Group
 from loop.guards.limits import WHOSE
@@ -68,6 +70,11 @@ def test_braking_is_harder_each_time_in_a_row_and_ends_with_its_cause() -> None:
     once = after(SEED, failing("brake"))
     twice = after(once.standing, failing("brake"), index=2)
     assert [one.standing.braked for one in (once, twice, after(twice.standing, index=3))] == [1, 2, 0]
+
+
+def test_the_brake_has_an_end() -> None:
+    rates = [braked(Config(), level)["train.learning_rate"] / Config().train.learning_rate for level in (1, 3, 4, 99)]
+    assert rates == [0.5, 0.125, 0.125, 0.125]
 
 
 def test_the_best_is_replaced_on_evidence_of_a_gain_alone() -> None:
