@@ -4,8 +4,9 @@ The severest action of what did not pass decides. `warn` and `brake` promote all
 optimisation move in sound runs too, so that each alone at most brakes by default; two groups that brake at once are
 taken for evidence, and roll back. Evidence on quality or on the judge rolls back by itself. The best so far is the
 policy that was last promoted on evidence of a gain over the best before it, beginning with the seed: chance alone
-replaces it rarely, whereas the highest mean of several is too high by itself. What is rolled back to is it, or that of
-the last ones promoted against which the loss is clearest.
+replaces it rarely, whereas the highest mean of several is too high by itself. Where no paired test is asked, every one
+that is promoted without a brake replaces it. What is rolled back to is it, or that of the last ones promoted against
+which the loss is clearest.
 """
 
 from collections.abc import Sequence
