@@ -24,9 +24,9 @@ class Share:
 class OfFault:
     """The runs with one fault: those that do harm, those of them that were caught, and when.
 
-    `early` were stopped before anything was wrong. Of those that were caught `delay` is the median of the iterations
-    since the onset, `lost` the mean share of its peak that gold had lost when the run was stopped. `by` says how often
-    each guard was among those that stopped a run.
+    `early` were stopped before anything was wrong. Of those that do harm `delay` is the median of the iterations from
+    the onset to a stop, in time or not, `lost` the mean share of its peak that the gold of the policy has lost which
+    stands after the stop, or at the end. `by` says how often each guard was among those that stopped a run.
     """
 
     fault: str
@@ -89,18 +89,17 @@ def report(outcomes: Sequence[Outcome]) -> Report:
 
 def _of_fault(name: str, runs: list[Outcome]) -> OfFault:
     harmful = [one for one in runs if one.harmful]
-    caught = [one for one in harmful if one.caught]
-    delays = [one.delay for one in caught if one.delay is not None]
+    delays = [one.delay for one in harmful if one.delay is not None]
     guards = sorted({guard for one in runs for guard in one.by})
     return OfFault(
         fault=name,
         runs=len(runs),
         harmful=len(harmful),
-        caught=len(caught),
+        caught=sum(one.caught for one in harmful),
         early=sum(one.stopped_at is not None and one.stopped_at < one.onset for one in runs),
         stopped=sum(one.stopped_at is not None for one in runs),
         delay=median(delays) if delays else None,
-        lost=fmean(one.lost for one in caught) if caught else None,
+        lost=fmean(one.lost for one in harmful) if harmful else None,
         by={guard: sum(guard in one.by for one in runs) for guard in guards},
     )
 
