@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -74,8 +75,9 @@ def test_every_iteration_opens_as_many_files_as_the_one_before_and_the_runs_ref_
     _, each = runs[LONG]
     assert len(each) == LONG + 1 and each[4][0] > 20
     files, sizes = zip(*each[4:], strict=True)
-    # How many policies before it an iteration is held against is bounded, and not always the same.
-    assert max(files[10:]) <= max(files[:10]) and len(set(sizes)) == 1
+    # An iteration is held against one to six policies before it, so that a few open somewhat more.
+    assert median(files[10:]) == median(files[:10]) and max(files) < 1.25 * median(files)
+    assert len(set(sizes)) == 1
 
 
 @pytest.mark.parametrize("what", ["a start", "status", "what a sender does for one more iteration"])
