@@ -161,7 +161,9 @@ def next_commands(run: Run, closed: list[Closed]) -> list[str]:
     commands = [f"selfsame log {run.name}", f"selfsame show {run.name}@{last}", "selfsame mlflow"]
     if closed[-1].verdict == "halt":
         past = " ".join(f"--override {guard}" for guard in closed[-1].halted_by)
-        commands.append(f"selfsame resume {run.name} {past} --because TEXT")
+        # Going past a halt takes an iteration.
+        longer = f" iterations={last + 1}" if last >= run.operational["iterations"] else ""
+        commands.append(f"selfsame resume {run.name} {past} --because TEXT{longer}")
         if last:
             commands.append(f"selfsame branch {run.name}@{last - 1} NAME KEY=VALUE")
         else:

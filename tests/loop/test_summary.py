@@ -64,6 +64,12 @@ def test_a_run_that_finished_no_iteration_is_to_be_resumed() -> None:
     assert next_commands(run, []) == ["selfsame resume r1"]
 
 
+def test_going_past_a_halt_at_the_last_iteration_asks_for_one_more() -> None:
+    run = Run("r1", "self-rewarding", "", "", {}, {"iterations": 2}, {}, begun=0.0)
+    asked = [next_commands(run, [closed(0), closed(index, "halt")]) for index in (1, 2)]
+    assert [any("iterations=3" in command for command in commands) for commands in asked] == [False, True]
+
+
 def test_a_number_that_could_not_be_had_is_a_dash_and_never_compared() -> None:
     one, other = closed(0, judge__score_mean=3.0, gold__sampled_mean=None), closed(1, judge__score_mean=3.5)
     assert "-" in history_table([one, other]).splitlines()[1]
