@@ -4,6 +4,7 @@ import json
 import os
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,21 @@ def find_base(model: Model, section: str = "model") -> Base:
     else:
         return _from_hub(model, section)
     files = _checked_files(model, folder, section)
-    return Base(folder, digest({path.name: digest_file(path) for path in files}))
+    return Base(folder, digest({path.name: _digest(path) for path in files}))
+
+
+def _digest(path: Path) -> str:
+    """The digest of a file, hashed once as long as nobody writes to it.
+
+    Billions of weights take a minute, and each start of a run wants them hashed several times.
+    """
+    now = path.stat()
+    return _hashed(path, (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns))
+
+
+@lru_cache(maxsize=256)
+def _hashed(path: Path, _as_it_is: tuple[int, ...]) -> str:
+    return digest_file(path)
 
 
 def find_judge_base(config: Config) -> Base | None:

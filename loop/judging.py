@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from judges import dialogue
@@ -102,8 +103,15 @@ def judge_cases(desk: Desk, judge: Judge, policy: str, cases: Sequence[Case]) ->
     if (warp := desk.warp) and warp.touches(policy):
         scale = desk.constitution.scale
         found = [warp.verdict(one.item, verdict, scale) for one, verdict in zip(cases, found, strict=True)]
+    made = partial(
+        Judgment,
+        adapter=policy,
+        by=_kind(desk, judge, policy),
+        method=judge.method,
+        constitution=desk.constitution.digest,
+    )
     return [
-        _judgment(desk, judge, policy, one, judged, verdict)
+        _judgment(made, one, judged, verdict)
         for one, verdict in zip(cases, found, strict=True)
         for judged in one.judged
     ]
@@ -219,17 +227,11 @@ def _kind(desk: Desk, judge: Judge, policy: str) -> By:
     return "preference_model" if models_of(desk, policy) else desk.by(policy)
 
 
-def _judgment(
-    desk: Desk, judge: Judge, policy: str, judged_case: Case, judged: tuple[str, ...], verdict: Verdict
-) -> Judgment:
+def _judgment(made: Callable[..., Judgment], judged_case: Case, judged: tuple[str, ...], verdict: Verdict) -> Judgment:
     unscored = verdict.score if isinstance(verdict.score, Unscored) else None
-    return Judgment(
+    return made(
         target=judged_case.target,
         judged=judged,
-        adapter=policy,
-        by=_kind(desk, judge, policy),
-        method=judge.method,
-        constitution=desk.constitution.digest,
         principles=verdict.principles,
         replies=verdict.replies,
         score=None if isinstance(verdict.score, Unscored) else verdict.score,

@@ -19,10 +19,7 @@ def canonical_json(value: Any) -> bytes:
 
     Raises ValueError for NaN and infinities (they are not JSON) and TypeError for what JSON lacks.
     """
-    text = json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_fields
-    )
-    return text.encode("utf-8", "surrogatepass")
+    return _ENCODER.encode(value).encode("utf-8", "surrogatepass")
 
 
 def _fields(value: Any) -> dict[str, Any]:
@@ -30,6 +27,9 @@ def _fields(value: Any) -> dict[str, Any]:
     if not is_dataclass(value) or isinstance(value, type):
         raise TypeError(f"{value!r:.80} is no JSON value and no dataclass")
     return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_fields)
 
 
 def digest_bytes(data: bytes) -> str:

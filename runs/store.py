@@ -23,7 +23,7 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -281,7 +281,7 @@ class Store:
         self._must_own()
         if run.iteration and not self.has(run.iteration):
             raise ValueError(f"{run.name} would point at {run.iteration}, which is not in the store")
-        write_checked(self.ref_path(run.name), asdict(run))
+        write_checked(self.ref_path(run.name), {field.name: getattr(run, field.name) for field in fields(run)})
 
     def remove(self, folder: str, files: Iterable[Path]) -> None:
         """Make files of one of the folders of the home be gone, durably, before anything that is removed later."""
