@@ -96,38 +96,29 @@ def pair_rows(
 ) -> list[Row]:
     """The pairs of one iteration, from its steps' outputs, each with what `beside` says of it."""
     prompts, answers = _known(desk, outputs)
-    return [
-        (
-            prompts[pair.prompt],
-            {
-                **_said("chosen", answers[pair.chosen]),
-                **_said("rejected", answers[pair.rejected]),
-                "label_probability": pair.label_probability,
-                "weight": pair.weight,
-                **beside(pair),
-            },
-        )
-        for pair in desk.store.all_rows("pairs", desk.store.output(outputs["pair"]))
-    ]
+    pairs = desk.store.all_rows("pairs", desk.store.output(outputs["pair"]))
+    return [_compared(pair, prompts, answers, beside(pair)) for pair in pairs]
 
 
 def judgment_rows(desk: Desk, meta: str) -> list[Row]:
     """The pairs of judgments that the step `meta` gave: the judge's question, and its replies as texts."""
     output = desk.store.output(meta)
-    prompts = {prompt.digest: prompt for prompt in desk.store.all_rows("prompts", output)}
-    replies = {reply.digest: reply for reply in desk.store.all_rows("responses", output)}
-    return [
-        (
-            prompts[pair.prompt],
-            {
-                **_said("chosen", replies[pair.chosen]),
-                **_said("rejected", replies[pair.rejected]),
-                "label_probability": pair.label_probability,
-                "weight": pair.weight,
-            },
-        )
-        for pair in desk.store.all_rows("pairs", output)
-    ]
+    prompts, replies = (
+        {row.digest: row for row in desk.store.all_rows(noun, output)} for noun in ("prompts", "responses")
+    )
+    return [_compared(pair, prompts, replies, {}) for pair in desk.store.all_rows("pairs", output)]
+
+
+def _compared(
+    pair: PreferencePair, prompts: dict[str, Prompt], answers: dict[str, Response], beside: dict[str, Any]
+) -> Row:
+    return prompts[pair.prompt], {
+        **_said("chosen", answers[pair.chosen]),
+        **_said("rejected", answers[pair.rejected]),
+        "label_probability": pair.label_probability,
+        "weight": pair.weight,
+        **beside,
+    }
 
 
 def _known(desk: Desk, outputs: dict[str, str]) -> tuple[dict[str, Prompt], dict[str, Response]]:
