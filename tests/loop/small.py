@@ -69,6 +69,22 @@ def run_small(home: Path, name: str = "r1", say: Say = quiet, **changes: object)
     return store, drive.carry_on(store, name, say)
 
 
+def stopped_and_taken_on(home: Path, step: str, shards: int, **changes: object) -> Store:
+    """A run that was stopped after so many shards of `step`, as `1/judge`, and then went on to its end."""
+    store = Store(home)
+    drive.begin(store, "r1", "test", small_config(**changes))
+    done: list[str] = []
+
+    def watch(event: Event) -> None:
+        if event.kind == "shard":
+            done.append(event.address)
+
+    stopped = drive.carry_on(store, "r1", watch, stop=lambda: "enough" if done.count(f"r1@{step}") == shards else "")
+    assert stopped.kind == "stopped"
+    assert drive.carry_on(store, "r1", quiet).kind == "done"
+    return store
+
+
 def branch(store: Store, address: str, name: str, *overrides: str) -> Run:
     """A branch that is in the store and has done nothing."""
     run = proposed(store, address, name, overrides)

@@ -8,16 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small import chain, quiet, run_small, small_config
+from small import chain, run_small, small_config, stopped_and_taken_on
 
-from loop import drive
 from loop.config import Config
 from loop.config_prompts import Part, Prompts
 from loop.engine.stub import StubEngine
 from loop.load_config import load_config
 from loop.mixing import draw, evenly
 from loop.preflight import check
-from loop.progress import Event
 from loop.self_instruct import RED_TEAM, SOURCE
 from loop.show_config import annotated
 from loop.sources import plain, prompt_source
@@ -205,17 +203,7 @@ def test_the_iteration_answers_them_beside_the_sources_prompts_and_none_is_kept_
 
 
 def test_a_run_stopped_while_red_teaming_goes_on_to_the_same_prompts(red: Store, harmful: str, tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    drive.begin(store, "r1", "test", small_config(**RED, prompts__source=harmful))
-    shards: list[str] = []
-
-    def watch(event: Event) -> None:
-        if event.kind == "shard":
-            shards.append(event.address)
-
-    stopped = drive.carry_on(store, "r1", watch, stop=lambda: "enough" if shards.count("r1@1/red_team") == 2 else "")
-    assert stopped.kind == "stopped"
-    assert drive.carry_on(store, "r1", quiet).kind == "done"
+    store = stopped_and_taken_on(tmp_path, "1/red_team", 2, **RED, prompts__source=harmful)
     assert [one.digest for one in chain(store)] == [one.digest for one in chain(red)]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small import chain, quiet, run_small, small_config
+from small import chain, run_small, small_config, stopped_and_taken_on
 
 from loop import drive
 from loop.cli import main
@@ -201,17 +201,7 @@ def test_revising_at_once_asks_for_no_critique(tmp_path: Path) -> None:
 
 
 def test_a_run_stopped_among_its_passes_goes_on_to_the_same_revisions(home: Store, tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    drive.begin(store, "r1", "test", small_config(**REVISING))
-    shards: list[str] = []
-
-    def watch(event: Event) -> None:
-        if event.kind == "shard":
-            shards.append(event.address)
-
-    stopped = drive.carry_on(store, "r1", watch, stop=lambda: "enough" if shards.count("r1@1/revise") == 4 else "")
-    assert stopped.kind == "stopped"
-    assert drive.carry_on(store, "r1", quiet).kind == "done"
+    store = stopped_and_taken_on(tmp_path, "1/revise", 4, **REVISING)
     assert [i.digest for i in chain(store)] == [i.digest for i in chain(home)]
 
 

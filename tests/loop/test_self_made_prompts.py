@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 from rouge_score.rouge_scorer import RougeScorer
-from small import chain, quiet, run_small, small_config
+from small import chain, run_small, small_config, stopped_and_taken_on
 
 from constitutions.files import shipped
 from loop import drive
 from loop.config import Config
 from loop.pipeline import PROMPTS
-from loop.progress import Event
 from loop.self_instruct import SOURCE
 from loop.sources import plain, prompt_source
 from loop.steps.turn import Turn
@@ -109,17 +108,7 @@ def test_where_too_few_are_found_the_source_gives_the_rest_and_the_metrics_say_s
 
 
 def test_a_run_stopped_among_its_requests_goes_on_to_the_same_prompts(half: Store, tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    drive.begin(store, "r1", "test", small_config(**HALF))
-    shards: list[str] = []
-
-    def watch(event: Event) -> None:
-        if event.kind == "shard":
-            shards.append(event.address)
-
-    stopped = drive.carry_on(store, "r1", watch, stop=lambda: "enough" if "r1@1/prompts" in shards else "")
-    assert stopped.kind == "stopped" and shards.count("r1@1/prompts") == 1
-    assert drive.carry_on(store, "r1", quiet).kind == "done"
+    store = stopped_and_taken_on(tmp_path, "1/prompts", 1, **HALF)
     assert [i.digest for i in chain(store)] == [i.digest for i in chain(half)]
 
 
