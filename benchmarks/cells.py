@@ -1,5 +1,6 @@
 """Long evidence in cells: each finished one is a row, so that a suite can stop and go on anywhere."""
 
+import argparse
 import json
 import platform
 import subprocess
@@ -22,6 +23,15 @@ def commit() -> str:
 def _git(*words: str) -> str:
     answer = subprocess.run(["git", *words], cwd=RESULTS.parent, capture_output=True, text=True, check=False)
     return answer.stdout.strip()
+
+
+def command_line(about: str | None, page: str = "") -> argparse.ArgumentParser:
+    """What every suite is told: to measure again, and, where its rows fill a `page`, to do no more than that."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--fresh", action="store_true", help="measure again what has a row already")
+    if page:
+        parser.add_argument("--page", action="store_true", help=f"only write the tables of {page}, from the rows")
+    return parser
 
 
 def rows(suite: str) -> list[dict[str, Any]]:

@@ -8,14 +8,13 @@ A cell is an arm and a seed: one run, on one thread, so that two of these comman
 compared by seed. Critiques and passes of revision are `benchmarks.revisions`.
 """
 
-import argparse
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.cells import refuse_bad, run_cells
+from benchmarks.cells import command_line, refuse_bad, run_cells
 from benchmarks.directions_page import write_table
 from benchmarks.own_run import by_iteration, carried_on, own_store, wrong_with
 from benchmarks.phenomenon import ONE_CORE
@@ -78,10 +77,9 @@ def _instructions(folder: Path) -> Path:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("arms", nargs="*", metavar="ARM", help=f"some of: {', '.join(ARMS)}; all if none")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="how many, from 1 on")
-    parser.add_argument("--fresh", action="store_true", help="measure again what has a row already")
     parser.add_argument("--table", action="store_true", help="only write the table, from the rows")
     chosen = parser.parse_args()
     if strange := set(chosen.arms) - set(ARMS):

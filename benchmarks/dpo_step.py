@@ -9,14 +9,13 @@ resident set of a process less what it held before it loaded a model. The rows g
 `benchmarks/results/dpo_step.jsonl`.
 """
 
-import argparse
 import multiprocessing
 import statistics
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cells import run_cells
+from benchmarks.cells import command_line, run_cells
 
 ROUNDS = 5
 MODELS = ("m1", "25M")
@@ -25,8 +24,7 @@ WAYS = ("ours", "trl", "trl_precomputed")
 
 def main() -> None:
     """Measure what has no row yet, and print the rows."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--fresh", action="store_true", help="measure everything again")
+    parser = command_line(__doc__)
     parser.add_argument("--only", choices=MODELS, help="measure this model alone")
     parser.add_argument("--threads", type=int, default=2, help="of each training; one where the machine is busy")
     asked = parser.parse_args()

@@ -6,7 +6,6 @@
 The data is public and not part of the repository: the folder that SELFSAME_TEST_DATA names holds it.
 """
 
-import argparse
 import csv
 import gzip
 import json
@@ -22,7 +21,7 @@ import pyarrow.parquet as pq
 from scipy.optimize import brentq
 from scipy.special import expit
 
-from benchmarks.cells import run_cells
+from benchmarks.cells import command_line, run_cells
 from benchmarks.external_page import SYSTEMS, write
 from judges.audit.statistic import bounded_mean, plain_mean
 from judges.length_controlled import Comparison, win_rate
@@ -185,9 +184,7 @@ def labelled_refusals(split: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--fresh", action="store_true", help="measure what has a row already, too")
-    parser.add_argument("--page", action="store_true", help="only write the tables of docs/external.md anew")
+    parser = command_line(__doc__, "docs/external.md")
     asked = parser.parse_args()
     if not asked.page:
         cells = [{"data": "alpaca_eval", "model": model} for model in ALPACA]

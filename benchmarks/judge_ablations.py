@@ -7,7 +7,6 @@ The first three are read off the league's rows, on the same pairs. Labels show i
 iterations each with hard and with soft labels, from the same seed, guards out of the way.
 """
 
-import argparse
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
-from benchmarks.cells import rows, run_cells
+from benchmarks.cells import command_line, rows, run_cells
 from benchmarks.league_judges import OVERALL, PAIRWISE
 from benchmarks.league_page import NOT_YET, Row, by_seed, of_judge, over, percent, table, write
 from benchmarks.phenomenon import ONE_CORE, UNGUARDED
@@ -162,9 +161,7 @@ def tables() -> dict[str, list[str]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--fresh", action="store_true", help="measure again what has a row already")
-    parser.add_argument("--page", action="store_true", help="only write the tables of docs/judges.md, from the rows")
+    parser = command_line(__doc__, "docs/judges.md")
     chosen = parser.parse_args()
     cells = [{"labels": labels, "seed": seed} for seed in SEEDS for labels in LABELS]
     if not chosen.page:

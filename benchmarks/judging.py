@@ -5,7 +5,6 @@ run with the default settings. The first round of an engine is not counted; a fi
 go to `benchmarks/results/judging.jsonl`.
 """
 
-import argparse
 import statistics
 import tempfile
 import time
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from benchmarks.cells import run_cells
+from benchmarks.cells import command_line, run_cells
 from judges.dialogue import Judge
 from judges.propositions import Propositions
 from loop import drive
@@ -49,8 +48,7 @@ ROUNDS = 5
 
 def main() -> None:
     """Measure what has no row yet, and print the rows."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--fresh", action="store_true", help="measure everything again")
+    parser = command_line(__doc__)
     fresh = parser.parse_args().fresh
     cells = [{"judge": kind, "prefix_caching": caching} for caching in (True, False) for kind in KINDS]
     with Desks() as desks:

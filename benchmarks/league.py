@@ -8,14 +8,13 @@ A cell is a way to judge, a seed, the model whose answers are judged, and the mo
 --scale 0.25`. Engines run without prefix cache, so that no judge saves what another one asked before it.
 """
 
-import argparse
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from benchmarks.cells import run_cells
+from benchmarks.cells import command_line, run_cells
 from benchmarks.judging import desk_with
 from benchmarks.league_items import PROMPTS, Answered, digest_of, sample
 from benchmarks.league_judges import WAYS, judge_of
@@ -109,9 +108,7 @@ def vllm_desk(model: str) -> Iterator[Desk]:
 
 def main() -> None:
     """Measure what has no row yet, and write the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--fresh", action="store_true", help="measure again what has a row already")
-    parser.add_argument("--page", action="store_true", help="only write the tables of docs/judges.md, from the rows")
+    parser = command_line(__doc__, "docs/judges.md")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="only these")
     parser.add_argument("--only", choices=("m1", "sizes"), help="only what `m1` judges alone of its own, or the rest")
     chosen = parser.parse_args()

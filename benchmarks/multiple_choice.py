@@ -3,7 +3,6 @@
 python -m benchmarks.multiple_choice
 """
 
-import argparse
 import json
 import os
 import tempfile
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import microworld
-from benchmarks.cells import run_cells
+from benchmarks.cells import command_line, run_cells
 from benchmarks.external import DATA
 from loop.external.ask_questions import ask, too_long
 from loop.external.choice_report import report
@@ -57,8 +56,7 @@ def measure(cell: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--fresh", action="store_true", help="measure what has a row already, too")
+    parser = command_line(__doc__)
     files = ("microworld", "438HHHEvaluations.jsonl")
     cells: list[dict[str, Any]] = [{"questions": file, "model": "microworld:m1"} for file in files]
     run_cells("multiple_choice", cells, measure, parser.parse_args().fresh)

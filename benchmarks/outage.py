@@ -13,7 +13,6 @@ and the database is held against the store in the same way. A run that is held u
 doubled or not in the store, is a failure. Timings mean something only where nothing else computes.
 """
 
-import argparse
 import os
 import random
 import sqlite3
@@ -29,7 +28,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from benchmarks.cells import refuse_bad, run_cells
+from benchmarks.cells import command_line, refuse_bad, run_cells
 from benchmarks.tracking_servers import free_port, out, real_server
 from loop import drive
 from loop.export import Exporter
@@ -183,11 +182,10 @@ def counted(store: Store) -> dict[str, int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--outages", nargs="+", choices=OUTAGES, default=list(OUTAGES))
     parser.add_argument("--iterations", type=int, default=10)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--fresh", action="store_true", help="measure again what has a row already")
     chosen = parser.parse_args()
     cells = [
         {"outage": outage, "iterations": chosen.iterations, "repeats": chosen.repeats} for outage in chosen.outages

@@ -8,12 +8,11 @@ Each cell is one run: `self` is the shipped recipe with its guards out of the wa
 truth, both for ten iterations; `hot` the recipe with a learning rate that breaks the model, for five.
 """
 
-import argparse
 import shutil
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cells import rows, run_cells
+from benchmarks.cells import command_line, rows, run_cells
 from benchmarks.gold_judge import gold_judged_steps
 from loop import drive, iterate
 from loop.load_config import load_config
@@ -115,11 +114,10 @@ def figure(path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
     parser.add_argument("--iterations", type=int, help="instead of each condition's own number")
     parser.add_argument("--conditions", nargs="+", choices=list(CONDITIONS), default=list(CONDITIONS))
-    parser.add_argument("--fresh", action="store_true", help="measure again what has a row already")
     parser.add_argument("--figure", type=Path, help="only draw the figure into this file, from the rows")
     chosen = parser.parse_args()
     if chosen.figure:

@@ -9,12 +9,11 @@ A cell of a recipe and a seed is the recipe as it is shipped, run as a user runs
 ended before its last iteration and resumed, and a branch of that one.
 """
 
-import argparse
 import os
 import time
 from typing import Any
 
-from benchmarks.cells import refuse_bad, run_cells
+from benchmarks.cells import command_line, refuse_bad, run_cells
 from benchmarks.own_run import by_iteration, carried_on, own_store, wrong_with
 from benchmarks.recipes_page import write_page
 from loop import drive
@@ -78,11 +77,10 @@ def _checked(recipe: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     known = [*measured_recipes(), CEILING]
     parser.add_argument("recipes", nargs="*", metavar="RECIPE", help=f"some of {', '.join(known)}; all if none")
     parser.add_argument("--seeds", type=int, default=3, help="how many, from 1 on")
-    parser.add_argument("--fresh", action="store_true", help="measure again what has a row already")
     parser.add_argument("--table", action="store_true", help="only write docs/recipes.md, from the rows")
     chosen = parser.parse_args()
     if strange := set(chosen.recipes) - set(known):

@@ -7,7 +7,6 @@ Constitutional AI found that critiques help small models, that the first pass do
 each (Bai et al., 2212.08073, section 3.5).
 """
 
-import argparse
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.cells import newest, run_cells
+from benchmarks.cells import command_line, newest, run_cells
 from benchmarks.judge_ablations import paired
 from benchmarks.league_page import NOT_YET, table, write
 from benchmarks.phenomenon import ONE_CORE
@@ -137,9 +136,7 @@ def _signed(gain: Estimate) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--fresh", action="store_true", help="measure again what has a row already")
-    parser.add_argument("--page", action="store_true", help="only write the table of docs/revise.md, from the rows")
+    parser = command_line(__doc__, "docs/revise.md")
     chosen = parser.parse_args()
     if not chosen.page:
         run_cells("revisions", [{"seed": seed} for seed in SEEDS], measure, chosen.fresh)

@@ -8,14 +8,13 @@ are the pairs; the classes are always those of the people's labels. A grader who
 that often, at random, and knows how often: its probabilities are that share and the rest.
 """
 
-import argparse
 import random
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from benchmarks import rbr
-from benchmarks.cells import rows, run_cells
+from benchmarks.cells import command_line, rows, run_cells
 from constitutions.response_types import CLASSES, WORTH, ResponseType
 from judges.rule_weights import RankedAnswer, RankedPair, best_single, fit, improvement, ordering, ranked_pairs
 from judges.statistics import Estimate
@@ -137,9 +136,7 @@ def page(before: str, found: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--fresh", action="store_true", help="measure again what has a row already")
-    parser.add_argument("--page", action="store_true", help="only write the tables of docs/rules.md, from the rows")
+    parser = command_line(__doc__, "docs/rules.md")
     chosen = parser.parse_args()
     cells = [
         {"type": name, "error": error, "seed": seed}

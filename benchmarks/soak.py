@@ -8,11 +8,10 @@ It fails if a row says that something is bad.
     --table          only the table, from the rows
 """
 
-import argparse
 from typing import Any
 
 from benchmarks import real_kills, simulated_years
-from benchmarks.cells import commit, newest, refuse_bad, run_cells
+from benchmarks.cells import command_line, commit, newest, refuse_bad, run_cells
 
 LONG = ("all", "seen", "receipts_s")
 """What of a result the table does not show."""
@@ -32,9 +31,8 @@ def measure(cell: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--only", choices=PARTS)
-    parser.add_argument("--fresh", action="store_true", help="measure everything, whether or not it has a row")
     parser.add_argument("--table", action="store_true", help="measure nothing")
     asked = parser.parse_args()
     if not asked.table:

@@ -8,7 +8,6 @@ Each trial is a whole run of one iteration on the stub engine in a process of it
 process of the run is left, nor any shared memory. It fails unless all trials of every fault end well in each respect.
 """
 
-import argparse
 import os
 import shutil
 import tempfile
@@ -19,7 +18,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cells import newest, refuse_bad, run_cells
+from benchmarks.cells import command_line, newest, refuse_bad, run_cells
 from loop import drive
 from loop.config import Config
 from loop.load_config import load_config
@@ -148,9 +147,8 @@ def table() -> str:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--trials", type=int, default=TRIALS)
-    parser.add_argument("--fresh", action="store_true", help="measure every fault, whether or not it has a row")
     parser.add_argument("--table", action="store_true", help="measure nothing")
     asked = parser.parse_args()
     cells = [{"fault": fault, "trials": asked.trials} for fault in FAULTS]
