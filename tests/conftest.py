@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
 
 # Hundreds of interpreters are started here: where none may keep what it compiles, each compiles everything again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -25,21 +26,46 @@ settings.load_profile("here")
 
 gc.disable()  # until everything is imported: see `pytest_collection_finish`
 
+TRAINERS = "tests/trainers/"
 LONGEST = (
-    "loop/test_real_loop.py",
-    "loop/engine/test_vllm_engine.py",
-    "loop/daemon/test_daemon.py",
     "trainers/test_resume.py",
-    "trainers/test_dpo.py",
+    "loop/engine/test_vllm_engine.py",
+    "loop/test_real_loop.py",
+    "loop/daemon/test_daemon.py",
+    "runs/test_mlflow.py",
+    "crash/test_killed.py",
+    "loop/test_worker.py",
+    "loop/test_recipes.py",
+    "loop/test_engine_supervision.py",
+    "loop/test_branching.py",
     "microworld/test_what_m1_can_do.py",
     "microworld/test_models.py",
-    "crash/test_killed.py",
-    "loop/test_recovery.py",
-    "runs/test_mlflow.py",
-    "hostile/test_secrets.py",
+    "loop/test_loop.py",
     "loop/test_cli_run.py",
+    "loop/test_stopping.py",
+    "crash/test_killed_processes.py",
+    "hostile/test_secrets.py",
+    "loop/test_recovery.py",
+    "loop/test_economy.py",
 )
 """The files that take longest begin first, so that at the end no process works alone."""
+
+
+class Together(LoadFileScheduling):
+    """Each file goes to one process, and all of the trainers' to the same one.
+
+    What they train in has imported torch, transformers and TRL, and is started once for them all.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return TRAINERS if file.startswith(TRAINERS) else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Together:
+    """How the tests are handed out to several processes."""
+    return Together(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -47,7 +47,7 @@ class Story:
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     """A run whose engine and trainer crash, a daemon that goes on with it while MLflow is away, and what is shown of it
-    all. What MLflow gets where it is there is looked through in tests/runs/test_outbox.py."""
+    all. What MLflow gets where it is there is looked through in tests/runs/test_mlflow.py."""
     folder = tmp_path_factory.mktemp("secrets")
     (folder / "tmp").mkdir()
     environment = {

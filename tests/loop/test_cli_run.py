@@ -16,7 +16,14 @@ from loop.showing import ORDER
 from runs.lineage import find_run, iterations
 from runs.store import Store
 
-STUB = ("engine.kind=stub", "export.mlflow=false", "audit.items=0", "drift.items=0", "--smoke")
+STUB = (
+    "engine.kind=stub",
+    "export.mlflow=false",
+    "audit.items=0",
+    "drift.items=0",
+    "capability.prompts=null",
+    "--smoke",
+)
 
 
 @pytest.fixture(scope="module")

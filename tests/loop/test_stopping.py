@@ -17,6 +17,7 @@ TINY = (
     *("iterations=1", "engine.kind=stub", "export.mlflow=false", "prompts.count=8", "generate.samples=3"),
     *("measure.prompts=4", "measure.anchor_count=4", "gold.prompts=4", "guards.min_pairs=1"),
     *("guards.max_kl_to_seed_nats=1e9", "guards.max_kl_to_previous_nats=1e9", "audit.items=0", "drift.items=0"),
+    "capability.prompts=null",
     *("guards.min_anchor_accuracy=0", "guards.min_position_consistency=0"),  # the stub judges by hashing
 )
 Selfsame = Callable[..., subprocess.Popen[str]]

@@ -136,7 +136,7 @@ def test_a_training_without_a_pause_raises_the_reward_and_accounts_for_it(whole:
 
 def test_a_training_raises_its_own_reward(base: Path, adapters: dict[str, Path], tmp_path: Path) -> None:
     model = {"start": adapters["previous"], "reference": adapters["previous"]}
-    reinforce(write_rl_spec(tmp_path, base, prompts(8), model=model, epochs=15, kl_coef=0.01), tmp_path)
+    reinforce(write_rl_spec(tmp_path, base, prompts(8), model=model, epochs=8, kl_coef=0.01), tmp_path)
     rewards = [row["reward"] for row in log_of(tmp_path)]
     assert np.mean(rewards[-5:]) > np.mean(rewards[:5]) + 0.1
 

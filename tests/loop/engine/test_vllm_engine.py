@@ -98,7 +98,7 @@ def test_an_opening_comes_before_what_is_written_and_chosen(world: World, engine
 
 
 def test_an_answer_ends_with_the_end_token_or_at_its_limit(world: World, engine: ChildEngine) -> None:
-    written = engine.run([Write(asked(n % 9), "fox", Sampling(1.0, 1.0, 40), n) for n in range(200)])
+    written = engine.run([Write(asked(n % 9), "fox", Sampling(1.0, 1.0, 40), n) for n in range(80)])
     assert {answer.stop for answer in written} == {"end", "length"}
     for answer in written:
         assert (answer.token_ids[-1] == world.tokenizer.eos_token_id) == (answer.stop == "end")
@@ -221,9 +221,9 @@ def test_one_token_proves_the_engine_and_changes_no_answer(engine: ChildEngine) 
 
 def test_an_engine_that_moves_tells_so(world: World, engine: ChildEngine) -> None:
     before = engine._child._moved
-    engine.run([Write(HELLO, "fox", Sampling(1.0, 1.0, 90), n) for n in range(200)])
+    engine.run([Write(HELLO, "fox", Sampling(1.0, 1.0, 60), n) for n in range(100)])
     assert engine._child._moved > before + 3
-    assert engine._child._how_far.endswith(" of 200 requests")
+    assert engine._child._how_far.endswith(" of 100 requests")
 
 
 def test_a_killed_child_is_an_error_that_says_so(world: World) -> None:
