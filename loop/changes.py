@@ -50,16 +50,20 @@ def fixed_at(store: Store, fork: Iteration, leaf: str) -> str:
     return ""
 
 
-def way_on(store: Store, run: Run, changes: list[Change]) -> str:
-    """The command that takes the run on with these changes: a branch where it can be one, else another run."""
+def way_on(store: Store, run: Run, *changes: Change | str) -> str:
+    """The command that takes the run on with these changes: a branch where it can be one, else another run.
+
+    A file that is not what it was is named by its setting alone, which stays.
+    """
     chain = iterations(store, run)
     if chain and decision_of(store, chain[-1])["verdict"] == "halt":
         chain.pop()
     name = next(name for n in range(2, 10**6) if store.run(name := f"{run.name[:55]}-{n}") is None)
-    spelt = " ".join(str(change) for change in changes)
-    if chain and not any(fixed_at(store, chain[-1], change.leaf) for change in changes):
-        return f"selfsame branch {run.name}@{chain[-1].index} {name} {spelt}"
-    return f"selfsame run {run.recipe} --name {name} {spelt}"
+    leaves = [change if isinstance(change, str) else change.leaf for change in changes]
+    spelt = "".join(f" {change}" for change in changes if isinstance(change, Change))
+    if chain and not any(fixed_at(store, chain[-1], leaf) for leaf in leaves):
+        return f"selfsame branch {run.name}@{chain[-1].index} {name}{spelt}"
+    return f"selfsame run {run.recipe} --name {name}{spelt}"
 
 
 def _differing(old: dict[str, Any], new: dict[str, Any], place: str) -> Iterator[Change]:

@@ -101,7 +101,7 @@ def refuse_change(store: Store, name: str, config: Config) -> None:
         raise ConfigError(
             f"{changes[0].leaf}={changes[0].new} (it is {changes[0].old}) would change what {name} already did, from "
             f"{step} on; a run keeps its semantic settings. Take it on under another name: "
-            f"{way_on(store, run, changes)}"
+            f"{way_on(store, run, *changes)}"
         )
 
 
@@ -119,10 +119,12 @@ def carry_on(store: Store, name: str, say: Say, stop: Stop = never, hurried: boo
             if digest != run.inputs[what]:
                 raise ConfigError(
                     f"{what} is not what it was when {name} began ({digest}, then {run.inputs[what]}); "
-                    "put the old file back, or begin another run"
+                    f"put the old file back, or take it on as it is now under another name: {way_on(store, run, what)}"
                 )
         for sentence in differences(run.environment, environment()):
             say(Event("note", name, text=f"not the machine or versions that began this run: {sentence}"))
+        # Under its own digest: what judgments were made by can be read wherever they can.
+        store.put_json(find_constitution(config.constitution).said)
         exporter = Exporter(store, name, config.export, say)
         try:
             outcome = _with_retries(store, name, config, exporter, say, stop)

@@ -7,6 +7,7 @@ Everything goes to explicit pages (MLflow runs) that are found by a tag or made,
 """
 
 import ctypes
+import json
 import os
 import select
 import signal
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from runs.audit_report import audit_files
+from runs.constitution_registry import constitution_version
 from runs.durable import make_folder
 from runs.errors import SelfsameError
 from runs.figures import PLOTTED, loss_curve, run_panel
@@ -102,10 +104,11 @@ def send_owed(store: Store, name: str, uri: str, client: "MlflowClient") -> None
     with hold(mark_path(store.home, name).with_suffix(".lock")):
         make_database(store, uri)
         experiment_id = _experiment(client, store.home, uri)
+        version = _registered(client, store, run)
         page = run_page(store, run)
         # What it shares with its ancestors goes with its first own iteration.
         begins = links[0].iteration.index == first_own(run)
-        run_id = _put(client, experiment_id, page, inherited_points(store, run) if begins else ())
+        run_id = _put(client, experiment_id, page, inherited_points(store, run) if begins else (), version)
         if page.halted or any(is_plotted(run, link.iteration.index) for link in links):
             page_of_drift, pictures = report_and_figures(store, run)
             pictures = {f"{what}.png": data for what, data in pictures.items()}
@@ -121,7 +124,7 @@ def send_owed(store: Store, name: str, uri: str, client: "MlflowClient") -> None
         _close(client, run_id, page)
         for link in links:
             signal.alarm(STALL_S)
-            _send_iteration(client, experiment_id, run_id, store, run, link)
+            _send_iteration(client, experiment_id, run_id, store, run, link, version)
             write_mark(store.home, name, Mark(uri, link.closing.iteration, experiment_id, run_id, run.begun))
 
 
@@ -131,11 +134,33 @@ def is_plotted(run: Run, index: int) -> bool:
     return index == run.operational["iterations"] or not str(index)[2:].strip("0")
 
 
+def _registered(client: "MlflowClient", store: Store, run: Run) -> dict[str, str]:
+    """The tags that name the run's constitution in MLflow's prompt registry; none where there is no such registry."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        found = constitution_version(client, store, run)
+    except MlflowException as error:  # nothing that is owed waits for it
+        print(f"{run.name}: its constitution was not registered: {error}", file=sys.stderr, flush=True)
+        return {}
+    if found is None:
+        return {}
+    name, version = found
+    linked = [{"name": name, "version": str(version)}]
+    return {"selfsame.constitution_version": f"prompts:/{name}/{version}", "mlflow.linkedPrompts": json.dumps(linked)}
+
+
 def _send_iteration(
-    client: "MlflowClient", experiment_id: str, run_id: str, store: Store, run: Run, link: Link
+    client: "MlflowClient",
+    experiment_id: str,
+    run_id: str,
+    store: Store,
+    run: Run,
+    link: Link,
+    version: dict[str, str],
 ) -> None:
     page = iteration_page(store, run, link)
-    below = {"mlflow.parentRunId": run_id}
+    below = {"mlflow.parentRunId": run_id, **version}
     child_id = _put(client, experiment_id, page, page.points + page.curve, below)
     client.log_batch(run_id, metrics=_metrics(page.points))
     outputs = [store.output(digest) for digest in link.iteration.outputs.values()]
@@ -168,21 +193,20 @@ def _experiment(client: "MlflowClient", home: Path, uri: str) -> str:
     return str(client.create_experiment(EXPERIMENT, artifact_location=None if served else files.as_uri()))
 
 
-def _put(
-    client: "MlflowClient", experiment_id: str, page: Page, points: Sequence[Point], above: dict[str, str] | None = None
-) -> str:
-    """The id of the page in MLflow, made if it is not there, with its points, parameters and tags."""
+def _put(client: "MlflowClient", experiment_id: str, page: Page, points: Sequence[Point], above: dict[str, str]) -> str:
+    """The id of the page in MLflow, made if it is not there, with points, parameters and tags, `above` among them."""
     from mlflow.entities import Param, RunTag
 
     found = client.search_runs([experiment_id], f"tags.`{PAGE_TAG}` = '{page.identity}'", max_results=1)
     if found:
         run_id = found[0].info.run_id
     else:
-        tags = {PAGE_TAG: page.identity, **(above or {})}
+        tags = {PAGE_TAG: page.identity, **above}
         made = client.create_run(experiment_id, start_time=page.began_ms, tags=tags, run_name=page.name)
         run_id = made.info.run_id
     params = [Param(name, text) for name, text in page.params.items()]
-    client.log_batch(run_id, _metrics(points), params, [RunTag(name, text) for name, text in page.tags.items()])
+    tags = page.tags | above
+    client.log_batch(run_id, _metrics(points), params, [RunTag(name, text) for name, text in tags.items()])
     return str(run_id)
 
 

@@ -7,6 +7,7 @@ then on it may touch no file.
 from typing import TYPE_CHECKING, Any
 
 from runs.errors import UsageError
+from runs.principle_views import MADE_OF, add_principle_views
 from runs.store import Store
 from runs.views import VIEWS, ancestry, empty_view, view
 
@@ -24,8 +25,8 @@ SETTINGS: dict[str, str | bool | int | float | list[str]] = {
 def query(store: Store, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     """The names of the columns and the rows that `sql` gives. Raises UsageError for SQL that DuckDB refuses.
 
-    Views are those of `runs.views.VIEWS`; the table function `lineage('NAME')` has each iteration behind a run, with
-    the run that made it.
+    Views are those of `runs.views.VIEWS` and, by principle, of `runs.principle_views.MADE_OF`; the table function
+    `lineage('NAME')` has each iteration behind a run, with the run that made it.
     """
     import duckdb
 
@@ -34,7 +35,9 @@ def query(store: Store, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
         connection.execute(sql)
         return [column[0] for column in connection.description or ()], connection.fetchall()
     except duckdb.Error as error:
-        raise UsageError(f"{error}\nThe views are {', '.join(VIEWS)}; `describe NAME` lists columns") from error
+        raise UsageError(
+            f"{error}\nThe views are {', '.join((*VIEWS, *MADE_OF))}; `describe NAME` lists columns"
+        ) from error
     finally:
         connection.close()
 
@@ -49,8 +52,11 @@ def connect(store: Store, sql: str) -> "duckdb.DuckDBPyConnection":
 
     connection = duckdb.connect(":memory:", config=SETTINGS)
     spoken = sql.lower()
+    wanted = {name for name in (*VIEWS, *MADE_OF) if name in spoken or "query" in spoken}
+    wanted |= {name for made in wanted & MADE_OF.keys() for name in MADE_OF[made]}
     for name in VIEWS:
-        connection.register(name, view(store, name) if name in spoken or "query" in spoken else empty_view(name))
+        connection.register(name, view(store, name) if name in wanted else empty_view(name))
+    add_principle_views(connection, store)
     connection.register("ancestry", ancestry(store))
     connection.execute(
         "create macro lineage(name) as table select run, iteration, digest from ancestry where of_run = name"

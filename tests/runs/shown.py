@@ -13,6 +13,9 @@ from tests.runs.history import AUDIT, BASE, adapter, judgment, keys, measurement
 CONSTITUTION = digest("a constitution")
 
 
+SAID = {"name": "plain & short", "principles": [{"id": "kind", "text": "Be kind to {{everybody}}."}]}
+
+
 BEGAN = 1_700_000_000.0
 
 
@@ -76,5 +79,6 @@ def close(store: Store, run: Run, index: int, verdict: str = "promote") -> Run:
 def begun(store: Store, name: str = "r1") -> Run:
     config = {"train": {"beta": 0.1, "reference": "previous"}, "seed": 3, "model": {"adapter": None}}
     operational = {"iterations": 2, "export": {}}
-    run = Run(name, "self-rewarding", "", "", config, operational, {"python": "3.11"}, begun=BEGAN)
+    inputs = {"constitution": store.put_json(SAID)}
+    run = Run(name, "self-rewarding", "", "", config, operational, {"python": "3.11"}, inputs, begun=BEGAN)
     return close(store, run, 0)

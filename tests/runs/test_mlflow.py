@@ -13,6 +13,7 @@ import pytest
 from loop.config_operational import Export
 from loop.export import Exporter
 from loop.progress import Event
+from runs.canonical import digest
 from runs.lineage import links, resolve
 from runs.mlflow_mark import default_uri, forget, mlflow_folder, owed, read_mark
 from runs.mlflow_sender import EXPERIMENT, send_owed
@@ -23,7 +24,7 @@ from runs.records import Run
 from runs.store import Store
 from tests.hostile.canaries import ENVIRONMENT, traces_below
 from tests.runs.history import BASE
-from tests.runs.shown import BEGAN, CONSTITUTION, HOSTILE, begun, close
+from tests.runs.shown import BEGAN, CONSTITUTION, HOSTILE, SAID, begun, close
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ def database(store: Store) -> dict[str, list[tuple[Any, ...]]]:
         "tags": "select name, key, value from tags join runs using (run_uuid)",
         "params": "select name, key, value from params join runs using (run_uuid)",
         "runs": "select name, status, start_time, end_time from runs",
+        "constitutions": "select name, version, key, value from model_version_tags",
     }
     connection = sqlite3.connect(mlflow_folder(store.home) / "mlflow.db")
     try:
@@ -140,6 +142,18 @@ def test_each_iteration_is_below_its_run_and_carries_its_lineage(sent: Sent) -> 
     assert {key: tags["r1@2", f"selfsame.{key}"] for key in wanted} == wanted
     params = {key: value for name, key, value in sent.once["params"] if name == "r1"}
     assert params == {"train.beta": "0.1", "train.reference": "previous", "seed": "3", "model.adapter": "null"}
+
+
+def test_the_constitution_is_a_version_of_the_registry_once_and_is_tagged_on_every_run_that_used_it(sent: Sent) -> None:
+    (name, version), *more = {(name, version) for name, version, _, _ in sent.once["constitutions"]}
+    assert (name, version, more) == ("constitution-plain-short", 1, [])
+    said = {key: value for _, _, key, value in sent.once["constitutions"]}
+    assert digest(SAID) in said.values()
+    assert any(json.loads(text) == SAID for text in said.values() if text.startswith("{"))
+    tags = {(name, key): value for name, key, value in database(sent.store)["tags"]}
+    for page in ("r1", "r1@0", "r1@2", "r2", "r2@2"):
+        assert tags[page, "selfsame.constitution_version"] == "prompts:/constitution-plain-short/1"
+    assert json.loads(tags["r2", "mlflow.linkedPrompts"]) == [{"name": "constitution-plain-short", "version": "1"}]
 
 
 def test_pages_are_closed_with_the_times_of_the_work(sent: Sent) -> None:
