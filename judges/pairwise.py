@@ -14,6 +14,7 @@ from constitutions.exemplars import Comparing, comparing_question
 from constitutions.fill import fill, request_text
 from constitutions.load import Constitution
 from constitutions.principle import Principle
+from constitutions.relevant import Room, relevant
 from constitutions.shown import shown, wording
 from judges.dialogue import Chances, Choose, Item, Question, Round, Text, Verdict, Write, chances, texts
 from judges.expected import expected_score
@@ -64,6 +65,7 @@ class Pairwise:
     reasons: int = 0
     prefer_non_evasive: bool = False
     both_orders: bool = True
+    room: Room | None = None
     compares: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
@@ -110,7 +112,10 @@ class Pairwise:
         return ORDERS if self.both_orders else ORDERS[:1]
 
     def _shown(self, item: Item) -> tuple[Principle, ...]:
-        return shown(self.constitution, item.tags, "comparison", item.seed, self.principles)
+        if self.room is None:
+            return shown(self.constitution, item.tags, "comparison", item.seed, self.principles)
+        about = request_text(item.messages)
+        return relevant(self.constitution, item.tags, "comparison", about, item.seed, self.room, self.principles)
 
     def _ballots(self, item: Item) -> list[Ballot]:
         principles = self._shown(item)

@@ -17,6 +17,7 @@ from loop.config import Config
 from loop.configured_judge import configured_judge
 from loop.steps.meta import written_judgments
 from loop.steps.probes import sides
+from loop.token_count import judge_tokens
 from runs.errors import ConfigError
 from runs.lineage import Found
 from runs.records import Judgment, Message, Prompt, Response, Revision, Unscored
@@ -52,7 +53,7 @@ def asked(store: Store, found: Found, judgment: Judgment) -> tuple[Question, ...
     settings = config.judge
     if any(reply.order == "ba" for reply in judgment.replies):
         settings = settings.in_both_orders()  # as a measure and an audit ask, whatever is set
-    judge: Judge = configured_judge(settings, constitution)
+    judge: Judge = configured_judge(settings, constitution, judge_tokens(config))
     if judgment.target == "judgment":
         texts = (_answer_judged(store, found, judgment), *texts)
         judge = Meta(constitution, config.meta_judge.min_mass, config.meta_judge.strip_scores)

@@ -25,6 +25,7 @@ BY_PRINCIPLE = ANYWHERE | frozenset(
         "min_confidence",
         "max_certainty",
         "prefer_non_evasive",
+        "max_principle_tokens",
     }
 )
 ON_SCALE = ("expected", "rubric")
@@ -48,7 +49,9 @@ MORE: dict[str, frozenset[str]] = {
 """The leaves that are read besides where one of these is set. Propositions are asked by log-probability, always."""
 BY_RULE = frozenset({"rule_weight", "safety_first", "prefer_non_evasive"})
 """The leaves that put propositions to the judge."""
-SWITCHES = frozenset({"commit_first", "rule_weight", "safety_first", "principle_ids", "max_distance"})
+SWITCHES = frozenset(
+    {"commit_first", "rule_weight", "safety_first", "principle_ids", "max_distance", "max_principle_tokens"}
+)
 """Leaves that are read only where they are set, so that a run from before they existed keeps its keys."""
 WHO: dict[str, frozenset[str]] = {
     "base": frozenset({"base", "revision"}),
@@ -116,6 +119,9 @@ class Judge(Section):
     """The principles that comparisons are made by, with commas between; none named takes all of the constitution."""
     together: bool = False
     """Show the principles, more than one, in one question in order of precedence, not each in a question of its own."""
+    max_principle_tokens: Count | None = None
+    """Most tokens, as the judge counts them, of the principles that one question shows `together`: then those are shown
+    that have most to do with the prompt, whole, and none by lot. For a constitution longer than the judge can read."""
     both_orders: bool = True
     """Ask with either answer first, and average: what a judge owes to the place of an answer cancels out."""
     consistent: bool = False

@@ -3,6 +3,7 @@
 import math
 
 from constitutions.load import Constitution
+from constitutions.relevant import Room
 from judges.commit_first import CommitFirst
 from judges.composite import SafetyFirst, Weighted
 from judges.dialogue import Judge
@@ -15,18 +16,22 @@ from judges.safety import safety
 from judges.verifier import Verifier
 from judges.voting import Voting
 from loop.config_judge import Judge as Settings
+from loop.token_count import Tokens
 from runs.errors import ConfigError
 
 
-def configured_judge(settings: Settings, constitution: Constitution) -> Judge:
-    """The way to judge that the settings describe. Raises ConfigError where the constitution lacks what it needs."""
+def configured_judge(settings: Settings, constitution: Constitution, tokens: Tokens | None = None) -> Judge:
+    """The way to judge that the settings describe. Raises ConfigError where the constitution lacks what it needs.
+
+    `tokens` counts for `max_principle_tokens`; a judge that is only looked at needs none.
+    """
     match settings.method:
         case "propositions":
             return Propositions(constitution, settings.min_mass)
         case "verifier":
             return _verifier(settings)
         case "pairwise" | "pairwise_reasoned":
-            return _committed(settings, _comparing(settings, constitution))
+            return _committed(settings, _comparing(settings, constitution, tokens))
         case "preference":
             return _by_model(settings)
         case "expected":
@@ -51,7 +56,7 @@ def _verifier(settings: Settings) -> Verifier:
     return Verifier(settings.match)
 
 
-def _comparing(settings: Settings, constitution: Constitution) -> Pairwise:
+def _comparing(settings: Settings, constitution: Constitution, tokens: Tokens | None) -> Pairwise:
     voting = Voting(
         settings.min_vote_share,
         settings.min_confidence,
@@ -68,7 +73,12 @@ def _comparing(settings: Settings, constitution: Constitution) -> Pairwise:
         settings.replies if settings.method == "pairwise_reasoned" else 0,
         settings.prefer_non_evasive,
         settings.both_orders,
+        Room(most, tokens or _nobody_counts) if (most := settings.max_principle_tokens) else None,
     )
+
+
+def _nobody_counts(text: str) -> float:
+    raise RuntimeError("judge.max_principle_tokens is set, and whoever asks this judge gave it nothing to count with")
 
 
 def _with_rules(settings: Settings, constitution: Constitution, judge: Judge) -> Judge:

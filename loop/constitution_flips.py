@@ -20,6 +20,7 @@ from loop.panel import Bench, decisive, together
 from loop.steps.judge import candidate_cases
 from loop.steps.pair import paired
 from loop.terminal import table
+from loop.token_count import judge_tokens
 from runs.errors import UsageError
 from runs.lineage import resolve
 from runs.output import Output
@@ -71,7 +72,7 @@ def flips(store: Store, address: str, a: Constitution, b: Constitution) -> Flips
     outputs = {step: store.output(name) for step, name in found.iteration.outputs.items()}
     if found.step is not None or "judge" not in outputs:
         raise UsageError(f"{address} holds no judgments; name an iteration that judged, such as r1@3")
-    first, second = configured_judge(config.judge, a), configured_judge(config.judge, b)
+    first, second = (configured_judge(config.judge, one, judge_tokens(config)) for one in (a, b))
     if not isinstance(first, Pairwise) or not isinstance(second, Pairwise):
         raise UsageError(
             f"{address} was judged with judge.method={config.judge.method}"

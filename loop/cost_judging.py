@@ -30,11 +30,12 @@ from loop.base import find_base, find_judge_base
 from loop.config import Config
 from loop.config_judge import Judge as Settings
 from loop.configured_judge import configured_judge
-from loop.cost_policy import Share, answers_a_prompt, counter, items, of_drift, red_teamed, revised
+from loop.cost_policy import Share, answers_a_prompt, items, of_drift, red_teamed, revised
 from loop.judging import once
 from loop.steps.audit_asking import THREE
 from loop.steps.audit_cases import probed, turned, twin_cases
 from loop.steps.probes import anchor_cases
+from loop.token_count import counter, judge_tokens
 from runs.canonical import digest
 
 FROZEN = ("seed", "proven", "base", "endpoint")
@@ -46,7 +47,8 @@ AskedBefore = set[str]
 def verdicts(config: Config, span: range, before: AskedBefore) -> list[Share]:
     """The work of each who judges in the iterations `span`; what frozen ones are asked is added to `before`."""
     settings, constitution = config.judge, find_constitution(config.constitution)
-    judge, fair = (configured_judge(one, constitution) for one in (settings, settings.in_both_orders()))
+    tokens = judge_tokens(config)
+    judge, fair = (configured_judge(one, constitution, tokens) for one in (settings, settings.in_both_orders()))
     usual, in_both = (_questions_a_case(one, config) for one in (judge, fair))
     labelled = anchor_pairs(config.measure.anchors, config.measure.anchor_count)
     of_labelled = _requests(judge, [one.item for one in once(anchor_cases(judge, config.seed, labelled))])

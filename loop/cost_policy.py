@@ -3,10 +3,8 @@
 Every count is the most that it can be.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import comb
-from pathlib import Path
 from statistics import fmean
 
 from constitutions.exemplars import Revising, revising_question
@@ -20,10 +18,9 @@ from loop.configured_judge import configured_judge
 from loop.mixing import draw
 from loop.sources import prompt_source
 from loop.steps.prompts import held_back
+from loop.token_count import counter
 from runs.canonical import seed_of
 
-CHARACTERS_A_TOKEN = 4.0
-"""Of English text, where the tokenizer is not at hand."""
 SAMPLE = 32
 
 
@@ -189,13 +186,3 @@ def items(config: Config) -> list[Item]:
     seed = seed_of(config.seed, "prompts")
     drawn = prompt_source(config.prompts.source).train(min(SAMPLE, config.prompts.count), 1, seed)
     return [Item(prompt.messages, ("",) * judge.compares, prompt.tags, n) for n, prompt in enumerate(drawn)]
-
-
-def counter(folder: Path | None) -> Callable[[str], float]:
-    """How many tokens a text has: by the model's own tokenizer, or by the characters where there is none."""
-    if folder is None or not (folder / "tokenizer.json").is_file():
-        return lambda text: len(text) / CHARACTERS_A_TOKEN
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    return lambda text: float(len(tokenizer.encode(text, add_special_tokens=False).ids))

@@ -17,6 +17,7 @@ from loop.guards.brake import braked
 from loop.limits import LimitWatch
 from loop.progress import Event, Say
 from loop.start_engine import engine_options
+from loop.token_count import counter
 from loop.warp import Warp
 from loop.workers.trainers import Trainers
 from runs.canonical import digest
@@ -93,6 +94,10 @@ class Desk:
         if policy != base.digest:
             engine.load(policy, self.store.adapter_folder(policy), stored_probe(self.store, policy))
         return engine
+
+    def judge_tokens(self, text: str) -> float:
+        """How many tokens `text` has for the model that judges."""
+        return counter((self.judge_base or self.base).folder)(text)
 
     @cached_property
     def endpoint(self) -> Endpoint | None:

@@ -3,16 +3,19 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from constitutions.load import find_constitution
+from constitutions.load import Constitution, find_constitution
+from constitutions.relevant import Room, longest
 from judges.preference import PreferenceModel
 from judges.verifier import Verifier
 from loop.anchors import anchor_pairs
+from loop.base import find_base, find_judge_base
 from loop.config import Config
 from loop.config_judge import READ, Judge
 from loop.configured_judge import configured_judge
 from loop.endpoint import Endpoint
 from loop.limits import LimitWatch
 from loop.sources import prompt_source
+from loop.token_count import judge_tokens
 from runs.canonical import seed_of
 from runs.errors import ConfigError
 from runs.pruned import NAMED_JUDGES
@@ -102,6 +105,12 @@ def _check_options(judge: Judge) -> None:
             "judge.together=true puts several principles into one question, and judge.principles=1 draws one for each; "
             "raise judge.principles (null takes all that apply), or leave judge.together out"
         )
+    if judge.max_principle_tokens is not None and not (judge.compares and judge.together):
+        raise ConfigError(
+            f"judge.max_principle_tokens={judge.max_principle_tokens} is for principles in one question, and "
+            f"judge.method={judge.method} with judge.together={str(judge.together).lower()} shows one or none; set "
+            "judge.method=pairwise, judge.together=true and judge.principles=null, or leave it out"
+        )
     shared = type(judge).model_fields["min_vote_share"].default
     if judge.compares and judge.min_vote_share != shared and (judge.together or judge.principles == 1):
         raise ConfigError(
@@ -126,6 +135,32 @@ def check_constitution(config: Config) -> None:
             "where it does not say), or judge in another way"
         )
     configured_judge(config.judge, constitution)
+    if config.judge.max_principle_tokens is not None:
+        _check_room(config, constitution, config.judge.max_principle_tokens)
+
+
+def _check_room(config: Config, constitution: Constitution, most: int) -> None:
+    """Whether the principles can be counted as one judge counts, and none is longer than there is room for."""
+    judge = config.judge
+    if "endpoint" in judge.sitting or ("base" in judge.sitting and len(judge.sitting) > 1):
+        raise ConfigError(
+            f"judge.max_principle_tokens={most} is counted by the one tokenizer of all who judge, and judge.adapter="
+            f"{judge.adapter} with judge.panel={','.join(judge.panel) or '[]'} has an endpoint, whose tokenizer is not "
+            "here, or two models; leave it out, or name judges of one model"
+        )
+    folder = (find_judge_base(config) or find_base(config.model)).folder
+    if not (folder / "tokenizer.json").is_file():
+        raise ConfigError(
+            f"judge.max_principle_tokens={most} is counted in tokens, and {folder} has no tokenizer.json; save the "
+            "model's fast tokenizer there, or leave it out"
+        )
+    found = longest(constitution, "comparison", Room(most, judge_tokens(config)))
+    if found is not None and found[1] > most:
+        raise ConfigError(
+            f"judge.max_principle_tokens={most}: the principle {found[0].id!r} alone takes {found[1]} tokens, and none "
+            "is cut; raise it, leave reasons out of `explain`, or split the document: `selfsame constitution import "
+            "FILE --explained --max-words N --out OWN.md`"
+        )
 
 
 def check_endpoint(config: Config) -> None:

@@ -161,7 +161,7 @@ def _tokens_of(model: str) -> Callable[[str], float]:
     """How many tokens a text has for that model. Raises ConfigError for a model that is not here."""
     from loop.base import find_base
     from loop.config import Model
-    from loop.cost_policy import counter
+    from loop.token_count import counter
 
     folder = find_base(Model(base=model)).folder
     if not (folder / "tokenizer.json").is_file():

@@ -49,7 +49,7 @@ def ranking(desk: Desk, turn: Turn) -> Ranking | None:
     before = bench(desk, turn, policy_before(desk, turn))
     if before == bench(desk, turn, turn.policy):
         return None
-    return Ranking(configured_judge(desk.config.judge, desk.constitution), None, before, None)
+    return Ranking(configured_judge(desk.config.judge, desk.constitution, desk.judge_tokens), None, before, None)
 
 
 def inputs(desk: Desk, turn: Turn) -> dict[str, str]:

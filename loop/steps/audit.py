@@ -46,7 +46,7 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
     # A panel has no weights of its own, an endpoint's are out of reach, and a preference model's write nothing.
     of_a_policy = who.rule is None and desk.by(who.digest) != "endpoint" and not by_model
     judge = Audited(
-        judge=configured_judge(settings, desk.constitution),
+        judge=configured_judge(settings, desk.constitution, desk.judge_tokens),
         who=who,
         way=settings.way(),
         weights=who.digest if of_a_policy else None,

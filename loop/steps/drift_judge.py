@@ -164,7 +164,7 @@ def _by_the_seed_judge(
 
 def _labelled_verdicts(desk: Desk, seen: Seen, who: Bench) -> dict[Judged, Judgment]:
     """What those who judge say of the labelled pairs: recalled, where they judged them in an iteration of their own."""
-    judge = configured_judge(desk.config.judge, desk.constitution)
+    judge = configured_judge(desk.config.judge, desk.constitution, desk.judge_tokens)
     shards = judged_by(desk, seen.address, judge, who, anchor_cases(judge, desk.config.seed, seen.anchors))
     return _decisive(desk, shards)
 
@@ -174,7 +174,7 @@ def _decisive(desk: Desk, shards: Sequence[str]) -> dict[Judged, Judgment]:
 
 
 def _fair(desk: Desk) -> Judge:
-    return configured_judge(desk.config.judge.in_both_orders(), desk.constitution)
+    return configured_judge(desk.config.judge.in_both_orders(), desk.constitution, desk.judge_tokens)
 
 
 def _prompts(seen: Seen) -> dict[str, Prompt]:

@@ -35,7 +35,7 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
 
 def run(desk: Desk, turn: Turn, key: str) -> Output:
     """A judgment for each answer, or for each two different answers to a prompt, by each who judges."""
-    judge = configured_judge(desk.config.judge, desk.constitution)
+    judge = configured_judge(desk.config.judge, desk.constitution, desk.judge_tokens)
     who = bench(desk, turn, turn.policy)
     prompts: list[Prompt] = desk.store.all_rows("prompts", turn.done["prompts"])
     responses: list[Response] = desk.store.all_rows("responses", turn.done["generate"])

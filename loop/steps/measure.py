@@ -60,7 +60,7 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
         settings.prompts, seed_of(desk.config.seed, "held-out")
     )
     by_digest = {prompt.digest: prompt for prompt in prompts}
-    judge = configured_judge(desk.config.judge, desk.constitution)
+    judge = configured_judge(desk.config.judge, desk.constitution, desk.judge_tokens)
     who = bench(desk, turn, turn.candidate)
 
     answers = held_out_answers(desk, address, turn.candidate, prompts, "measure")
@@ -71,7 +71,7 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
     anchors = anchor_pairs(settings.anchors, settings.anchor_count)
     # A rival is always second, so that in one order a taste for the first place would be a win.
     fair = desk.config.judge.in_both_orders()
-    fair_judge = configured_judge(fair, desk.constitution)
+    fair_judge = configured_judge(fair, desk.constitution, desk.judge_tokens)
     of_own = judged_by(desk, address, fair_judge, who, [one for one in own if one is not None], fair.way())
     of_anchors = judged_by(desk, address, judge, who, anchor_cases(judge, desk.config.seed, anchors))
     own_judgments: list[Judgment] = desk.store.rows_of("judgments", of_own)
