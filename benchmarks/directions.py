@@ -4,8 +4,8 @@
     python -m benchmarks.directions soft hard --seeds 3 # some of the arms
     python -m benchmarks.directions --table             # only the table, from the rows
 
-A cell is an arm and a seed: one run, on one thread, so that two of these commands share a small machine well. Arms are
-compared by seed. Critiques and passes of revision are `benchmarks.revisions`.
+A cell is an arm and a seed: one run that no guard stops, on one thread, so that two of these commands share a small
+machine well. Arms are compared by seed. Critiques and passes of revision are `benchmarks.revisions`.
 """
 
 import json
@@ -17,12 +17,19 @@ from typing import Any
 from benchmarks.cells import command_line, refuse_bad, run_cells
 from benchmarks.directions_page import write_table
 from benchmarks.own_run import by_iteration, carried_on, own_store, wrong_with
-from benchmarks.phenomenon import ONE_CORE
+from benchmarks.phenomenon import ONE_CORE, UNGUARDED
 from loop.demonstration_file import demonstrations_path
 from loop.load_config import load_config
 
 SEEDS = 5
 SMALL = ["iterations=2", "prompts.count=256"]
+UNWATCHED = [
+    "export.mlflow=false",
+    "audit.items=0",
+    "capability.prompts=null",
+    *(f"drift.{part}=false" for part in ("judge", "policy", "prompts", "signal")),
+]
+"""What is measured for guards and people alone is left out."""
 BY_SEED = ["judge.adapter=seed"]
 """A judge that stays as it is, so that what differs is what is learnt from it."""
 
@@ -58,7 +65,7 @@ def measure(cell: dict[str, Any]) -> dict[str, Any]:
         own_store(f"directions-{cell['arm'].replace(' ', '-')}-{cell['seed']}") as store,
         TemporaryDirectory() as folder,
     ):
-        changes = [*arm.changes, *ONE_CORE, "export.mlflow=false", "gold.prompts=512", f"seed={cell['seed']}"]
+        changes = [*arm.changes, *ONE_CORE, *UNGUARDED, *UNWATCHED, "gold.prompts=512", f"seed={cell['seed']}"]
         if cell["arm"] == "instructions":
             changes.append(f"train.demonstrations={_instructions(Path(folder))}")
         outcome = carried_on(store, "cell", arm.recipe, load_config(arm.recipe, changes))

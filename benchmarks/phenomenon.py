@@ -8,6 +8,7 @@ Each cell is one run: `self` is the shipped recipe with its guards out of the wa
 truth, both for ten iterations; `hot` the recipe with a learning rate that breaks the model, for five.
 """
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from benchmarks.cells import command_line, rows, run_cells
 from benchmarks.gold_judge import gold_judged_steps
 from loop import drive, iterate
+from loop.faults.trajectory import only_warning
 from loop.load_config import load_config
 from loop.pipeline import steps_of
 from loop.summary import history
@@ -29,12 +31,7 @@ CONDITIONS: dict[str, list[str]] = {
 }
 LENGTHS = {"self": 10, "gold": 10, "hot": 5}  # iterations
 # The guards are there to stop what this measures.
-UNGUARDED = [
-    "guards.max_kl_to_seed_nats=1e9",
-    "guards.max_kl_to_previous_nats=1e9",
-    "guards.max_unscored_frac=1",
-    "guards.min_pairs=1",
-]
+UNGUARDED = [f"guards.actions={json.dumps(only_warning())}"]
 SERIES = {
     "gold": "gold/sampled_mean",
     "greedy": "gold/greedy_mean",
