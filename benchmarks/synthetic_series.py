@@ -18,6 +18,7 @@ def healthy(seed: int, iterations: int, items: int, gain: float) -> Iterator[See
     """
     rng = np.random.default_rng(seed)
     names = [str(n) for n in range(items)]
+    families = {name: f"family {n % 12}" for n, name in enumerate(names)}
     talent_N, luck_N = rng.beta(1.5, 1.0, items), rng.random(items)
     labelled_N, of_judge_N = rng.beta(3, 1.2, items), rng.random(items)
     for index in range(iterations + 1):
@@ -43,8 +44,7 @@ def healthy(seed: int, iterations: int, items: int, gain: float) -> Iterator[See
             pairs = float(rng.integers(340, 385))
             metrics |= {"signal/pairs": pairs, "signal/pairs_used": pairs, "signal/pair_yield_frac": pairs / 384}
         items_of = {
-            "capability/greedy": (luck_N < chance_N).astype(float),
-            "capability/sampled": sampled_N,
+            "capability/answers": ((luck_N < chance_N) + sampled_N) / 2,
             "held-out/seed_judge_score": score_N,
             "labelled/own_hit": (of_judge_N < labelled_N).astype(float),
         }
@@ -52,6 +52,7 @@ def healthy(seed: int, iterations: int, items: int, gain: float) -> Iterator[See
             index,
             metrics,
             {stream: dict(zip(names, map(float, values), strict=True)) for stream, values in items_of.items()},
+            tags={"family": families},
             counts=COUNTS if index else (),
             finite=frozenset(name for name in metrics if name.startswith("policy/")),
         )
@@ -65,14 +66,14 @@ def befallen(history: list[Seen], onset: int, **metrics: float) -> list[Seen]:
 
 
 def forgotten(history: list[Seen], onset: int, share: float) -> list[Seen]:
-    """The series, with that share of the right greedy answers wrong from `onset` on."""
+    """The series, with that share of the prompts answered wrongly from `onset` on."""
     rng = np.random.default_rng(onset)
 
     def fallen(one: Seen) -> Seen:
-        greedy = {
-            item: 0.0 if rng.random() < share else right for item, right in one.items["capability/greedy"].items()
+        right = {
+            item: 0.0 if rng.random() < share else right for item, right in one.items["capability/answers"].items()
         }
-        return replace(one, items={**one.items, "capability/greedy": greedy})
+        return replace(one, items={**one.items, "capability/answers": right})
 
     return [one if one.index < onset else fallen(one) for one in history]
 

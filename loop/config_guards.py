@@ -8,7 +8,14 @@ from loop.config_section import Count, Fraction, Positive, Section, spelt_in_jso
 from loop.guards.finding import Action
 from loop.guards.rules import Chart, Limit, Paired
 
-ASKED_OTHERWISE = ("finite", "max_unscored_frac", "min_anchor_accuracy", "min_position_consistency", "min_pairs")
+ASKED_OTHERWISE = (
+    "finite",
+    "max_unscored_frac",
+    "min_anchor_accuracy",
+    "min_position_consistency",
+    "min_pairs",
+    "together",
+)
 """Guards that are no bound on one metric of an iteration: asked of several, or at one moment alone."""
 
 
@@ -18,8 +25,8 @@ def _far(name: str, metric: str, **given: Any) -> Limit:
 
 
 SHIPPED_PAIRED = (
-    Paired(name="greedy_fell", stream="capability/greedy", demanded=False),
-    Paired(name="sampled_fell", stream="capability/sampled", demanded=False),
+    Paired(name="answers_fell", stream="capability/answers", demanded=False),
+    Paired(name="family_fell", stream="capability/answers", by="family", demanded=False),
     Paired(name="seed_judge_fell", stream="held-out/seed_judge_score", group="judge", demanded=False),
     Paired(name="judge_fell", stream="labelled/own_hit", of="seed", group="judge", demanded=False),
 )
@@ -37,9 +44,12 @@ class Guards(Section):
     """The chance that a run which becomes no worse is ever said to by any of the paired tests; it is spent over the
     iterations and split over the tests. Proven against references fixed beforehand (`of: seed`), simulated against the
     best so far and the last ones promoted, which are chosen by the same items."""
+    doubt: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    """The chance, in each iteration, that the paired tests keep a candidate out which is no worse: split over them, and
+    asked of each iteration by itself. Who is kept out is tried again, and nothing is undone."""
     promote: Literal["unless_worse", "on_gain"] = "unless_worse"
     """What a candidate needs: no evidence of a loss, or beside that evidence of a gain over the best so far."""
-    patience: Count = 2
+    patience: Count = 3
     """Halt after so many iterations in a row that promoted nothing."""
     approve: Annotated[str, Field(pattern=r"^(never|on_warn|every( [1-9][0-9]{0,5})?)$")] = "never"
     """When the run waits for a person before a decision counts: `never`, `every` iteration or `every 3`, or `on_warn`,
@@ -55,7 +65,7 @@ class Guards(Section):
     limits: Limits = ()
     """More limits, on any metric: `{name, metric, at_most or at_least, of, how, group, action}`."""
     paired: PairedTests = ()
-    """More paired tests, on any stream: `{name, stream, of, margin, group, action}`."""
+    """More paired tests, on any stream: `{name, stream, of, by, margin, group, action}`."""
     charts: Charts = ()
     """Control charts of the training: `{name, stream, kind, side, centre, spread, action}`."""
     max_unscored_frac: Fraction = 0.2

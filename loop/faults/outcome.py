@@ -1,6 +1,7 @@
 """What guards would have made of a run that nobody stopped, held against what became of its gold.
 
-The first decision that does not promote is the one that counts: from there on the loop would have gone another way.
+The first decision that does not promote is the one that counts for a fault: from there on the loop would have gone
+another way. A sound run that is kept from promoting once tries again; only a halt ends it.
 Gold is measured on two halves of the prompts. A peak is chosen on one and compared on the other: the highest of several
 means is too high by itself.
 """
@@ -11,6 +12,7 @@ from typing import Any
 
 from loop.config_guards import ASKED_OTHERWISE, Guards
 from loop.faults.packed import unpacked
+from loop.guards.decision import Conclusion
 from loop.guards.replay import replay
 from loop.guards.seen import Seen
 
@@ -27,6 +29,7 @@ class Outcome:
     - `harmful`: gold would have fallen by a tenth. `late_from`: the first iteration whose policy has lost a twentieth
       of the peak so far; what is stopped there is stopped in time, since that policy was not yet promoted.
     - `stopped_at`, `verdict`, `by`: the first decision that did not promote, and the guards that made it.
+    - `halted_at`: the first halt; `kept_out`: how many of its `iterations` were not promoted.
     - `lost`: what the policy that stands then, or at the end, has lost of the peak so far, as a share.
     - `seen_at`: the first iteration that each guard would not have let pass by itself.
     """
@@ -39,6 +42,9 @@ class Outcome:
     stopped_at: int | None
     verdict: str
     by: tuple[str, ...]
+    halted_at: int | None
+    kept_out: int
+    iterations: int
     lost: float
     seen_at: Mapping[str, int]
 
@@ -63,7 +69,9 @@ def outcome(cell: Mapping[str, Any], row: Mapping[str, Any], guards: Guards) -> 
     chosen, compared = zip(*(one["gold"] for one in row["iterations"]), strict=True)
     losses = lost_of_peak(chosen, compared)
     late = [index for index, share in enumerate(losses) if share >= TOO_LATE]
-    stopped_at, verdict, by, stands = _first_stop(guards, history)
+    concluded = list(replay(guards, history))
+    verdicts = [one.verdict for one in concluded]
+    stopped_at, verdict, by, stands = _first_stop(history, concluded)
     peak = max(range(stopped_at if stopped_at is not None else len(chosen)), key=lambda index: chosen[index])
     return Outcome(
         fault=cell["fault"],
@@ -74,6 +82,9 @@ def outcome(cell: Mapping[str, Any], row: Mapping[str, Any], guards: Guards) -> 
         stopped_at=stopped_at,
         verdict=verdict,
         by=by,
+        halted_at=verdicts.index("halt") if "halt" in verdicts else None,
+        kept_out=sum(one != "promote" for one in verdicts),
+        iterations=len(verdicts) - 1,
         lost=_lost(compared[peak], compared[stands]),
         seen_at=_seen_at(guards, history),
     )
@@ -93,10 +104,12 @@ def _lost(peak: float, now: float) -> float:
     return max(0.0, 1 - now / peak) if peak > 0 else 0.0
 
 
-def _first_stop(guards: Guards, history: Sequence[Seen]) -> tuple[int | None, str, tuple[str, ...], int]:
+def _first_stop(
+    history: Sequence[Seen], conclusions: Sequence[Conclusion]
+) -> tuple[int | None, str, tuple[str, ...], int]:
     """When the guards first do not promote, how and by whom, and the number of the policy that stands."""
     last = 0
-    for now, concluded in zip(history, replay(guards, history), strict=False):
+    for now, concluded in zip(history, conclusions, strict=True):
         if now.index and concluded.verdict != "promote":
             by = sorted({one.guard for one in concluded.findings if one.blocks})
             return now.index, concluded.verdict, tuple(by), int(concluded.policy)

@@ -11,6 +11,7 @@ from loop.guards.seen import Seen
 DIGITS = 4
 """Significant digits that are kept."""
 STREAMS = (
+    "capability/answers",
     "capability/greedy",
     "capability/sampled",
     "held-out/own_score",
@@ -18,6 +19,8 @@ STREAMS = (
     "labelled/own_hit",
 )
 """The streams that are kept."""
+TAGS = {"family": "capability/answers"}
+"""The tags that are kept, each with the stream of whose items it is."""
 CURVES = ("loss", "grad_norm", "rewards/margins", "rewards/accuracies")
 """The columns of the training curve that are kept."""
 STEPS = 254
@@ -37,9 +40,11 @@ def packed(history: Sequence[Seen]) -> Row:
         for stream in STREAMS
         if any(stream in seen.items for seen in history)
     }
+    tags = {tag: of_it for seen in history for tag, of_it in seen.tags.items() if tag in TAGS}
     return {
         "metrics": names,
         "items": {stream: len(of_it) for stream, of_it in items.items()},
+        "tags": {tag: _tags(of_it, items.get(TAGS[tag], ())) for tag, of_it in tags.items()},
         "iterations": [_packed(seen, names, items) for seen in history],
     }
 
@@ -79,10 +84,22 @@ def _unpacked(index: int, one: Row, row: Row) -> Seen:
         },
         {stream: _items(text) for stream, text in one["items"].items()},
         [{name: values[step] for name, values in columns.items()} for step in range(steps)],
+        {tag: _items_tags(kept) for tag, kept in row["tags"].items()},
         measured=one.get("measured", True),
         counts=tuple(one["counts"]),
         finite=frozenset(one["no_number"]),
     )
+
+
+def _tags(values: Mapping[str, str], items: Sequence[str]) -> Row:
+    names = sorted(set(values.values()))
+    places = bytes(names.index(values[item]) if item in values else NONE for item in items)
+    return {"values": names, "items": base64.b85encode(zlib.compress(places, 9)).decode()}
+
+
+def _items_tags(kept: Row) -> dict[str, str]:
+    places = zlib.decompress(base64.b85decode(kept["items"]))
+    return {str(nth): kept["values"][place] for nth, place in enumerate(places) if place != NONE}
 
 
 def _has(seen: Seen, column: str) -> bool:

@@ -43,13 +43,15 @@ class OfFault:
 @dataclass(frozen=True)
 class Report:
     """The faults one by one, and what is promised of all: of harmful runs with faults that guards were tuned on, and of
-    those with others, the share that was caught; of sound runs the share that was stopped."""
+    those with others, the share that was caught; of sound runs the share that was halted, and of their iterations the
+    share that was kept out and tried again."""
 
     faults: tuple[OfFault, ...]
     tuned_on: Share
     unseen: Share
     itself: Share
     false_alarms: Share
+    kept_out: Share
 
     def as_document(self) -> dict[str, Any]:
         """As JSON values."""
@@ -83,7 +85,8 @@ def report(outcomes: Sequence[Outcome]) -> Report:
         caught([one for one in outcomes if one.fault in tuned]),
         caught([one for one in outcomes if one.fault in broken - tuned]),
         caught([one for one in outcomes if one.fault not in broken]),
-        share(sum(one.stopped_at is not None for one in sound), len(sound)),
+        share(sum(one.halted_at is not None for one in sound), len(sound)),
+        share(sum(one.kept_out for one in sound), sum(one.iterations for one in sound)),
     )
 
 
@@ -124,7 +127,8 @@ def sentences(found: Report) -> list[str]:
         "Harmful runs with a fault, caught in time": found.tuned_on,
         "Harmful runs with a fault that nobody tuned on, caught in time": found.unseen,
         "Harmful runs in which nothing was broken, caught in time": found.itself,
-        "Sound runs that were stopped": found.false_alarms,
+        "Sound runs that were halted": found.false_alarms,
+        "Iterations of sound runs that were not promoted": found.kept_out,
     }
     return [
         f"{what}: {one.found} of {one.of} ({one.found / one.of:.0%}; {one.low:.1%} to {one.high:.1%})."

@@ -10,10 +10,11 @@ order that knows nothing of their values. That holds of a reference that was cho
 and the last ones promoted were chosen by the same items, so that of these the promise is not proven, but simulated:
 `benchmarks/sequential.py` holds the guards over healthy series, whose best and last ones move.
 
-Shape letters: N items, K stakes; any dimensions before N are tests of their own.
+Shape letters: N items, K stakes, R references, G groups of items; any dimensions before N are tests of their own.
 """
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ class Paired(NamedTuple):
 
     `before` are the references' means and `after` is the mean now; `losses_log10_e` hold against each reference alone,
     `loss_log10_e` against all together, and `gain_log10_e` says that it is better than the first. Each is the largest
-    capital that the bets ever reached: 2 is evidence that chance alone gives at most 1 time in 100.
+    capital that the bets ever reached: 2 is evidence that chance alone gives at most 1 time in 100. `left_log10_e` is
+    what is left of that of `loss_log10_e` after the last item. `worst` is the place of the reference, and that of the
+    group of items, of the largest loss.
     """
 
     n: int
@@ -43,10 +46,17 @@ class Paired(NamedTuple):
     losses_log10_e: tuple[float, ...]
     loss_log10_e: float
     gain_log10_e: float
+    left_log10_e: float
+    worst: tuple[int, int]
 
 
-def paired(before_R_N: "Floats", after_N: "Floats", margin: float = 0.0) -> Paired:
+def paired(
+    before_R_N: "Floats", after_N: "Floats", margin: float = 0.0, groups_G_N: "NDArray[np.bool_] | None" = None
+) -> Paired:
     """Is `after` worse than one of several before it, or better than the first? Numbers from 0 to 1 of the same items.
+
+    With `groups_G_N` a loss is asked of each group of items by itself, and the capital is spread over the groups too:
+    what is lost in one is not made up for by another. The gain is always that over all items.
 
     Against "not worse than any by more than `margin`": the capital is spread over the references too, whose mean is a
     supermartingale whatever they have to do with each other (Vovk and Wang, Annals of Statistics 2021). Nobody has to
@@ -59,7 +69,11 @@ def paired(before_R_N: "Floats", after_N: "Floats", margin: float = 0.0) -> Pair
         raise ValueError(f"paired numbers of shapes {before_R_N.shape} and {after_N.shape}")
     (lost, losing), (gained, gaining) = nulls(margin)
     halved_R_N = (1 + after_N - before_R_N) / 2
-    losses_R_N = log_capital(halved_R_N, lost, losing)
+    groups = np.ones((1, len(after_N)), dtype=bool) if groups_G_N is None else groups_G_N
+    # A number at the bound neither wins nor loses: the capital of a group stands still at the items of the others.
+    bets_R_G_N = log_capital(np.where(groups, halved_R_N[:, None, :], lost), lost, losing)
+    worst = np.unravel_index(bets_R_G_N.max(axis=-1).argmax(), bets_R_G_N.shape[:2])
+    losses_R_N = np.logaddexp.reduce(bets_R_G_N, axis=1) - np.log(len(groups))
     together_N = np.logaddexp.reduce(losses_R_N, axis=0) - np.log(len(losses_R_N))
     gain_N = log_capital(halved_R_N[0], gained, gaining)
     return Paired(
@@ -69,7 +83,22 @@ def paired(before_R_N: "Floats", after_N: "Floats", margin: float = 0.0) -> Pair
         tuple(float(one) / LN_10 for one in losses_R_N.max(axis=1)),
         float(together_N.max()) / LN_10,
         float(gain_N.max()) / LN_10,
+        float(together_N[-1]) / LN_10,
+        (int(worst[0]), int(worst[1])),
     )
+
+
+def carried_on(left_log10_e: Sequence[Sequence[float]]) -> float:
+    """log10 of the capital of whoever takes half of it from one set of items to the next; it bets on each of them.
+
+    Each set holds what tests of the same items left, of which the mean counts, whatever they have to do with each
+    other; sets have no item in common. Against "nothing fell" it is a fair game like each of its parts, and finds small
+    losses that many see. The other half is kept, so that a set in which much was gained costs a factor of two.
+    """
+    import numpy as np
+
+    capitals = [np.logaddexp.reduce(LN_10 * np.array(tests)) - np.log(len(tests)) for tests in left_log10_e]
+    return float(sum(np.logaddexp(0.0, capital) - np.log(2) for capital in capitals)) / LN_10
 
 
 def nulls(margin: float) -> tuple[tuple[float, Null], tuple[float, Null]]:

@@ -1,25 +1,60 @@
 """The same items, then and now: has what a policy or a judge does with them become worse?"""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from loop.guards.betting import paired
-from loop.guards.finding import Finding, said
+from loop.guards.betting import carried_on, paired
+from loop.guards.doubt import p_together, p_worse
+from loop.guards.finding import ACTIONS, Action, Finding, said
 from loop.guards.limits import WHOSE
 from loop.guards.rules import Paired
 from loop.guards.seen import Seen
 
+TOGETHER = "together"
+"""The guard that asks all paired tests at once."""
+FEWEST = 16
+"""Items that a group must have, to be asked by itself: fewer prove nothing, and each group costs the others power."""
+
+
+@dataclass(frozen=True)
+class Levels:
+    """How sure a test has to be: `alpha` to say so once in a whole run, `doubt` to keep this one candidate out."""
+
+    alpha: float
+    doubt: float
+
+    @property
+    def limit(self) -> float:
+        """log10 of the evidence that is enough."""
+        return math.log10(1 / self.alpha)
+
+    def passes(self, log10_e: float, p: float) -> bool:
+        """Whether there is neither enough evidence of a loss nor doubt."""
+        return log10_e < self.limit and p > self.doubt
+
+    def action(self, log10_e: float, sure: Action) -> Action:
+        """What follows: what a test that is sure has for an action, and no more than keeping out for doubt."""
+        return sure if log10_e >= self.limit else min(sure, "reject", key=ACTIONS.index)
+
+    def in_words(self, log10_e: float, p: float) -> str:
+        """The evidence and the doubt, and what would be enough."""
+        return (
+            f"evidence of a loss 10^{log10_e:.2f}, 10^{self.limit:.2f} is enough; p {p:.2g}, {self.doubt:.2g} is doubt"
+        )
+
 
 def compared(
-    test: Paired, now: Seen, of: Mapping[str, Seen], recent: Sequence[Seen], alpha: float, min_frac: float
+    test: Paired, now: Seen, of: Mapping[str, Seen], recent: Sequence[Seen], levels: Levels, min_frac: float
 ) -> Finding | None:
-    """Whether the stream fell, at level `alpha`; None where nobody has such a stream or settings do without its step,
-    and for the seed itself.
+    """Whether the stream fell; None where nobody has such a stream or settings do without its step, and for the seed
+    itself.
 
     What is held against the best so far is held against the `recent` ones too, promoted after it: a gain that is not
     yet proven can be lost. `observed` and `limit` are log10 of the evidence of a loss and of 1 / alpha; `worst` is the
-    iteration against which it is strongest. It does not pass where fewer than `min_frac` of a reference's items have a
-    number now, nor where one is outside 0 to 1.
+    iteration against which it is strongest. A `p` of at most `doubt` rejects, unless the test has a milder action. It
+    does not pass where fewer than `min_frac` of a reference's items have a number now, nor where one is outside 0 to 1.
     """
     if test.of not in of or not now.measured:
         return None
@@ -30,38 +65,80 @@ def compared(
     after = now.items.get(test.stream, {})
     if not test.demanded and not (befores[0] and now.took(first.step_of(test.stream))):
         return None
-    limit = math.log10(1 / alpha)
+    limit = levels.limit
     rows = tuple(address for one in (now, *references) for address in one.addresses(test.stream))
     both = sorted(item for item in after if all(item in before for before in befores))
+    asked = groups(test.by, now, both)
+    if not asked and not test.demanded and both:
+        return None
     most = max(map(len, befores))
     numbers = [[items[item] for item in both] for items in (after, *befores)]
     faulty = sum(not 0 <= number <= 1 for row in numbers for number in row)
-    if faulty or not both or len(both) < min_frac * most:
+    if faulty or not asked or len(both) < min_frac * most:
         why = (
             f"{faulty} numbers are outside 0 to 1"
             if faulty
             else f"{len(both)} of {most} items have a number; at least {min_frac:.0%} are needed"
+            if len(both) < min_frac * most or not both
+            else f"no value of their tag {test.by} has {FEWEST} items"
         )
         says = f"{test.stream} cannot be compared: {why}"
-        beside: dict[str, float | int] = {"n": len(both), "alpha": alpha}
+        beside: dict[str, float | int] = {"n": len(both), "alpha": levels.alpha}
         return Finding(
             test.name, test.stream, None, limit, False, says, test.group, test.action,
             "at_most", None, WHOSE[test.of], rows, beside,
         )  # fmt: skip
     import numpy as np
 
-    found = paired(np.array(numbers[1:]), np.array(numbers[0]), test.margin)
-    worst = max(range(len(references)), key=lambda place: found.losses_log10_e[place])
-    before, index = found.before[worst], references[worst].index
+    after_N, before_R_N, groups_G_N = np.array(numbers[0]), np.array(numbers[1:]), np.array(list(asked.values()))
+    found = paired(before_R_N, after_N, test.margin, groups_G_N)
+    at, group = found.worst
+    chosen, name, index = groups_G_N[group], list(asked)[group], references[at].index
+    then, mean, n = float(before_R_N[at, chosen].mean()), float(after_N[chosen].mean()), int(chosen.sum())
+    evidence, p = found.loss_log10_e, p_worse(before_R_N, after_N, groups_G_N, test.margin)
+    where = f"{test.stream} ({test.by}={name})" if test.by else test.stream
     says = (
-        f"{test.stream} went from {said(before)} at iteration {index} to {said(found.after)} "
-        f"({found.after - before:+.4f} over {found.n} items); evidence of a loss 10^{found.loss_log10_e:.2f}, "
-        f"10^{limit:.2f} is enough"
+        f"{where} went from {said(then)} at iteration {index} to {said(mean)} "
+        f"({mean - then:+.4f} over {n} items); {levels.in_words(evidence, p)}"
     )
-    beside = {"n": found.n, "mean": found.after, "alpha": alpha, "worst": index}
-    if test.of == "best":
+    beside = {
+        "n": n, "mean": mean, "alpha": levels.alpha, "worst": index,
+        "left_log10_e": found.left_log10_e, "p": p, "doubt": levels.doubt,
+    }  # fmt: skip
+    if test.of == "best" and not test.by:
         beside["gain_log10_e"] = found.gain_log10_e
     return Finding(
-        test.name, test.stream, found.loss_log10_e, limit, found.loss_log10_e < limit, says, test.group, test.action,
-        "at_most", before, WHOSE[test.of], rows, beside,
+        test.name, where, evidence, limit, levels.passes(evidence, p), says, test.group,
+        levels.action(evidence, test.action), "at_most", then, WHOSE[test.of], rows, beside,
     )  # fmt: skip
+
+
+def together(found: Sequence[Finding], levels: Levels, action: Action) -> Finding | None:
+    """Whether small losses in several tests are a loss; None unless tests of two sets of items or more were asked.
+
+    What tests of the same items have to say is one voice (the part of a stream's name before its first `/`).
+    """
+    sets: dict[str, list[Finding]] = {}
+    tests = [one for one in found if "left_log10_e" in one.beside]
+    for one in tests:
+        sets.setdefault(one.metric.partition("/")[0], []).append(one)
+    if len(sets) < 2:
+        return None
+    evidence = carried_on([[one.beside["left_log10_e"] for one in same] for same in sets.values()])
+    p = p_together([[one.beside["p"] for one in same] for same in sets.values()])
+    names = ", ".join(one.guard for one in tests)
+    beside = {"n": len(tests), "alpha": levels.alpha, "p": p, "doubt": levels.doubt}
+    says = f"{names} together: {levels.in_words(evidence, p)}"
+    return Finding(
+        TOGETHER, "", evidence, levels.limit, levels.passes(evidence, p), says, "quality",
+        levels.action(evidence, action), "at_most", beside=beside,
+    )  # fmt: skip
+
+
+def groups(tag: str | None, now: Seen, items: Sequence[str]) -> dict[str, list[bool]]:
+    """Which of the items are asked together, by the tag's values; all of them without a tag, none without items."""
+    if tag is None:
+        return {"": [True] * len(items)} if items else {}
+    values = [now.tags.get(tag, {}).get(item) for item in items]
+    counts = Counter(value for value in values if value is not None)
+    return {name: [value == name for value in values] for name, n in sorted(counts.items()) if n >= FEWEST}

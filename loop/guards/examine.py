@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from loop.config_guards import Guards
 from loop.guards.charting import charted
-from loop.guards.comparing import compared
+from loop.guards.comparing import TOGETHER, Levels, compared, groups, together
 from loop.guards.finding import Finding
 from loop.guards.limits import all_finite, at_least, at_most, within
+from loop.guards.rules import Paired
 from loop.guards.seen import Seen
 from loop.guards.spending import at_look, shares
 
@@ -25,12 +26,19 @@ def examine(
     found += [within(limit, now, of, guards.brake_at) for limit in guards.every_limit()]
     tests = guards.every_paired()
     # A test that is not asked spends nothing, so that its share is the others'.
-    asked = {test.name: test.group for test in tests if test.demanded or _is_there(test.stream, of)}
+    asked = {test.name: test.group for test in tests if test.demanded or _is_there(test, of)}
+    if asked:
+        asked[TOGETHER] = "quality"
     share = shares(guards.false_alarm, asked)
-    for test in tests:
-        if test.name in share:
-            alpha = at_look(share[test.name], look)
-            found.append(compared(test, now, of, recent, alpha, guards.min_paired_frac))
+    levels = {test: Levels(at_look(spent, look), guards.doubt / len(share)) for test, spent in share.items()}
+    tested = [
+        compared(test, now, of, recent, levels[test.name], guards.min_paired_frac)
+        for test in tests
+        if test.name in asked
+    ]
+    found += tested
+    if asked and (action := guards.action(TOGETHER, "roll_back")) != "off":
+        found.append(together([one for one in tested if one], levels[TOGETHER], action))
     found += [charted(chart, now) for chart in guards.every_chart()]
     return [one for one in found if one is not None]
 
@@ -55,6 +63,7 @@ def acting(guards: Guards, found: Sequence[Finding]) -> list[Finding]:
     return [one for one in changed if one.action != "off"]
 
 
-def _is_there(stream: str, of: Mapping[str, Seen]) -> bool:
-    """Whether the seed had it: what there is to be asked does not change within a run."""
-    return "seed" in of and bool(of["seed"].items.get(stream))
+def _is_there(test: Paired, of: Mapping[str, Seen]) -> bool:
+    """Whether the seed had what it asks: what there is to be asked does not change within a run."""
+    items = of["seed"].items.get(test.stream) if "seed" in of else None
+    return bool(items and groups(test.by, of["seed"], list(items)))

@@ -51,6 +51,8 @@ class Paired(Section):
     """Whose numbers for the same items it is held against."""
     margin: Fraction = 0.0
     """How much worse, in the mean, is not yet worse."""
+    by: str | None = None
+    """A tag of the items: a loss is asked of those of each value by themselves, so that none can be made up for."""
     group: Group = "quality"
     action: Action = "roll_back"
     demanded: bool = True

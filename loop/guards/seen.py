@@ -18,6 +18,8 @@ class Seen:
     metrics: Metrics
     items: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     curve: Sequence[Mapping[str, float | None]] = ()
+    tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What items are like, by the name of a tag and by item."""
     rows: Mapping[str, str] = field(default_factory=dict)
     measured: bool = True
     """Whether the candidate was measured: if not, a metric that is not there is not missing."""

@@ -129,8 +129,10 @@ def capability_metrics(tried: Sequence[Tried]) -> dict[str, float | None]:
 
 
 def _item(policy: str, tried: Tried) -> DriftItem:
-    """What is held against the same of another policy: 1 for a right answer, and a share of several."""
-    right: dict[str, float | None] = {"greedy": float(tried.greedy), "sampled": fmean(tried.sampled)}
+    """What is held against the same of another policy: 1 for a right answer, a share of several, and the mean of both
+    ways, which is surer of a change than either."""
+    greedy, sampled = float(tried.greedy), fmean(tried.sampled)
+    right: dict[str, float | None] = {"greedy": greedy, "sampled": sampled, "answers": (greedy + sampled) / 2}
     return DriftItem(policy, "capability", tried.prompt.digest, right)
 
 

@@ -59,6 +59,7 @@ def _seen(desk: Desk, index: int, outputs: Mapping[str, str], done: Mapping[str,
     metrics: dict[str, float | None] = {}
     rows: dict[str, str] = {}
     items: dict[str, dict[str, float]] = {}
+    tags: dict[str, dict[str, str]] = {}
     for step, output in done.items():
         if step in NEVER:
             continue
@@ -68,8 +69,11 @@ def _seen(desk: Desk, index: int, outputs: Mapping[str, str], done: Mapping[str,
         of_step = _streams(desk, output) if with_items else {}
         items |= of_step
         rows |= dict.fromkeys(of_step, place)
+        for prompt in desk.store.all_rows("prompts", output) if of_step and "prompts" in output.tables else ():
+            for tag, value in prompt.tags.items():
+                tags.setdefault(tag, {})[prompt.digest] = value
     curve = done["train"].values.get("curve", ()) if "train" in done else ()
-    return Seen(index, metrics, items, curve, rows, "measure" in done)
+    return Seen(index, metrics, items, curve, tags, rows, "measure" in done)
 
 
 def _streams(desk: Desk, output: Output) -> dict[str, dict[str, float]]:

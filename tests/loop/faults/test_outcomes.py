@@ -32,7 +32,7 @@ def series(lengths: Sequence[float], right: Sequence[float], items: int = 400) -
                 "judge/rank_tau_b_with_seed": None if index == 2 else 0.9,
                 **({"signal/pairs": 300.0} if index else {}),
             },
-            {"capability/greedy": {str(n): float(luck < share) for n, luck in enumerate(luck_N)}},
+            {"capability/answers": {str(n): float(luck < share) for n, luck in enumerate(luck_N)}},
             [{"loss": 0.7, "grad_norm": 1.23456}] if index else (),
             counts=("signal/pairs",) if index else (),
             finite=frozenset({LENGTH}),
@@ -100,7 +100,7 @@ def test_a_stop_before_the_fault_began_catches_nothing() -> None:
 def test_where_right_answers_are_lost_the_policy_before_stands() -> None:
     right = (0.5, 0.6, 0.7, 0.8, 0.3, 0.3, 0.3)
     found = outcome(CELL, row(series(CALM, right), GOLD), GUARDS)
-    assert (found.stopped_at, found.verdict, found.lost) == (4, "reject", 0.0) and found.by == ("greedy_fell",)
+    assert (found.stopped_at, found.verdict, found.lost) == (4, "reject", 0.0) and found.by == ("answers_fell",)
 
 
 def test_a_run_that_nobody_stops_loses_what_its_last_policy_lost() -> None:

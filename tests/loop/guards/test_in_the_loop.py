@@ -13,6 +13,7 @@ from small import SMALL, branch, chain, quiet, run_small, small_config
 from loop import drive
 from loop.cli import main
 from loop.guards.betting import paired
+from loop.guards.doubt import p_worse
 from loop.steps.decide import findings
 from loop.steps.turn import Turn
 from runs.lineage import decision_of
@@ -174,17 +175,19 @@ def test_paired_tests_are_of_the_items_that_the_steps_kept(tmp_path: Path) -> No
     assert outcome.kind == "done", outcome.reason
     made, decision = chain(store), decisions(store)[2]
     tests = {one["guard"]: one for one in decision["evidence"] if "alpha" in one}
-    assert set(tests) == {"greedy_fell", "sampled_fell", "seed_judge_fell", "judge_fell"}
+    assert set(tests) == {"answers_fell", "seed_judge_fell", "judge_fell", "together"}  # families are too small
     assert sum(one["alpha"] for one in tests.values()) == pytest.approx(0.05 * 6 / (2 * math.pi) ** 2)
-    for guard, way in (("greedy_fell", 0.0), ("sampled_fell", 1.0)):
-        right = [right_by_prompt(store, one, way) for one in made]
-        prompts = sorted(right[0])
-        before = np.array([[of[prompt] for prompt in prompts] for of in right[:2]])
-        found = paired(before, np.array([right[2][prompt] for prompt in prompts]))
-        one = tests[guard]
-        assert (one["observed"], one["n"], one["mean"]) == (found.loss_log10_e, 40, found.after)
-        assert one["gain_log10_e"] == found.gain_log10_e
-        assert one["rows"] == [f"{index}/capability {made[index].outputs['capability']}" for index in (2, 0, 1)]
+    assert sum(one["doubt"] for one in tests.values()) == pytest.approx(0.02)
+    by_way = [[right_by_prompt(store, one, way) for way in (0.0, 1.0)] for one in made]
+    prompts = sorted(by_way[0][0])
+    answers = np.array([[(greedy[prompt] + sampled[prompt]) / 2 for prompt in prompts] for greedy, sampled in by_way])
+    found = paired(answers[:2], answers[2])
+    one = tests["answers_fell"]
+    assert (one["observed"], one["n"]) == (found.loss_log10_e, 40)
+    assert one["mean"] == pytest.approx(found.after)
+    assert one["gain_log10_e"] == found.gain_log10_e
+    assert one["p"] == pytest.approx(p_worse(answers[:2], answers[2], np.ones((1, 40), dtype=bool)))
+    assert one["rows"] == [f"{index}/capability {made[index].outputs['capability']}" for index in (2, 0, 1)]
 
 
 VERIFIED: dict[str, object] = {

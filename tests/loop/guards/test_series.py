@@ -26,7 +26,7 @@ def halts(history: list[Seen]) -> Conclusion:
     concluded = list(replay(Guards(), history))
     assert all(one.verdict == "promote" for one in concluded[:ONSET])
     at = next(index for index, one in enumerate(concluded) if one.verdict == "halt")
-    assert ONSET <= at <= ONSET + 1
+    assert ONSET <= at < ONSET + Guards().patience
     assert not any(one.verdict == "promote" for one in concluded[ONSET : at + 1])
     return concluded[ONSET]
 
@@ -39,19 +39,16 @@ def test_a_collapse_halts_at_once_and_its_guard_is_named_first(guard: str) -> No
 
 def test_a_policy_that_forgets_is_undone_and_then_halted() -> None:
     found = halts(forgotten(list(healthy(0, 6, 512, 0.1)), ONSET, 0.25))
-    assert found.failed[0].guard == "greedy_fell" and found.verdict in ("reject", "roll back")
+    assert found.failed[0].guard == "answers_fell" and found.verdict in ("reject", "roll back")
 
 
 @pytest.mark.parametrize("gain", [0.0, 0.15])
-def test_healthy_series_go_on(gain: float) -> None:
+def test_healthy_series_go_on_and_few_of_their_iterations_are_tried_again(gain: float) -> None:
     """`benchmarks/sequential.py` does this with 200 iterations of 20 seeds, and 512 items."""
-    stopped = [
-        (seed, concluded.standing.looks, concluded.failed[0].says)
-        for seed in range(8)
-        for concluded in replay(Guards(), healthy(seed, 50, 128, gain))
-        if concluded.verdict != "promote"
-    ]
-    assert stopped == []
+    concluded = [one for seed in range(8) for one in replay(Guards(), healthy(seed, 50, 128, gain))]
+    verdicts = [one.verdict for one in concluded]
+    assert set(verdicts) <= {"promote", "reject"}
+    assert verdicts.count("reject") < 0.04 * len(verdicts)  # 0.02 is allowed, and 400 give or take 0.007
 
 
 def test_the_best_follows_a_gain_that_is_there_and_no_chance() -> None:
