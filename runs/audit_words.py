@@ -28,8 +28,8 @@ STATISTICS = {
     "calibration/slope": "what stated log-odds should be multiplied by; 1 is right, below it over-confident",
     "calibration/temperature": "what they should be divided by, 1 / slope",
     "verdict/failed": "share of pairs that the judge failed to answer",
-    "verdict/abstained": "share of pairs that it would not decide, ties among them",
-    "spread/ties": "share of pairs between which it sees no difference",
+    "verdict/abstained": "share of pairs that it answered, preferring neither: undecided, ties, orders that cancel",
+    "spread/ties": "share of pairs between which it sees no difference; contradicting orders are no tie",
     "spread/at_high": "share of scores at the upper end of the scale",
     "spread/at_low": "share of scores at the lower end of the scale",
     "spread/distinct": "how many different scores it gives",
@@ -71,6 +71,12 @@ ADVICE = {
     "likelihood bias": (
         "Verdicts go with how {end} the judge finds a text, at equal quality: what is familiar passes for what is"
         " good, or the reverse. Let another model sit (`judge.adapter`, `judge.panel`)."
+    ),
+    "worse than chance": (
+        "It contradicts the labels: it is right less often than a coin, and what is trained on it learns the reverse. "
+        "Something is probably turned round. Look whether the label means the other answer, whether the columns of "
+        "the two answers or the values of the preference are exchanged (`--first`, `--second`, `--says-first`), and "
+        "whether the question or the scale asks for the worse answer (`selfsame constitution show FILE`)."
     ),
     "near chance": (
         "The judge hardly knows which answer is better; nothing should be trained on it. Take another judge, "

@@ -8,6 +8,8 @@ from judges.statistics import LabelledPair, agreement
 
 LEAST_ACCURACY = 0.65
 """Below this a judge is near chance. Small judges reach 0.55 to 0.75 where people agree in 0.81 (2306.05685)."""
+AT_MOST_MISNAMED = 0.0025
+"""How often a judge that is at chance is said to be worse than it."""
 RESAMPLES = 400
 """The intervals of 1,000 simulated judges held the truth in 95 % with so many; it is 2/5 of an audit's time."""
 
@@ -21,7 +23,6 @@ def label_agreement(pairs: Sequence[JudgedPair], seed: int) -> tuple[Statistic, 
       `judges.statistics.agreement`.
     """
     hits = _hits(pairs)
-    evidence = Evidence(below_mean_p(hits, 0, 1, LEAST_ACCURACY), "near chance") if len(hits) > 1 else None
     labelled = [
         LabelledPair(p.label, p.chance, None if p.chance is None else 1 - p.chance)
         for p in pairs
@@ -30,12 +31,20 @@ def label_agreement(pairs: Sequence[JudgedPair], seed: int) -> tuple[Statistic, 
     found = agreement(labelled, seed, RESAMPLES)
     scored_n = sum(one.score_a is not None for one in labelled)
     return (
-        Statistic("label/accuracy", len(hits), bounded_mean(hits, 0, 1), evidence),
+        Statistic("label/accuracy", len(hits), bounded_mean(hits, 0, 1), _too_low(hits)),
         Statistic("label/accuracy_decided", found.decided_n, found.accuracy),
         Statistic("label/kappa", scored_n, found.kappa),
         Statistic("label/kendall_tau_b", scored_n, found.kendall_tau_b),
         Statistic("label/spearman", scored_n, found.spearman),
     )
+
+
+def _too_low(hits: Sequence[float]) -> Evidence | None:
+    """How likely a sound judge is right so seldom, and what one is then: no better than a coin, or clearly worse."""
+    if len(hits) < 2:
+        return None
+    contradicts = below_mean_p(hits, 0, 1, 0.5) <= AT_MOST_MISNAMED
+    return Evidence(below_mean_p(hits, 0, 1, LEAST_ACCURACY), "worse than chance" if contradicts else "near chance")
 
 
 def accuracy(pairs: Sequence[JudgedPair]) -> Statistic:

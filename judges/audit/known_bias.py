@@ -57,7 +57,7 @@ class KnownJudge:
       `rewards`: points by kind.
     - `fooled`: kinds of empty twins that score like good answers.
     - `heeds` (0..1): share of pairs in which the principle that it is given decides, and not one of its own.
-    - `overstates`: its log-odds are this many times what they should be.
+    - `overstates`: its log-odds are this many times what they should be; below 0 its verdict is the other answer.
     - `ceiling`, `floor`: share of scores at the end of the scale, whatever the answer.
     - `fails` (0..1): share of pairs to which it gives no readable verdict. `circular`: prefers in circles.
     """
@@ -222,6 +222,7 @@ PLANTED: tuple[Planted, ...] = (
     Planted("near chance", KnownJudge(accuracy=0.5)),
     Planted("fails to answer", KnownJudge(fails=0.12)),
     Planted("intransitive", KnownJudge(circular=0.4)),
+    Planted("worse than chance", KnownJudge(accuracy=0.9, overstates=-1.0)),
 )
 
 FAIR: dict[str, tuple[KnownJudge, Pool]] = {

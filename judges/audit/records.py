@@ -86,6 +86,12 @@ class JudgedPair:
             return None
         return 0.5 if abs(self.outcome - 0.5) < ROUNDING else self.outcome
 
+    @property
+    def split(self) -> bool:
+        """Whether the two orders prefer different answers."""
+        chances = [order for order in (self.ab, self.ba) if isinstance(order, float | int)]
+        return bool(chances) and min(chances) < 0.5 < max(chances)
+
 
 @dataclass(frozen=True)
 class JudgedTwice:

@@ -31,6 +31,9 @@ def saturation(scores: Scores) -> tuple[Statistic, ...]:
 
 
 def ties(pairs: Sequence[JudgedPair]) -> Statistic:
-    """`spread/ties` (0..1): of the pairs with a verdict or a tie, the share in which the judge sees no difference."""
-    chances = [p.chance for p in pairs if p.chance is not None]
-    return share("spread/ties", chances.count(0.5), len(chances))
+    """`spread/ties` (0..1): of the pairs with a verdict or a tie, the share in which the judge sees no difference.
+
+    Two orders that prefer different answers cancel each other and are no tie: `position/consistency` counts them.
+    """
+    judged = [p for p in pairs if p.chance is not None]
+    return share("spread/ties", sum(p.chance == 0.5 and not p.split for p in judged), len(judged))

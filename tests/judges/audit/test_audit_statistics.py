@@ -11,6 +11,7 @@ from judges.audit.attraction import attraction
 from judges.audit.calibration import calibration
 from judges.audit.distance import distances
 from judges.audit.failures import failures
+from judges.audit.findings import findings
 from judges.audit.groups import by_distance, by_family, by_margin
 from judges.audit.perturbation import mean_p, perturbations
 from judges.audit.position import position
@@ -118,7 +119,7 @@ def test_scores_pile_up_at_an_end() -> None:
     got = named(saturation(Scores(1, 5, [5.0, 4.9, 4.8, 4.7, 1.0, FAILED])))
     assert (got["at_high"].n, got["at_high"].estimate.value, got["at_low"].estimate.value) == (5, 0.6, 0.2)
     assert got["distinct"].estimate.value == 5
-    assert ties([pair(0.4, 0.6), pair(0.4, None), pair(FAILED, 0.5)]).estimate.value == 0.5
+    assert ties([pair(0.5, 0.5), pair(0.4, None), pair(FAILED, 0.5)]).estimate.value == 0.5
 
 
 def test_stability_counts_equal_numbers_equal_sides_and_circles() -> None:
@@ -137,6 +138,20 @@ def test_a_failure_is_told_from_an_abstention() -> None:
     undecided = Unscored.INCONSISTENT
     got = named(failures([pair(0.9, 0.8), pair(FAILED, 0.8), pair(undecided, FAILED), pair(undecided, None)]))
     assert (got["failed"].estimate.value, got["abstained"].estimate.value) == (0.5, 0.25)
+
+
+def test_ties_and_orders_that_cancel_are_abstentions_and_only_ties_are_ties() -> None:
+    tied, split, undecided = pair(0.5, 0.5), pair(0.8, 0.2), pair(Unscored.ABSTAINED, None)
+    pairs = [pair(0.9, 0.8), tied, split, undecided, pair(FAILED, 0.8)]
+    got = {one.name: one.estimate.value for one in (*failures(pairs), ties(pairs))}
+    assert got == {"verdict/failed": 1 / 5, "verdict/abstained": 3 / 5, "spread/ties": 1 / 3}
+
+
+def test_a_judge_that_contradicts_labels_is_worse_than_chance_and_a_coin_is_not() -> None:
+    for right, finding in ((0.1, "worse than chance"), (0.5, "near chance")):
+        pairs = [pair(1.0, 1.0, "a" if i < right * 200 else "b") for i in range(200)]
+        (found,) = findings(label_agreement(pairs, 0))
+        assert (found.name, found.statistic.estimate.value) == (finding, right)
 
 
 def test_all_but_position_reads_the_verdict_and_not_the_replies_behind_it() -> None:
