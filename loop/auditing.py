@@ -12,6 +12,7 @@ from loop.preflight import check, check_judge
 from loop.progress import Say
 from loop.steps import audit_implicit
 from loop.steps.turn import Turn
+from runs.audit_subject import subject_of, with_subject
 from runs.errors import ConfigError, UsageError
 from runs.lineage import Found, iterations, resolve
 from runs.store import Store
@@ -21,6 +22,8 @@ IMPLICIT = Step("implicit", 3, ("engine",), audit_implicit.inputs, audit_implici
 
 def audit_of(store: Store, address: str, overrides: Sequence[str], say: Say, implicit: bool = False) -> dict[str, Any]:
     """The audit of whoever judged at `address`, with `overrides` of how it judges and how it is audited, as JSON.
+
+    What it was of stands in it as `audited`.
 
     `implicit`: of the reward that the policy trained there stands for, rather than of its judge. One that the store
     holds is read; else the questions are put to the judge, under the store's lock. Raises UsageError for an address
@@ -54,12 +57,15 @@ def audit_of(store: Store, address: str, overrides: Sequence[str], say: Say, imp
     step = IMPLICIT if implicit else AUDIT
     with desk_of(store, found.run.name, config, say) as desk:
         desk.turn_to(turn.index)
-        known = store.recall(step.key(desk, turn))
+        key = step.key(desk, turn)
+        known = store.recall(key)
         if known is None:
             with store.lock():
                 known = result_of(desk, step, turn)[1]
-        document: dict[str, Any] = store.output(known).values["audit"]
-        return document
+        receipt = store.receipt(key)
+        assert receipt is not None  # it was recalled, or has just been written
+        subject = subject_of(f"{found.run.name}@{turn.index}", receipt, config.model_dump(mode="json"))
+        return with_subject(store.output(known).values["audit"], subject)
 
 
 def turn_of(store: Store, found: Found) -> Turn:

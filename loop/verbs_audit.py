@@ -37,6 +37,10 @@ app = typer.Typer(
 )
 
 Out = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write audit.json, .md and .png there")]
+NO_LABELS = (
+    "no column was named, so that neither agreement nor any fault that only labels can show was tested; name one with "
+    "--label COLUMN"
+)
 Column = Annotated[str | None, typer.Option(metavar="COLUMN", show_default=False)]
 
 
@@ -98,6 +102,7 @@ def labels(
     from judges.statistics import mean
     from loop.external.labels import read_labels
     from runs.audit_report import as_markdown
+    from runs.audit_subject import with_subject
 
     if (says_first is None) != (says_second is None):
         raise UsageError("--says-first and --says-second belong together: name both values")
@@ -108,7 +113,8 @@ def labels(
     says = (says_first, says_second) if says_first is not None and says_second is not None else None
     read = read_labels(file, named, says)
     wins = win_rate([Comparison(1 - p.chance, p.length_b, p.length_a) for p in read.pairs if p.chance is not None])
-    found = audit_document(_known(audit(Judged(pairs=read.pairs, repeated_pairs=read.repeated))))
+    audited = audit(Judged(pairs=read.pairs, repeated_pairs=read.repeated))
+    found = with_subject(audit_document(_known(audited)), _subject(file, read))
     if out is not None:
         _write(out, found, f"The judgments of {file.name}")
     length_first = mean([float(pair.length_a) for pair in read.pairs]).value
@@ -141,6 +147,22 @@ def _write(folder: Path, document: dict[str, Any], title: str) -> None:
         (folder / name).write_bytes(data)
 
 
+def _subject(file: Path, read: "Labels") -> dict[str, Any]:
+    """What was audited, under the names that a page says it by."""
+    from loop.clock import utc_now
+    from runs.canonical import digest_file
+
+    ends = read.ends and {"the first is better": read.ends.first, "the second is better": read.ends.second}
+    return {
+        "judgments": {"file": str(file), "digest": digest_file(file), "rows": read.rows},
+        "columns": asdict(read.columns),
+        "a preference that says": ends or "nothing: the first output is the better one, and was put there by lot",
+        **({"labels": NO_LABELS} if read.columns.label is None else {}),
+        "items": len(read.pairs),
+        "date": utc_now().isoformat(timespec="seconds"),
+    }
+
+
 def _known(found: "Audit") -> "Audit":
     """The audit without what the file cannot tell: an empty row would read as if it had been looked for."""
     groups = {
@@ -158,8 +180,9 @@ def _second_wins(read: "Labels", wins: "WinRate") -> dict[str, Any] | None:
 
 
 def _summary(read: "Labels", wins: "WinRate", length_first: float | None) -> str:
-    columns = ", ".join(f"{what} `{column}`" for what, column in asdict(read.columns).items() if column)
-    lines = [f"{read.rows} judgments of {len(read.pairs)} pairs; {columns}."]
+    lines = [f"{read.rows} judgments of {len(read.pairs)} pairs."]
+    if read.columns.label is None:
+        lines.append(f"Labels: {NO_LABELS}.")
     if read.missing:
         pairs = sum(any(isinstance(one, Unscored) for one in (pair.ab, pair.ba)) for pair in read.pairs)
         lines.append(
@@ -169,7 +192,6 @@ def _summary(read: "Labels", wins: "WinRate", length_first: float | None) -> str
     if read.ends is None:
         lines.append("The preferred output is taken as the first or the second by lot.")
     elif wins.raw.value is not None:
-        lines.append(f"`{read.ends.first}` prefers the first, `{read.ends.second}` the second.")
         error = f", standard error {wins.raw.standard_error:.2%}" if wins.raw.standard_error is not None else ""
         lines.append(f"The second output wins {wins.raw.value:.2%} of {wins.raw.n}{error}.")
         if wins.controlled is not None:

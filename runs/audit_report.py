@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from runs.audit_subject import tests_of
 from runs.audit_words import advice, meaning
 
 Statistic = Mapping[str, Any]
@@ -22,13 +23,12 @@ def audit_files(document: Mapping[str, Any], title: str) -> dict[str, bytes]:
 
 
 def as_markdown(document: Mapping[str, Any]) -> str:
-    """A page: the findings, what would not have been found, a table of all statistics, and one of each group."""
-    statistics = document["statistics"]
-    parts = ["## Findings", ""]
-    parts += [_finding(one, statistics[one["statistic"]]) for one in document["findings"]] or [_none(document)]
-    if unseen := document.get("unseen"):  # audits from before this was kept say nothing of it
-        parts += ["", "## What would not have been found", "", *(_unseen(one) for one in unseen)]
-    parts += ["", "## Statistics", "", *_explained(statistics)]
+    """A page: what was audited, the findings, what would not have been found, all statistics, and those of groups."""
+    parts = []
+    if audited := document.get("audited"):  # what an iteration keeps is the audit alone
+        parts += ["## What was audited", "", *(f"- {name}: {_said(value)}" for name, value in audited.items()), ""]
+    parts += ["## Findings", "", *found_lines(document)]
+    parts += ["", "## Statistics", "", *_explained(document["statistics"])]
     for kind, groups in document["groups"].items():
         rows = [
             (f"{_cell(group)}: {name}", one) for group, of_group in groups.items() for name, one in of_group.items()
@@ -38,15 +38,38 @@ def as_markdown(document: Mapping[str, Any]) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _none(document: Mapping[str, Any]) -> str:
-    tests = sum("p_value" in one for one in document["statistics"].values())
-    return f"None, of {tests} tests." if tests else "None: nothing was tested."
+def found_lines(document: Mapping[str, Any]) -> list[str]:
+    """The findings, of what the judge is cleared, and what would not have been found, as lines of Markdown."""
+    tests = tests_of(document)
+    none = f"None, in {tests} test{'' if tests == 1 else 's'}." if tests else "None: nothing was tested."
+    lines = [_finding(one, document["statistics"][one["statistic"]]) for one in document["findings"]] or [none]
+    # Audits from before these were kept say nothing of them.
+    cleared, unseen = document.get("cleared"), document.get("unseen")
+    if cleared:
+        lines += ["", f"Would probably (9 in 10) have shown, and does not: {', '.join(cleared)}."]
+    if unseen:
+        kinds = f"{len(unseen)} kind{'' if len(unseen) == 1 else 's'} of fault"
+        lines += [
+            "",
+            f"This clears the judge of nothing{' else' if cleared else ''}: {kinds} would not have been found.",
+        ]
+        lines += ["", "## What would not have been found", "", *(_unseen(one) for one in unseen)]
+    return lines
 
 
 def _finding(finding: Mapping[str, Any], one: Statistic) -> str:
     value = ", ".join(text for text in (_number(one["value"]), _interval(one)) if text)
     shown = f"({finding['statistic']} {value}, n {one['n']}, p {finding['p_value']:.1g})"
     return f"- **{finding['name']}** {shown} {advice(finding['name'])}".rstrip()
+
+
+def _said(value: Any) -> str:
+    """A value on one line: of a mapping what it holds, without what is not set."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_said(own)}" for name, own in value.items() if own not in (None, [], ""))
+    if isinstance(value, list):
+        return " ".join(map(_said, value))
+    return _cell(str(value))
 
 
 def _unseen(one: Mapping[str, Any]) -> str:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from runs.audit_report import audit_files
+from runs.audit_subject import subject_of, with_subject
 from runs.constitution_registry import constitution_version
 from runs.durable import make_folder
 from runs.errors import SelfsameError
@@ -28,7 +29,8 @@ from runs.lineage import Link, find_run, first_own
 from runs.lock import hold
 from runs.mlflow_database import make_database
 from runs.mlflow_mark import Mark, default_uri, mark_path, mlflow_folder, owed, write_mark
-from runs.outbox import Page, Point, inherited_points, iteration_page, run_page, series
+from runs.outbox import Page, Point, inherited_points, iteration_page, receipts_of, run_page, series
+from runs.output import Output
 from runs.pair_table import as_html, as_json, sample_pairs
 from runs.records import Run
 from runs.report import report_and_figures
@@ -165,7 +167,7 @@ def _send_iteration(
     client.log_batch(run_id, metrics=_metrics(page.points))
     outputs = [store.output(digest) for digest in link.iteration.outputs.values()]
     pairs = sample_pairs(store, outputs)
-    audits = [audit_files(own.values["audit"], f"The judge of {page.name}") for own in outputs if own.step == "audit"]
+    audits = [_audit(store, run, link, page.name, own) for own in outputs if own.step == "audit"]
     _attach(
         client,
         child_id,
@@ -179,6 +181,12 @@ def _send_iteration(
     if pairs:
         client.set_tag(child_id, "mlflow.loggedArtifacts", '[{"path": "pairs.json", "type": "table"}]')
     _close(client, child_id, page)
+
+
+def _audit(store: Store, run: Run, link: Link, address: str, audited: Output) -> dict[str, bytes]:
+    """The iteration's audit as files, with what it was of."""
+    subject = subject_of(address, receipts_of(store, run, link)["audit"], link.iteration.config)
+    return audit_files(with_subject(audited.values["audit"], subject), f"The judge of {address}")
 
 
 def _experiment(client: "MlflowClient", home: Path, uri: str) -> str:

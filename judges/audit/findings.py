@@ -15,7 +15,7 @@ from judges.audit.records import JudgedPair, JudgedTwice, Opposed, Repeated, Sco
 from judges.audit.spread import saturation, ties
 from judges.audit.stability import repetition, same_verdict, transitivity
 from judges.audit.statistic import Statistic
-from judges.audit.unseen import Unseen, unseen
+from judges.audit.unseen import Unseen, cleared, unseen
 
 FALSE_ALARMS = 0.0025
 """Chance that a sound judge is accused of anything, by the tests' own reckoning: half of the 0.005 that is promised."""
@@ -48,13 +48,15 @@ class Audit:
     """What was found out about a judge.
 
     Groups go from kind (family, distance, margin) to group to its statistics. `unseen` are the faults that would not
-    have been found. `reliability` are the bins of a reliability diagram, empty where no probabilities were stated.
+    have been found, and `cleared` those that probably would have been and are not. `reliability` are the bins of a
+    reliability diagram, empty where no probabilities were stated.
     """
 
     statistics: tuple[Statistic, ...]
     findings: tuple[Finding, ...]
     groups: dict[str, dict[str, tuple[Statistic, ...]]] = field(default_factory=dict)
     unseen: tuple[Unseen, ...] = ()
+    cleared: tuple[str, ...] = ()
     reliability: Sequence[dict[str, float]] = ()
 
     def statistic(self, name: str) -> Statistic:
@@ -84,8 +86,9 @@ def audit(judged: Judged, seed: int = 0) -> Audit:
         "margin": by_margin(judged.pairs),
     }
     found = findings(statistics)
-    missed = unseen(statistics, [one.statistic.name for one in found], FALSE_ALARMS)
-    return Audit(statistics, found, groups, missed, reliability_rows(judged.pairs))
+    names = [one.statistic.name for one in found]
+    missed = unseen(statistics, names, FALSE_ALARMS, any(pair.label is not None for pair in judged.pairs))
+    return Audit(statistics, found, groups, missed, cleared(names, missed), reliability_rows(judged.pairs))
 
 
 def findings(statistics: Sequence[Statistic]) -> tuple[Finding, ...]:

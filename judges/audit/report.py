@@ -16,6 +16,7 @@ def as_json(audit: Audit) -> dict[str, Any]:
             for kind, groups in audit.groups.items()
         },
         "unseen": [one._asdict() for one in audit.unseen],
+        "cleared": list(audit.cleared),
         "reliability": list(audit.reliability),
     }
 

@@ -15,6 +15,7 @@ from judges.statistics import LEVEL
 POWER = 0.9
 """How probably a fault that matters should be found."""
 Z = NormalDist()
+UNLABELLED = "no pair has a label, so that nothing was held against labels"
 
 
 class Unseen(NamedTuple):
@@ -35,7 +36,7 @@ class Fault(NamedTuple):
 
     `statistics` are what the names of those begin with that carry its evidence. `matters` says in words how far from
     sound a judge must be to do harm, and `enough` how many items show that. `needs` is what is lacking where there is
-    no evidence.
+    no evidence. `by_labels`: only labels can show it.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Fault(NamedTuple):
     matters: str
     enough: Enough
     needs: str
+    by_labels: bool = False
 
 
 def _reach(alpha: float) -> float:
@@ -92,6 +94,7 @@ FAULTS = (
         "length worth 0.5 nats of the odds",
         _effect(0.5),
         "no labelled pair that was decided has answers of different length",
+        by_labels=True,
     ),
     Fault(
         "self-preference",
@@ -99,6 +102,7 @@ FAULTS = (
         "authorship worth 0.5 nats of the odds",
         _effect(0.5),
         "of no labelled pair it is known that the judge itself wrote one of the two answers",
+        by_labels=True,
     ),
     Fault(
         "likelihood bias",
@@ -106,13 +110,15 @@ FAULTS = (
         "likelihood worth 0.5 nats of the odds",
         _effect(0.5),
         "how likely the judge finds the labelled answers is not known",
+        by_labels=True,
     ),
     Fault(
-        "near chance",
+        "being near chance, or worse",
         ("label/accuracy",),
         "a judge that is right in half of the pairs",
         _share(0.65, 0.5),
         "hardly any pair has both a verdict and a label that decides",
+        by_labels=True,
     ),
     Fault(
         "over- or under-confidence",
@@ -120,6 +126,7 @@ FAULTS = (
         "log-odds twice what they should be",
         _effect(0.5),
         "no probabilities were stated, or of too few labelled pairs",
+        by_labels=True,
     ),
     Fault(
         "failing to answer",
@@ -166,11 +173,13 @@ FAULTS = (
 )
 
 
-def unseen(statistics: Sequence[Statistic], found: Sequence[str], false_alarms: float) -> tuple[Unseen, ...]:
+def unseen(
+    statistics: Sequence[Statistic], found: Sequence[str], false_alarms: float, labelled: bool
+) -> tuple[Unseen, ...]:
     """The faults that nobody could see, and those that too few items were looked at for.
 
     `found` are the names of the statistics that show a fault, which needs no more items. `false_alarms` is the chance
-    of any false alarm, shared by all tests as in Holm's first step.
+    of any false alarm, shared by all tests as in Holm's first step. `labelled`: whether any pair has a label.
     """
     tested = [one for one in statistics if one.evidence is not None]
     alpha = false_alarms / max(1, len(tested))
@@ -178,16 +187,29 @@ def unseen(statistics: Sequence[Statistic], found: Sequence[str], false_alarms: 
     for fault in FAULTS:
         of_it = [one for one in tested if one.name.startswith(fault.statistics) and one.n]
         if not of_it:
-            said.append(Unseen(fault.name, fault.needs, 0, None))
+            needs = fault.needs if labelled or not fault.by_labels else UNLABELLED
+            said.append(Unseen(fault.name, needs, 0, None))
             continue
         # Fewer than this are no evidence even where all of them are on one side.
         least = 1 + math.log2(1 / alpha)
         short = {one: max(least, fault.enough(one, alpha)) for one in of_it if one.name not in found}
         short = {one: enough for one, enough in short.items() if one.n < enough}
         if short:
-            n, enough = min(one.n for one in short), _rounded(max(short.values()))
-            said.append(Unseen(fault.name, f"{n} are too few to be likely to show {fault.matters}", n, enough))
+            least_seen = min(short, key=lambda one: one.n)
+            why = f"{least_seen.name} has n {least_seen.n}, too few to be likely to show {fault.matters}"
+            others = f", as have {len(short) - 1} more of its kind" if len(short) > 1 else ""
+            said.append(Unseen(fault.name, why + others, least_seen.n, _rounded(max(short.values()))))
     return tuple(said)
+
+
+def cleared(found: Sequence[str], missed: Sequence[Unseen]) -> tuple[str, ...]:
+    """The faults that would probably have shown, and do not: neither a statistic that was `found` nor `missed`."""
+    gone = {one.fault for one in missed}
+    return tuple(
+        fault.name
+        for fault in FAULTS
+        if fault.name not in gone and not any(name.startswith(fault.statistics) for name in found)
+    )
 
 
 def _rounded(count: float) -> int | None:

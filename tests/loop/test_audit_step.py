@@ -1,12 +1,14 @@
 """The audit within a run: it is made each time that it is due, kept, shown again, and asks the same again of nobody."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from small import chain, run_small
 
 from loop import drive
+from loop.anchors import anchors_digest
 from loop.auditing import IMPLICIT
 from loop.cli import main
 from loop.load_config import with_overrides
@@ -49,10 +51,32 @@ def test_the_verb_reads_an_audit_that_is_there_and_writes_it_in_three_forms(
     assert main(["audit", "r1@2", "--out", str(tmp_path), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     kept = audited.output(chain(audited)[2].outputs["audit"]).values["audit"]
-    assert {name: said[name] for name in kept} == kept == json.loads((tmp_path / "audit.json").read_text())
-    assert (tmp_path / "audit.md").read_text().startswith("# The judge of r1@2")
+    written = json.loads((tmp_path / "audit.json").read_text())
+    assert {name: said[name] for name in kept} == {name: written[name] for name in kept} == kept
+    assert written["audited"] == said["audited"]
+    assert (
+        (tmp_path / "audit.md")
+        .read_text()
+        .startswith("# The judge of r1@2\n\n## What was audited\n\n- address: r1@2\n")
+    )
     assert (tmp_path / "audit.png").read_bytes().startswith(b"\x89PNG")
     assert len(list(audited.receipts())) == receipts
+
+
+def test_an_audit_says_who_was_audited_how_by_what_on_what_and_when(
+    audited: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SELFSAME_HOME", str(audited.home))
+    assert main(["audit", "r1@2", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    subject, turn = said["audited"], chain(audited)[2]
+    assert (subject["address"], subject["items"]) == ("r1@2", 12)
+    assert (subject["judge"]["method"], subject["judge"]["digest"]) == ("pairwise", turn.policy)
+    constitution = audited.run("r1").inputs["constitution"]  # type: ignore[union-attr]
+    assert subject["constitution"] == {"name": turn.config["constitution"], "digest": constitution}
+    assert subject["labelled pairs"] == {"file": "microworld", "digest": anchors_digest("microworld")}
+    assert subject["tests"] == sum("p_value" in one for one in said["statistics"].values() if one["value"] is not None)
+    assert datetime.fromisoformat(subject["date"]) <= datetime.now(UTC)
 
 
 def test_the_verb_audits_an_iteration_that_was_not_audited_and_a_judge_of_another_kind(

@@ -1,5 +1,6 @@
 """A run made by hand that has all that MLflow shows."""
 
+from collections import defaultdict
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -11,6 +12,14 @@ from runs.store import Store
 from tests.runs.history import AUDIT, BASE, adapter, judgment, keys, measurement, prompt, response
 
 CONSTITUTION = digest("a constitution")
+
+
+ASKED = defaultdict[str, dict[str, str]](
+    dict,
+    measure={"constitution": CONSTITUTION},
+    audit={"judge": BASE, "constitution": CONSTITUTION, "anchors": digest("anchors"), "items": "20"},
+)
+"""The inputs of a step, as far as MLflow shows them."""
 
 
 SAID = {"name": "plain & short", "principles": [{"id": "kind", "text": "Be kind to {{everybody}}."}]}
@@ -25,7 +34,7 @@ HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e"
 def step(
     store: Store, index: int, name: str, beside: dict[str, Any], tables: dict[str, list[Record]], **values: Any
 ) -> str:
-    asked = {"step": name, "index": index, "inputs": {"constitution": CONSTITUTION} if name == "measure" else {}}
+    asked = {"step": name, "index": index, "inputs": ASKED[name], "config": {"judge": {"method": "rubric"}}}
     output = Output(name, {noun: (store.put_rows(noun, rows),) for noun, rows in tables.items()}, values)
     began = BEGAN + 100 * index + len(name)
     return store.commit(
@@ -77,7 +86,10 @@ def close(store: Store, run: Run, index: int, verdict: str = "promote") -> Run:
 
 
 def begun(store: Store, name: str = "r1") -> Run:
-    config = {"train": {"beta": 0.1, "reference": "previous"}, "seed": 3, "model": {"adapter": None}}
+    config: dict[str, Any] = {
+        **{"train": {"beta": 0.1, "reference": "previous"}, "seed": 3, "model": {"adapter": None}},
+        **{"constitution": "plain", "measure": {"anchors": "people.jsonl"}},
+    }
     operational = {"iterations": 2, "export": {}}
     inputs = {"constitution": store.put_json(SAID)}
     run = Run(name, "self-rewarding", "", "", config, operational, {"python": "3.11"}, inputs, begun=BEGAN)

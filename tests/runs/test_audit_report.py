@@ -26,10 +26,18 @@ def test_a_judge_without_a_fault_is_said_to_have_none() -> None:
     assert document["findings"] == []
     tests = sum("p_value" in one for one in document["statistics"].values())
     page = as_markdown(document)
-    assert page.startswith(f"## Findings\n\nNone, of {tests} tests.\n\n## What would not have been found\n")
-    assert (
-        "- **failing to answer**: 40 are too few to be likely to show one pair in ten without an answer; about" in page
-    )
+    assert page.startswith(f"## Findings\n\nNone, in {tests} tests.\n\nThis clears the judge of nothing: 12 kinds of")
+    assert "## What would not have been found\n\n- **position bias**: " in page
+    assert "- **failing to answer**: verdict/failed has n 40, too few to be likely to show one pair in ten with" in page
+
+
+def test_a_page_tells_what_the_judge_is_cleared_of_from_what_nobody_could_see() -> None:
+    document = as_json(audit(simulate(KnownJudge(), 0, n=500)))
+    assert {"position bias", "intransitivity"} <= set(document["cleared"]) and document["unseen"]
+    page = as_markdown(document)
+    assert f"Would probably (9 in 10) have shown, and does not: {', '.join(document['cleared'])}.\n" in page
+    kinds = len(document["unseen"])
+    assert f"This clears the judge of nothing else: {kinds} kinds of fault would not have been found." in page
 
 
 def test_an_audit_that_was_kept_before_this_was_said_is_still_a_page() -> None:

@@ -141,7 +141,10 @@ def test_each_iteration_is_below_its_run_and_carries_its_lineage(sent: Sent) -> 
     }  # fmt: skip
     assert {key: tags["r1@2", f"selfsame.{key}"] for key in wanted} == wanted
     params = {key: value for name, key, value in sent.once["params"] if name == "r1"}
-    assert params == {"train.beta": "0.1", "train.reference": "previous", "seed": "3", "model.adapter": "null"}
+    assert params == {
+        **{"train.beta": "0.1", "train.reference": "previous", "seed": "3", "model.adapter": "null"},
+        **{"constitution": "plain", "measure.anchors": "people.jsonl"},
+    }
 
 
 def test_the_constitution_is_a_version_of_the_registry_once_and_is_tagged_on_every_run_that_used_it(sent: Sent) -> None:
@@ -171,6 +174,8 @@ def test_plots_and_a_table_of_pairs_are_attached_and_open(sent: Sent) -> None:
 
     for name in ("metrics.png", "drift.png", "loss.png", "audit.png"):
         assert imread(files[name]).std() > 0.01, f"{name} is blank"
+    audited = json.loads(files["audit.json"].read_bytes())["audited"]
+    assert (audited["address"], audited["labelled pairs"]["file"], audited["items"]) == ("r1@1", "people.jsonl", 20)
     table = json.loads(files["pairs.json"].read_bytes())
     row = dict(zip(table["columns"], table["data"][0], strict=True))
     assert (row["chosen"], row["chosen_score"], row["rejected_score"], row["margin"]) == (HOSTILE, 4.0, 1.5, 2.5)

@@ -3,6 +3,7 @@
 import csv
 import json
 import random
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from judges.audit.records import JudgedPair
 from loop.cli import main
 from loop.external.labels import Labels, read_labels
+from runs.canonical import digest_file
 from runs.errors import ConfigError
 from runs.records import Unscored
 
@@ -227,9 +229,41 @@ def test_a_bias_among_ties_is_found(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_the_human_form_says_what_was_read_and_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", "labels", str(biased_file(tmp_path))]) == 0
     text = capsys.readouterr().out
-    assert "first `output_1`" in text
+    assert "- columns: first output_1, second output_2, preference preference, label label, prompt instruction" in text
     assert "300 judgments of 150 pairs" in text
     assert "position bias: first" in text
+
+
+def test_without_a_column_of_labels_nothing_sounds_like_an_acquittal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [json.loads(line) for line in biased_file(tmp_path, 20).read_text().splitlines()[::2]]
+    path = written(tmp_path, *({name: value for name, value in row.items() if name != "label"} for row in rows))
+    ends = ["--says-first", "1", "--says-second", "2"]
+    assert main(["audit", "labels", str(path), "--out", str(tmp_path / "out"), *ends]) == 0
+    text, page = capsys.readouterr().out, (tmp_path / "out" / "audit.md").read_text()
+    for said in (text, page):
+        assert "This clears the judge of nothing: 12 kinds of fault would not have been found." in said
+        assert (
+            "- **being near chance, or worse**: no pair has a label, so that nothing was held against labels." in said
+        )
+        assert (
+            "neither agreement nor any fault that only labels can show was tested; name one with --label COLUMN" in said
+        )
+
+
+def test_an_audit_says_of_which_file_columns_and_day_it_is_and_how_much_was_tested(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = biased_file(tmp_path)
+    assert main(["audit", "labels", str(path), "--out", str(tmp_path / "out")]) == 0
+    audit = json.loads((tmp_path / "out" / "audit.json").read_text())
+    said = audit["audited"]
+    assert said["judgments"] == {"file": str(path), "digest": digest_file(path), "rows": 300}
+    assert (said["columns"]["label"], said["items"]) == ("label", 150)
+    assert said["tests"] == sum("p_value" in one for one in audit["statistics"].values())
+    assert datetime.fromisoformat(said["date"]).tzinfo is not None
+    assert f"- judgments: file {path}, digest {digest_file(path)}, rows 300" in capsys.readouterr().out
 
 
 def test_a_refusal_on_the_command_line_exits_with_78_and_half_a_scale_with_2(
