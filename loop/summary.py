@@ -158,7 +158,10 @@ def next_commands(run: Run, closed: list[Closed]) -> list[str]:
     if not closed:
         return [f"selfsame resume {run.name}"]
     last = closed[-1].index
-    commands = [f"selfsame log {run.name}", f"selfsame show {run.name}@{last}", "selfsame mlflow"]
+    commands = [f"selfsame log {run.name}", f"selfsame show {run.name}@{last}"]
+    audited = [one.index for one in closed if any(name.startswith("audit/") for name in one.metrics)]
+    commands += [f"selfsame audit {run.name}@{index}" for index in audited[-1:]]
+    commands.append("selfsame mlflow")
     if closed[-1].verdict == "halt":
         past = " ".join(f"--override {guard}" for guard in closed[-1].halted_by)
         # Going past a halt takes an iteration.
@@ -168,7 +171,7 @@ def next_commands(run: Run, closed: list[Closed]) -> list[str]:
             commands.append(f"selfsame branch {run.name}@{last - 1} NAME KEY=VALUE")
         else:
             # The answers are recalled: only what the changed settings touch is done again.
-            commands += [f"selfsame audit {run.name}@0", f"selfsame run {run.recipe} constitution=FILE judge.KEY=VALUE"]
+            commands.append(f"selfsame run {run.recipe} constitution=FILE judge.KEY=VALUE")
     elif closed:
         more = run.operational["iterations"] + 3 if last >= run.operational["iterations"] else None
         commands.append(f"selfsame resume {run.name}" + (f" iterations={more}" if more else ""))

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from runs.audit_words import in_brief
 from runs.figures import INK
 
 FAULT, SOUND = "#d55e00", "#0072b2"  # Okabe and Ito's
@@ -36,7 +37,7 @@ def figure(document: Mapping[str, Any], title: str) -> bytes:
     bins = document.get("reliability") or ()
     rows = [part for part in (shares, others) if part] or [shares]
     heights = [ROOM_IN + ROW_IN * max(len(part), 1) for part in rows] + ([DIAGRAM_IN] if bins else [])
-    lines = textwrap.wrap(f"{title}: {_in_brief(document)}", TITLE_CHARACTERS)
+    lines = textwrap.wrap(f"{title}: {in_brief(document)}", TITLE_CHARACTERS)
     drawing = Figure(figsize=(WIDTH_IN, sum(heights) + 0.25 * len(lines)), layout="constrained")
     drawing.suptitle("\n".join(lines), fontsize=9, color=INK, x=0.01, ha="left")
     axes: list[Axes] = list(drawing.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0])
@@ -57,15 +58,6 @@ def figure(document: Mapping[str, Any], title: str) -> bytes:
     page = BytesIO()
     drawing.savefig(page, format="png", dpi=120, metadata={"Software": None})
     return page.getvalue()
-
-
-def _in_brief(document: Mapping[str, Any]) -> str:
-    """The faults that were found, those that would have been, and those of which nothing can be said."""
-    named = ", ".join(finding["name"] for finding in document["findings"]) or "no fault found"
-    cleared, unseen = document.get("cleared"), [one["fault"] for one in document.get("unseen", ())]
-    seen = f" Would probably have shown, and does not: {', '.join(cleared)}." if cleared else ""
-    blind = f" Would not have shown: {', '.join(unseen)}." if unseen else ""
-    return f"{named}.{seen}{blind}"
 
 
 def _intervals(axes: Axes, statistics: Statistics, faults: set[str]) -> None:

@@ -42,7 +42,7 @@ def found_lines(document: Mapping[str, Any]) -> list[str]:
     """The findings, of what the judge is cleared, and what would not have been found, as lines of Markdown."""
     tests = tests_of(document)
     none = f"None, in {tests} test{'' if tests == 1 else 's'}." if tests else "None: nothing was tested."
-    lines = [_finding(one, document["statistics"][one["statistic"]]) for one in document["findings"]] or [none]
+    lines = [f"- **{name}** ({shown}) {to_do}".rstrip() for name, shown, to_do in finding_rows(document)] or [none]
     # Audits from before these were kept say nothing of them.
     cleared, unseen = document.get("cleared"), document.get("unseen")
     if cleared:
@@ -57,10 +57,15 @@ def found_lines(document: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _finding(finding: Mapping[str, Any], one: Statistic) -> str:
-    value = ", ".join(text for text in (_number(one["value"]), _interval(one)) if text)
-    shown = f"({finding['statistic']} {value}, n {one['n']}, p {finding['p_value']:.1g})"
-    return f"- **{finding['name']}** {shown} {advice(finding['name'])}".rstrip()
+def finding_rows(document: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Of each finding its name, the statistic that shows it with its interval, n and p, and what to do about it."""
+    rows = []
+    for finding in document["findings"]:
+        one = document["statistics"][finding["statistic"]]
+        value = ", ".join(text for text in (_number(one["value"]), _interval(one)) if text)
+        shown = f"{finding['statistic']} {value}, n {one['n']}, p {finding['p_value']:.1g}"
+        rows.append((finding["name"], shown, advice(finding["name"])))
+    return rows
 
 
 def _said(value: Any) -> str:

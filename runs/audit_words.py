@@ -1,4 +1,7 @@
-"""What the names in an audit mean, and what to do about a fault."""
+"""What the names in an audit mean, what to do about a fault, and what an audit saw in a sentence or three."""
+
+from collections.abc import Mapping
+from typing import Any
 
 STATISTICS = {
     "position/first_beyond_half": "how much more often than in half of the showings the first answer is preferred",
@@ -135,3 +138,12 @@ def advice(finding: str) -> str:
             return said.format(end=finding.removeprefix(begins).strip(": "))
     kind, bias, _ = finding.partition(" bias: ")
     return PERSON.format(kind=kind) if bias else ""
+
+
+def in_brief(document: Mapping[str, Any]) -> str:
+    """The faults that were found, those that would have been, and those of which nothing can be said."""
+    named = ", ".join(finding["name"] for finding in document["findings"]) or "no fault found"
+    cleared, unseen = document.get("cleared"), [one["fault"] for one in document.get("unseen", ())]
+    seen = f" Would probably have shown, and does not: {', '.join(cleared)}." if cleared else ""
+    blind = f" Would not have shown: {', '.join(unseen)}." if unseen else ""
+    return f"{named}.{seen}{blind}"

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from runs.audit_figure import figure as audit_figure
+from runs.audit_report import finding_rows
+from runs.audit_words import in_brief
 from runs.drift_figure import PLOTTED, distributions, drift_panel
 from runs.errors import UsageError
 from runs.held_limits import SIDES, last_limits
@@ -58,7 +60,7 @@ def report_and_figures(store: Store, run: Run) -> tuple[str, dict[str, bytes]]:
     references, held = _references(store, chain), _limits(store, chain)
     columns = ["metric", *(f"@{one.index}" for one in shown), "reference", "last less reference", "at least", "at most"]
     before, after = _before_and_after(chain)
-    drawn = figures(store, run, chain)
+    drawn, audits = figures(store, run, chain), _audits(store, run, chain)
     page = environment.get_template("report.html.jinja").render(
         name=run.name,
         recipe=run.recipe,
@@ -66,8 +68,10 @@ def report_and_figures(store: Store, run: Run) -> tuple[str, dict[str, bytes]]:
         count=len(chain),
         last=chain[-1],
         decisions=[(one.index, one.made_by, one.verdict, one.reason, _evidence(one)) for one in chain],
-        figures=[
-            (title, base64.b64encode(data).decode()) for title, data in (drawn | _audits(store, run, chain)).items()
+        figures=[(title, base64.b64encode(data).decode()) for title, data in drawn.items()],
+        audits=[
+            (title, in_brief(audit), finding_rows(audit), base64.b64encode(audit_figure(audit, title)).decode())
+            for title, audit in audits.items()
         ],
         columns=columns,
         metrics=[(group, rows) for group in GROUPS if (rows := _rows(group, shown, references, held))],
@@ -207,13 +211,12 @@ def _items(store: Store, one: Seen) -> list[DriftItem]:
     return [row for row in rows if row.probe == "held-out"]
 
 
-def _audits(store: Store, run: Run, chain: Sequence[Seen]) -> dict[str, bytes]:
-    """The pictures of the first and the last audit, with their reliability diagrams."""
+def _audits(store: Store, run: Run, chain: Sequence[Seen]) -> dict[str, dict[str, Any]]:
+    """The first and the last audit by what they are of."""
     audited = [one for one in chain if "audit" in one.link.outputs]
-    titles = {f"The judge of {run.name}@{one.index}": one for one in (*audited[:1], *audited[-1:])}
     return {
-        title: audit_figure(store.output(one.link.outputs["audit"]).values["audit"], title)
-        for title, one in titles.items()
+        f"The judge of {run.name}@{one.index}": store.output(one.link.outputs["audit"]).values["audit"]
+        for one in (*audited[:1], *audited[-1:])
     }
 
 

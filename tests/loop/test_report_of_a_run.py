@@ -78,6 +78,15 @@ def test_a_run_without_drift_has_a_report_too(tmp_path: Path) -> None:
     assert "policy/kl_to_seed_nats" in page and "branched from <code>r1@1</code>" in page
 
 
+def test_the_page_says_what_the_first_and_the_last_audit_found_and_what_to_do(tmp_path: Path) -> None:
+    history = small_history(tmp_path)
+    page, _ = report_and_figures(history, drive.existing(history, "r1"))
+    assert "<h3>The judge of r1@0</h3>" in page and "<h3>The judge of r1@2</h3>" in page
+    assert page.count(">length bias: longer<") == 2
+    assert "length/coefficient 0.500, 0.250 to 0.750, n 20, p 0.001" in page and "pair.length_control" in page
+    assert "selfsame audit r1@N" in page
+
+
 def test_of_a_long_run_the_first_and_the_last_iteration_are_among_those_that_are_shown() -> None:
     chain = list(range(1000))
     shown = thinned(chain)  # type: ignore[arg-type, type-var]

@@ -70,6 +70,13 @@ def test_going_past_a_halt_at_the_last_iteration_asks_for_one_more() -> None:
     assert [any("iterations=3" in command for command in commands) for commands in asked] == [False, True]
 
 
+def test_the_end_of_a_run_points_to_its_last_audit_where_it_has_one() -> None:
+    run = Run("r1", "self-rewarding", "", "", {}, {"iterations": 3}, {}, begun=0.0)
+    turns = [closed(0, audit__label__accuracy=0.8), closed(2, audit__label__accuracy=0.7), closed(3)]
+    assert "selfsame audit r1@2" in next_commands(run, turns)
+    assert not any("audit" in command for command in next_commands(run, [closed(0), closed(3)]))
+
+
 def test_a_number_that_could_not_be_had_is_a_dash_and_never_compared() -> None:
     one, other = closed(0, judge__score_mean=3.0, gold__sampled_mean=None), closed(1, judge__score_mean=3.5)
     assert "-" in history_table([one, other]).splitlines()[1]
