@@ -8,7 +8,7 @@ from pathlib import Path
 from constitutions.contradiction import contrary
 from constitutions.extends import Part
 from constitutions.importing.cai import read_json
-from constitutions.importing.draft import Draft, with_different_ids
+from constitutions.importing.draft import Draft, LeftOut, with_different_ids
 from constitutions.importing.explained import read_explained
 from constitutions.importing.lists import read_list
 from constitutions.importing.votes import read_votes
@@ -39,11 +39,13 @@ class Ways:
 
 @dataclass(frozen=True)
 class Imported:
-    """What was written: the text of the file, what it says, and which principle each text was too like that is gone."""
+    """What was written: the text of the file and what it says; which principle each text was too like that is gone; and
+    what else of the files is in no principle."""
 
     text: str
     constitution: Constitution
     merged: tuple[tuple[str, Principle], ...]
+    left_out: tuple[LeftOut, ...]
 
 
 def imported(files: Sequence[Path], out: Path, name: str, like: str, ways: Ways, said_by: Provenance) -> Imported:
@@ -70,7 +72,7 @@ def imported(files: Sequence[Path], out: Path, name: str, like: str, ways: Ways,
     text = as_text(constitution, out)
     if validated((Part(out, text),))[0] != constitution:
         raise RuntimeError(f"{out} would not say what was imported: {constitution.digest}")
-    return Imported(text, constitution, merged)
+    return Imported(text, constitution, merged, tuple(one for draft in drafts for one in draft.left_out))
 
 
 def said_once(principles: Sequence[Principle]) -> tuple[list[Principle], tuple[tuple[str, Principle], ...]]:

@@ -1,7 +1,8 @@
 """`constitution ...`: a constitution looked at, imported, checked and compared, before any model has seen it."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated
 
@@ -147,14 +148,23 @@ def import_(
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(found.text, encoding="utf-8")
     if as_json:
-        document = {"file": str(out), "digest": found.constitution.digest, "principles": principles, "merged": merged}
-        print_document(document)
+        left_out = [one._asdict() for one in found.left_out]
+        what = {"principles": principles, "merged": merged, "left_out": left_out}
+        print_document({"file": str(out), "digest": found.constitution.digest, **what})
         return 0
     for into, one in found.merged:
         print_aside(f"{one.provenance.source}, {one.provenance.place} says what {into} says, and is left out")
+    for (file, why), places in groupby(found.left_out, lambda one: (one.file, one.why)):
+        print_aside(f"{file}: left out, as {why}: {_some([one.place for one in places])}")
     print_line(f"{out}: {len(principles)} principles, {found.constitution.digest}")
     print_line(f"Next: selfsame constitution lint {out}")
     return 0
+
+
+def _some(places: Sequence[str], most: int = 5) -> str:
+    """How many places there are, and the first of them."""
+    more = f" and {len(places) - most} more (--json names them all)" if len(places) > most else ""
+    return f"{len(places)} ({', '.join(places[:most])}{more})"
 
 
 def _tokens_of(model: str) -> Callable[[str], float]:

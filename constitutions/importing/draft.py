@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -14,13 +14,23 @@ from runs.errors import ConfigError
 WORDS_OF_AN_ID = 6
 
 
+class LeftOut(NamedTuple):
+    """A text of a file that no principle was made of, where it stands, and why."""
+
+    file: str
+    place: str
+    text: str
+    why: str
+
+
 @dataclass(frozen=True)
 class Draft:
-    """Principles in the order of the file, and exemplars."""
+    """Principles in the order of the file, and exemplars; and what was left out."""
 
     principles: tuple[Principle, ...] = ()
     compared: tuple[ComparedExemplar, ...] = ()
     revised: tuple[RevisedExemplar, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def drafted(file: str, place: str, id: str, text: str, **fields: Any) -> Principle:

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from constitutions.importing.draft import Draft, drafted, id_of
+from constitutions.importing.draft import Draft, LeftOut, drafted, id_of
 from constitutions.principle import Votes
 from runs.errors import ConfigError
 
@@ -93,7 +93,12 @@ def read_votes(file: str, text: str, votes_file: str, votes: str | None, min_agr
                 provenance={"votes": dict(one.by_group)},
             )
             for one in held
-        )
+        ),
+        left_out=tuple(
+            LeftOut(file, one.statement.place, one.statement.text, "not every group of opinion holds it")
+            for one in counted
+            if one not in held
+        ),
     )
 
 

@@ -86,6 +86,19 @@ def test_a_list_gives_a_principle_for_each_line_or_each_item_with_its_line(tmp_p
     assert [one.provenance.place for one in read.principles] == ["line 5", "line 7"]
 
 
+def test_what_is_no_item_of_a_list_is_left_out_and_told_and_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = tmp_path / "own.md", str(tmp_path / "own.yaml")
+    path.write_text("# Rules\nNever lie.\n\nBe warm.\n- Be kind.\n  To all.\nAnd fair.\n", encoding="utf-8")
+    assert main(["constitution", "import", str(path), "--out", out]) == 0
+    assert "own.md: left out, as it is no item of the list: 3 (line 2, line 4, line 7)" in capsys.readouterr().err
+    assert main(["constitution", "import", str(path), "--out", out, "--force", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [one["text"] for one in document["principles"]] == ["Be kind. To all."]
+    assert [one["text"] for one in document["left_out"]] == ["Never lie.", "Be warm.", "And fair."]
+
+
 def test_what_says_the_same_is_said_once_and_its_contrary_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "list.txt"
     lines = [
