@@ -10,17 +10,15 @@ from loop.terminal import table
 
 COLUMNS = ["judge against people", "pairs", "decided", "right", "kappa", "Kendall tau-b", "judge ties"]
 
-WITHOUT = "(no interval)"
-NO_INTERVAL = (
-    f"No interval: fewer than {LEAST_FOR_INTERVAL} pairs, or none that says anything else than the rest, which is not "
-    "enough to say how far off the number may be."
-)
+WITHOUT, FEW = "(no interval)", "too few"
+NO_INTERVAL = "No interval: no pair says anything else than the rest, so nothing says how far off the number may be."
+TOO_FEW = f"Too few: of fewer than {LEAST_FOR_INTERVAL} pairs neither kappa nor tau-b says anything."
 
 
 def in_lines(report: Report) -> str:
     """The report in words and tables; numbers with 95 % intervals, or why there is none."""
     said = "\n".join(_said(report))
-    return f"{said}\n{NO_INTERVAL}" if WITHOUT in said else said
+    return "\n".join([said, *(why for sign, why in ((WITHOUT, NO_INTERVAL), (FEW, TOO_FEW)) if sign in said)])
 
 
 def _said(report: Report) -> list[str]:
@@ -52,7 +50,8 @@ def as_json(value: Any) -> Any:
 
 def _row(name: str, found: Agreement) -> list[object]:
     ties = "-" if found.judge_tie_frac is None else f"{found.judge_tie_frac:.0%}"
-    kappa, tau = _shown(found.kappa, "z.2f"), _shown(found.kendall_tau_b, "z.2f")
+    scored_n = round(found.n * (1 - (found.unscored_frac or 0.0)))
+    kappa, tau = (_correlation(one, scored_n) for one in (found.kappa, found.kendall_tau_b))
     return [name, found.n, found.decided_n, _shown(found.accuracy, ".0%"), kappa, tau, ties]
 
 
@@ -61,7 +60,7 @@ def _between(report: Report) -> list[str]:
         return ["No two people have labelled the same pair."]
     return [
         f"{one.people[0]} and {one.people[1]}, {when}: the same on {one.same_frac:.0%} of {one.n} pairs, "
-        f"kappa {_shown(one.kappa, 'z.2f')}"
+        f"kappa {_correlation(one.kappa, one.n)}"
         for when, found in (("first answers", report.between_blind), ("answers that count", report.between_final))
         for one in found
     ]
@@ -76,6 +75,11 @@ def _temperature(found: Fitted | None) -> str:
         f"Temperature {_shown(found.temperature, 'z.2f')} over {found.n} decided pairs (above 1: over-confident); "
         f"Brier score {_shown(found.brier_before, '.3f')}, with the temperature {_shown(found.brier_after, '.3f')}"
     )
+
+
+def _correlation(estimate: Estimate, n: int) -> str:
+    """Of a few pairs a correlation is 1 or -1 as a coin falls, and no interval says so."""
+    return FEW if n < LEAST_FOR_INTERVAL else _shown(estimate, "z.2f")
 
 
 def _shown(estimate: Estimate, digits: str) -> str:

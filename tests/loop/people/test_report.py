@@ -66,10 +66,17 @@ def test_several_people_together_say_what_most_of_them_say(labels: tuple[Label, 
 def test_a_judge_that_agrees_is_right_and_one_that_disagrees_is_not() -> None:
     agrees = found(*all_say([FIRST] * 20, "ann"))
     assert agrees.blind.accuracy.value == 1
-    assert "1.00 (no interval)" in in_lines(agrees) and "fewer than 10 pairs" in in_lines(agrees)
+    assert "1.00 (no interval)" in in_lines(agrees) and "no pair says anything else" in in_lines(agrees)
     against = found(*all_say([SECOND] * 15 + [FIRST] * 5, "ann"))
     assert against.blind.accuracy.value == 0.25
     assert against.by_reason["uncertain"].decided_n == 20
+
+
+def test_of_two_pairs_no_rank_correlation_is_told() -> None:
+    lines = in_lines(found(*all_say([FIRST] * 2, "ann"))).splitlines()
+    (row,) = (line for line in lines if line.startswith("all, first answers"))
+    assert row.count("too few") == 2 and "1.00" not in row
+    assert lines[-1].startswith("Too few: of fewer than 10 pairs")
 
 
 def test_answers_before_and_after_the_judges_reasons_are_told_apart() -> None:
