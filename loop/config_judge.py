@@ -177,10 +177,14 @@ class Judge(Section):
     def asks(self) -> frozenset[str]:
         """The constitution's questions that this way of judging asks."""
         first = {"propositions": "proposition"}.get(self.method, self.method)
-        by_rule = any(getattr(self, leaf) for leaf in BY_RULE & self._read())
         if self.method in ("verifier", "preference"):
             return frozenset()
-        return frozenset({first, "proposition"} if by_rule else {first})
+        return frozenset({first, "proposition"} if self.by_rule else {first})
+
+    @property
+    def by_rule(self) -> tuple[str, ...]:
+        """The leaves that are set and put propositions to the judge."""
+        return tuple(leaf for leaf in sorted(BY_RULE & self._read()) if getattr(self, leaf))
 
     def _read(self) -> frozenset[str]:
         read = READ[self.method]

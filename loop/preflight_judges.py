@@ -1,8 +1,10 @@
 """What is refused at the door about who judges and how, and the one request that an endpoint is tried out with."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from constitutions.files import shipped_files
 from constitutions.load import Constitution, find_constitution
 from constitutions.relevant import Room, longest
 from judges.preference import PreferenceModel
@@ -20,6 +22,7 @@ from runs.canonical import seed_of
 from runs.errors import ConfigError
 from runs.pruned import NAMED_JUDGES
 
+CHECKABLE = '{"prompt": "What is 2 plus 3?", "tags": {"reference": "5"}}'
 LOOKED_AT = 256
 """Training prompts that are looked through for something to verify."""
 
@@ -124,9 +127,13 @@ def check_constitution(config: Config) -> None:
     """Returns if the constitution has all that the way of judging needs of it. Raises ConfigError."""
     constitution = find_constitution(config.constitution)
     if lacking := sorted(config.judge.asks - constitution.questions.keys()):
+        method, by_rule = f"judge.method={config.judge.method}", config.judge.by_rule
+        if lacking == ["proposition"] and by_rule:
+            method = f"judge.{by_rule[0]}={str(getattr(config.judge, by_rule[0])).lower()}"
         raise ConfigError(
-            f"judge.method={config.judge.method} asks {', '.join(lacking)}: constitution={config.constitution} has no "
-            f"such question, only {', '.join(sorted(constitution.questions))}; add it there or judge in another way"
+            f"{method} asks {', '.join(lacking)}: constitution={config.constitution} has no such question, only "
+            f"{', '.join(sorted(constitution.questions))}; add it there, name a constitution that has it "
+            f"({', '.join(_shipped_with(lacking))}), or leave {method} out"
         )
     if config.judge.compares and not any("comparison" in principle.use for principle in constitution.principles):
         raise ConfigError(
@@ -137,6 +144,11 @@ def check_constitution(config: Config) -> None:
     configured_judge(config.judge, constitution)
     if config.judge.max_principle_tokens is not None:
         _check_room(config, constitution, config.judge.max_principle_tokens)
+
+
+def _shipped_with(questions: Sequence[str]) -> list[str]:
+    """The shipped constitutions that have these questions."""
+    return [name for name in sorted(shipped_files()) if set(questions) <= find_constitution(name).questions.keys()]
 
 
 def _check_room(config: Config, constitution: Constitution, most: int) -> None:
@@ -211,11 +223,17 @@ def _check_proving(config: Config) -> None:
 
 def _check_verifying(config: Config) -> None:
     """Whether there is anything to verify, and nobody who is to have an opinion on it."""
-    if config.judge.panel or config.measure.anchors is not None:
+    wanted = {
+        "judge.match=number (or exact, or words: when an answer is right)": config.judge.match is None,
+        "measure.anchors=null (it has no opinion that labelled pairs could be held against)": config.measure.anchors,
+        f"no judge.panel ({','.join(config.judge.panel)})": config.judge.panel,
+        f"prompts.source=FILE, with lines such as {CHECKABLE}": config.prompts.source == "microworld",
+    }
+    if any(wanted.values()):
         raise ConfigError(
-            f"judge.method=verifier compares an answer with its prompt's reference and asks nobody: "
-            f"judge.panel={','.join(config.judge.panel) or '[]'} and measure.anchors={config.measure.anchors} have "
-            "nothing to say there; set measure.anchors=null and name no panel"
+            "judge.method=verifier compares an answer with its prompt's reference and asks nobody. Set "
+            f"{'; '.join(setting for setting, missing in wanted.items() if missing)}. docs/judges.md has the whole "
+            "command"
         )
     verifier = configured_judge(config.judge, find_constitution(config.constitution))
     assert isinstance(verifier, Verifier)
@@ -225,6 +243,6 @@ def _check_verifying(config: Config) -> None:
     if not any(verifier.can_judge(prompt.tags) for prompt in drawn):
         raise ConfigError(
             f"judge.match={config.judge.match}: none of the first {len(drawn)} prompts of prompts.source="
-            f"{config.prompts.source} has a tag `{verifier.reference}` that can be matched so; add one to each line's "
-            "`tags`"
+            f"{config.prompts.source} has a tag `{verifier.reference}` that can be matched so; add one to each line: "
+            f"{CHECKABLE}"
         )

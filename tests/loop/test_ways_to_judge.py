@@ -138,15 +138,31 @@ def refused(*overrides: str) -> str:
 def test_what_a_way_to_judge_lacks_is_refused_at_the_door(tmp_path: Path) -> None:
     assert "overal" in refused("judge.method=pairwise", "judge.principle_ids=polite,overal")
     assert "padding" in refused("judge.method=pairwise", "judge.principle_ids=padding")  # said in audits alone
-    assert "judge.match=exact" in refused("judge.method=verifier", "measure.anchors=null")
-    assert "measure.anchors=null" in refused("judge.method=verifier", "judge.match=exact")
-    assert "`reference`" in refused("judge.method=verifier", "judge.match=exact", "measure.anchors=null")
     plain = tmp_path / "plain.yaml"
     plain.write_text('name: plain\nscale: {low: 0, high: 5}\nquestions:\n  expected: "{request} {response}"\n')
     assert "proposition" in refused(f"constitution={plain}", "judge.rule_weight=1")
     plain.write_text(plain.read_text() + '  proposition: "{proposition} {request} {response}"\n')
     assert "response_types" in refused(f"constitution={plain}", "judge.rule_weight=1")
     assert "disallow" in refused(f"constitution={plain}", "judge.safety_first=true")
+
+
+def test_the_first_refusal_of_a_verifier_names_all_that_it_lacks_and_nothing_else(tmp_path: Path) -> None:
+    said = refused("judge.method=verifier")
+    lacks = ("judge.match=number", "measure.anchors=null", 'prompts.source=FILE, with lines such as {"prompt": ')
+    assert all(one in said for one in lacks) and "judge.panel" not in said
+    assert "judge.match" not in refused("judge.method=verifier", "judge.match=exact")
+    assert "no judge.panel (seed)" in refused("judge.method=verifier", "judge.match=exact", "judge.panel=seed")
+    prompts = tmp_path / "prompts.jsonl"
+    prompts.write_text("\n".join(json.dumps({"prompt": f"{n}?"}) for n in range(40)))
+    own = (f"prompts.source={prompts}", "measure.anchors=null", "gold.enabled=false", "capability.prompts=null")
+    assert '"tags": {"reference": "5"}' in refused("judge.method=verifier", "judge.match=exact", *own)
+
+
+def test_a_question_that_a_constitution_lacks_is_blamed_on_the_setting_that_asks_it() -> None:
+    said = refused("constitution=helpful", "judge.safety_first=true")
+    assert said.startswith("judge.safety_first=true asks proposition: constitution=helpful has no such question")
+    assert "microworld" in said and "judge.method" not in said
+    assert refused("constitution=helpful", "judge.method=pairwise").startswith("judge.method=pairwise asks pairwise:")
 
 
 def test_no_file_says_which_answers_are_right(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
