@@ -98,7 +98,7 @@ def submit(
         if dry_run:
             return say_what_is_ahead(store, resume, config, as_json)
         if override:
-            asking.answer(store, resume, "override", because, tuple(override))
+            asking.answer(store, resume, "override", because, tuple(override), config.iterations)
         changed = config.model_dump(mode="json") if changes else None
         ticket = Ticket(recipe=find_run(store, resume).recipe, config=changed, folder=os.getcwd(), resume=True)
     elif recipe is not None:

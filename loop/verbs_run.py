@@ -72,20 +72,24 @@ def resume(
         if dry_run:
             return say_what_is_ahead(store, name, config, as_json)
         check_endpoint(config)
-        go_past(store, name, override, because)
+        go_past(store, name, override, because, config.iterations)
         if overrides:
             change(store, name, config)
         return _carry_on(store, name, as_json, stop)
 
 
-def go_past(store: Store, name: str, guards: Sequence[str] | None, because: str) -> None:
-    """Keep a person's word that the run is to go past its halt, if `guards` are named. Raises UsageError."""
+def go_past(store: Store, name: str, guards: Sequence[str] | None, because: str, iterations: int) -> None:
+    """Keep a person's word that the run, of so many iterations, is to go past its halt, if `guards` are named.
+
+    Raises UsageError.
+    """
     from loop.drive import existing
     from loop.word import going_past, keep_word
 
     if guards:
         with store.lock():
-            keep_word(store, run := existing(store, name), going_past(store, run, guards, because))
+            run = existing(store, name)
+            keep_word(store, run, going_past(store, run, guards, because, iterations))
     elif because:
         raise UsageError("--because says why a guard is gone past: give --override GUARD with it")
 

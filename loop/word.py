@@ -53,21 +53,30 @@ def word_on(store: Store, name: str, turn: Turn) -> Word | None:
     return word
 
 
-def going_past(store: Store, run: Run, guards: Sequence[str], because: str) -> Word:
-    """The word that takes a halted run past its halt. Raises UsageError unless it names all that halted, and why."""
+def going_past(store: Store, run: Run, guards: Sequence[str], because: str, iterations: int | None = None) -> Word:
+    """The word that takes a halted run past its halt. Raises UsageError unless it names all that halted, and why.
+
+    `iterations` is how many the run is to have, by default as many as it has now: the override is one of its own.
+    """
     last = store.iteration(run.iteration) if run.iteration else None
     decision = decision_of(store, last) if last else {"verdict": None}
     if last is None or decision["verdict"] != "halt":
         raise UsageError(f"{run.name} is not halted, so that there is nothing to go past; `selfsame log {run.name}`")
     halting = halted_by(decision)
+    spelt = " ".join(f"--override {guard}" for guard in halting)
     if set(guards) != set(halting):
-        spelt = " ".join(f"--override {guard}" for guard in halting)
         raise UsageError(
             f"{run.name}@{last.index} was halted by {', '.join(halting)}, and not by {', '.join(guards)} alone: to go "
             f"past it once, `selfsame resume {run.name} {spelt} --because TEXT`"
         )
     if not because.strip():
         raise UsageError("a halt is gone past for a reason, which is kept with the run: give --because TEXT")
+    if last.index >= (wanted := run.operational["iterations"] if iterations is None else iterations):
+        raise UsageError(
+            f"{run.name} has {wanted} iterations and was halted at number {last.index}; going past a halt is an "
+            f"iteration of its own, so ask for one more: `selfsame resume {run.name} {spelt} --because TEXT "
+            f"iterations={last.index + 1}`"
+        )
     return Word("override", moment(last.digest, {}), because, run.begun, tuple(halting))
 
 

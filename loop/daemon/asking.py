@@ -61,10 +61,14 @@ def answer(
     kind: Literal["approve", "reject", "override"],
     because: str,
     guards: tuple[str, ...] = (),
+    iterations: int | None = None,
 ) -> Answer:
-    """What was said of the decision that the run waits with, or of its halt, which it now goes on by."""
+    """What was said of the decision that the run waits with, or of its halt, which it now goes on by.
+
+    Going past a halt takes an iteration, so that it is said how many the run is to have.
+    """
     store.ref_path(name)
-    wish = wishes.Said(kind=kind, because=because, guards=guards)
+    wish = wishes.Said(kind=kind, because=because, guards=guards, iterations=iterations)
     return _ask_or_do(
         store,
         f"/v1/runs/{name}/answer",

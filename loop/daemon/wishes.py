@@ -65,6 +65,8 @@ class Said(Frozen):
     """Let it stand, or keep the policy as it was; or go once past a halt."""
     guards: tuple[Annotated[str, Field(max_length=64)], ...] = ()
     """The guards that halted, to go past them."""
+    iterations: Annotated[int, Field(ge=0)] | None = None
+    """How many iterations the run is to have, to go past its halt; by default as many as it has."""
     because: Annotated[str, Field(max_length=2000)] = ""
     """Why."""
 
@@ -154,7 +156,7 @@ def answer(store: Store, queue: QueueFile, name: str, wish: Said) -> dict[str, A
     with queue.turn:
         run = find_run(store, name)
         if wish.kind == "override":
-            word = going_past(store, run, wish.guards, wish.because)
+            word = going_past(store, run, wish.guards, wish.because, wish.iterations)
         else:
             word = answering(store, run, wish.kind, wish.because)
         keep_word(store, run, word)

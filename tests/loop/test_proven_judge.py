@@ -150,7 +150,7 @@ def test_who_was_shown_to_be_better_in_a_halted_iteration_sits_once_a_person_goe
         halted = chain(store)[2]
         assert output(store, halted, "decide").values["seat"]["index"] == 0
         run = drive.existing(store, "r1")
-        keep_word(store, run, going_past(store, run, ["too_good"], "it is what this is for"))
+        keep_word(store, run, going_past(store, run, ["too_good"], "it is what this is for", 4))
         config = small_config(**{**CHANGES, "guards__limits": limits, "iterations": "4"})
         drive.change(store, "r1", config)
         drive.carry_on(store, "r1", quiet)

@@ -16,6 +16,7 @@ from loop.guards.betting import paired
 from loop.guards.doubt import p_worse
 from loop.steps.decide import findings
 from loop.steps.turn import Turn
+from loop.word import going_past, keep_word, word_path
 from runs.lineage import decision_of
 from runs.records import Iteration, Judgment, Response
 from runs.store import Store
@@ -113,13 +114,25 @@ def test_a_halt_is_gone_past_once_by_name_and_for_a_reason(
     assert [one.digest for one in chain(store)] == before
 
 
+def test_a_halt_at_the_last_iteration_is_gone_past_by_one_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SELFSAME_HOME", str(tmp_path))
+    store, _ = run_small(tmp_path, iterations="1", guards__min_pairs="1000", gold__enabled="false")
+    words = ["--override", "min_pairs", "--because", "a dry spell"]
+    for asked in (["resume", "r1"], ["daemon", "submit", "--resume", "r1"]):
+        code, said = selfsame(tmp_path, *asked, *words, capsys=capsys)
+        assert code == 2 and "selfsame resume r1 --override min_pairs --because TEXT iterations=2" in said
+    assert not word_path(tmp_path, "r1").exists()
+    assert selfsame(tmp_path, "resume", "r1", *words, "iterations=2", capsys=capsys)[0] == 0
+    assert verdicts(store) == ["promote", "halt", "promote"]
+
+
 def test_a_halt_before_training_is_gone_past_with_the_policy_as_it_is(tmp_path: Path) -> None:
     store, _ = run_small(tmp_path, iterations="1", guards__min_pairs="1000")
     assert verdicts(store) == ["promote", "halt"]
-    from loop.word import going_past, keep_word
-
     run = drive.existing(store, "r1")
-    keep_word(store, run, going_past(store, run, ["min_pairs"], "a dry spell"))
+    keep_word(store, run, going_past(store, run, ["min_pairs"], "a dry spell", 2))
     drive.change(store, "r1", drive.config_of(run).model_copy(update={"iterations": 2}))
     assert drive.carry_on(store, "r1", quiet).kind == "done"
     assert verdicts(store) == ["promote", "halt", "promote"]
