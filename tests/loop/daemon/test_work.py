@@ -103,9 +103,10 @@ def test_a_halted_run_is_submitted_again_once_a_person_went_past_its_halt(daemon
     assert daemon.turn() and how(daemon, "r1") == ("halted", 3)
     with pytest.raises(UsageError, match="a halt stays"):
         put(daemon, "r1", None, resume=True)
-    wishes.answer(
-        daemon.store, daemon.queue, "r1", wishes.Said(kind="override", guards=("min_pairs",), because="a dry spell")
-    )
+    past = wishes.Said(kind="override", guards=("min_pairs",), because="a dry spell")
+    with pytest.raises(UsageError, match="iterations=2"):
+        wishes.answer(daemon.store, daemon.queue, "r1", past)
+    wishes.answer(daemon.store, daemon.queue, "r1", past.model_copy(update={"iterations": 2}))
     put(daemon, "r1", small_config(iterations="2", guards__min_pairs="1000"), resume=True)
     assert daemon.turn() and how(daemon, "r1") == ("done", 0)
     assert len(chain(daemon.store, "r1")) == 3
