@@ -22,7 +22,7 @@ from loop.workers.trainers import Trainers
 from runs.canonical import canonical_json
 from runs.durable import disk_errors, sync_folder, write_file
 from runs.errors import UsageError
-from runs.lineage import Found
+from runs.lineage import Found, back_from
 from runs.records import PreferencePair, Prompt, Response
 from runs.store import Store
 from trainers.adopt import CONFIG, WEIGHTS
@@ -55,12 +55,12 @@ def write_merged(
     """Make `out` a model folder: the base with the adapter in its weights, its tokenizer and generation settings.
 
     Returns the account of `trainers.merge`: how far the model as it was written is from base and adapter in float32,
-    on answers to held-out prompts of the iteration. Raises UsageError for a base without an adapter.
+    on answers to held-out prompts (`compared_on`). Raises UsageError for a base without an adapter.
     """
     held, model = store.adapter_folder(_adapter(policy)), policy.config.model
     with new_folder(out) as folder, tempfile.TemporaryDirectory(prefix=".merging-", dir=out.parent) as scratch:
         work = Path(scratch)
-        pq.write_table(pa.Table.from_pylist(_compared(store, found)), work / "rows.parquet")
+        pq.write_table(pa.Table.from_pylist(compared_on(store, found)), work / "rows.parquet")
         spec = MergeSpec(
             model=ModelSpec(
                 base=policy.base.folder,
@@ -159,9 +159,21 @@ def _adapter(policy: Policy) -> str:
     return policy.digest
 
 
-def _compared(store: Store, found: Found) -> list[dict[str, Any]]:
-    """Some held-out prompts with answers that were measured, each prompt once."""
-    measured = store.output(found.link.outputs["measure"])
+def compared_on(store: Store, found: Found) -> list[dict[str, Any]]:
+    """Some held-out prompts with answers to them, each prompt once: of the last iteration up to it that was measured.
+
+    One that was blocked before its training is not, nor is one in which a person goes past a halt. Raises UsageError
+    where none was.
+    """
+    before = (link for link in back_from(store, found.run) if link.iteration.index <= found.iteration.index)
+    last = next((link.outputs["measure"] for link in before if "measure" in link.outputs), None)
+    if last is None:
+        address = f"{found.run.name}@{found.iteration.index}"
+        raise UsageError(
+            f"up to {address} nothing was measured, so that there are no held-out answers to hold a merged model "
+            f"against; `selfsame export {address} --adapter FOLDER` writes the adapter alone"
+        )
+    measured = store.output(last)
     prompts = {prompt.digest: prompt for prompt in store.all_rows("prompts", measured)}
     answers = {answer.prompt: answer for answer in store.all_rows("responses", measured) if answer.token_ids}
     return [

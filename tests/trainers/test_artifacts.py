@@ -15,7 +15,8 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import DPOConfig, DPOTrainer
 
-from loop.artifacts import pair_rows, write_adapter, write_merged
+from loop import drive
+from loop.artifacts import compared_on, pair_rows, write_adapter, write_merged
 from loop.base import Base
 from loop.cli import main
 from loop.external.one_policy import Policy, find_policy
@@ -25,7 +26,7 @@ from loop.workers.trainers import Trainers
 from runs.errors import WorkerError
 from runs.lineage import Found, resolve
 from runs.store import Store
-from tests.loop.small import run_small
+from tests.loop.small import branch, quiet, run_small
 from tests.trainers.tiny import random_pairs
 from trainers import merge
 from trainers.spec import MergeSpec, ModelSpec
@@ -123,6 +124,14 @@ def test_a_merged_model_is_a_folder_that_transformers_loads_and_its_base_is_not_
     assert not any(str(policy.base.folder) in file.read_text() for file in out.glob("*.json"))
     assert model.generate(torch.tensor([here]), max_new_tokens=2).shape[1] > len(here)
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["merged"]
+
+
+def test_what_was_not_measured_is_merged_on_the_held_out_answers_before_it(store: Store, found: Found) -> None:
+    branch(store, "r1@1", "blocked", "guards.min_pairs=1000", "iterations=2")
+    assert drive.carry_on(store, "blocked", quiet).kind == "halted"
+    blocked = resolve(store, "blocked@2")
+    assert "measure" not in blocked.iteration.outputs and blocked.iteration.policy == found.iteration.policy
+    assert compared_on(store, blocked) == compared_on(store, found) != []
 
 
 def test_an_exported_adapter_finds_its_base_in_plain_peft(store: Store, policy: Policy, tmp_path: Path) -> None:
