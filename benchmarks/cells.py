@@ -60,13 +60,14 @@ def run_cells(
     for cell in cells:
         if cell in known:
             continue
-        began = time.time()
+        # What is changed or committed while it is measured is not what was measured.
+        began, measured = time.time(), commit()
         row = {
             "cell": cell,
             "result": measure(cell),
             "seconds": round(time.time() - began, 1),
             "date": time.strftime("%Y-%m-%d", time.gmtime(began)),
-            "commit": commit(),
+            "commit": measured,
             "command": " ".join(["python", "-m", f"benchmarks.{suite}", *sys.argv[1:]]),
             "machine": f"{platform.machine()}, Python {platform.python_version()}",
         }

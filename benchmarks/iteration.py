@@ -53,7 +53,7 @@ def main() -> None:
     chosen = parser.parse_args()
     overrides = chosen.overrides
     config = load_config(RECIPE, [*overrides, f"iterations={FIRST + ROUNDS - 1}"])
-    base = find_base(config.model)
+    base, measured = find_base(config.model), commit()
     with tempfile.TemporaryDirectory(prefix="selfsame-bench-") as folder:
         store = Store(Path(folder) / "home")
         _say(f"a run of {config.iterations} iterations")
@@ -64,7 +64,7 @@ def main() -> None:
         ordinary = ordinary_figures(store, config, base, chain)
     about = {
         "date": datetime.now(UTC).date().isoformat(),
-        "commit": commit(),
+        "commit": measured,
         "command": " ".join(["python", "-m", "benchmarks.iteration", *overrides]),
         "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}",
     }

@@ -1,6 +1,7 @@
 """The long benchmarks of reliability fail where they find something wrong."""
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -79,3 +80,22 @@ def test_a_suite_fails_if_the_last_row_of_a_cell_that_was_asked_for_is_bad(
     wrote(another, ["doubled"])
     with pytest.raises(SystemExit, match=r"another.+doubled"):
         cells.refuse_bad("suite", [one, another])
+
+
+def test_a_row_names_the_commit_at_which_its_cell_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cells, "RESULTS", tmp_path / "results")
+
+    def git(*words: str) -> str:
+        own = ["-c", "user.name=n", "-c", "user.email=e"]
+        return subprocess.run(["git", *own, *words], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+
+    def changed(cell: dict[str, Any]) -> dict[str, Any]:
+        (tmp_path / "code").write_text(cell["says"])
+        return {}
+
+    (tmp_path / "code").write_text("first")
+    for words in (("init", "-q"), ("add", "code"), ("commit", "-qm", "first")):
+        git(*words)
+    first = git("rev-parse", "--short=12", "HEAD").strip()
+    cells.run_cells("suite", [{"says": "second"}, {"says": "third"}], changed, fresh=False)
+    assert [row["commit"] for row in cells.rows("suite")] == [first, f"{first}-dirty"]
