@@ -3,7 +3,7 @@
 A run on the stub engine is timed without MLflow and with a server that is out: its port refuses, it takes connections
 and never answers, it answers 500 to everything, it takes 10 s for each answer, or it is away for every other second,
 half-way through an answer too. The two are timed in turn, and the medians compared: the outage may cost at most 1 % and
-2 s. `held_up` is how long the loop was inside the exporter; what else lies between the two is the
+2 s. `held_up` is how long the loop was inside the feeder; what else lies between the two is the
 sender's processor time, which it takes from the loop where no core is idle. Then a real server comes up at the same
 address, the run is resumed, and every point of the store is looked for in the server's database: none may be missing,
 none there twice.
@@ -31,7 +31,7 @@ from unittest.mock import patch
 from benchmarks.cells import command_line, refuse_bad, run_cells
 from benchmarks.tracking_servers import free_port, out, real_server
 from loop import drive
-from loop.export import Exporter
+from loop.feeding import Feeder
 from loop.load_config import SMOKE, load_config
 from runs.lineage import links
 from runs.mlflow_mark import lag, mlflow_folder
@@ -67,7 +67,7 @@ def outlived(cell: dict[str, Any]) -> dict[str, Any]:
         for repeat in range(cell["repeats"]):
             seconds["without"].append(timed(Store(Path(folder, f"without-{repeat}")), cell, None))
             store = Store(Path(folder, f"outage-{repeat}"))
-            with out(cell["outage"], port, store.home), stopwatch(Exporter, "__init__", "poke", "finish") as held_up:
+            with out(cell["outage"], port, store.home), stopwatch(Feeder, "__init__", "poke", "finish") as held_up:
                 seconds["outage"].append(timed(store, cell, uri))
             seconds["held_up"].append(sum(held_up))
         found = afterwards(store, port)

@@ -16,7 +16,7 @@ from loop.changes import semantic_changes, way_on
 from loop.clock import utc_now
 from loop.config import Config
 from loop.desk import Desk
-from loop.export import Exporter
+from loop.feeding import Feeder
 from loop.iterate import Outcome, PlannedStep
 from loop.limits import LimitWatch, Stop, never
 from loop.mixing import sources_digest
@@ -125,17 +125,17 @@ def carry_on(store: Store, name: str, say: Say, stop: Stop = never, hurried: boo
             say(Event("note", name, text=f"not the machine or versions that began this run: {sentence}"))
         # Under its own digest: what judgments were made by can be read wherever they can.
         store.put_json(find_constitution(config.constitution).said)
-        exporter = Exporter(store, name, config.export, say)
+        feeder = Feeder(store, name, config.export, say)
         try:
-            outcome = _with_retries(store, name, config, exporter, say, stop)
+            outcome = _with_retries(store, name, config, feeder, say, stop)
         except BaseException:
-            exporter.finish(hurried=True)
+            feeder.finish(hurried=True)
             raise
-        exporter.finish(hurried or outcome.kind == "stopped")
+        feeder.finish(hurried or outcome.kind == "stopped")
         return outcome
 
 
-def _with_retries(store: Store, name: str, config: Config, exporter: Exporter, say: Say, stop: Stop) -> Outcome:
+def _with_retries(store: Store, name: str, config: Config, feeder: Feeder, say: Say, stop: Stop) -> Outcome:
     """Carry on; a worker that fails is started afresh, and what the receipts hold is not done again.
 
     Raises the WorkerError of the last attempt at one place.
@@ -147,7 +147,7 @@ def _with_retries(store: Store, name: str, config: Config, exporter: Exporter, s
         with desk_of(store, name, config, attempts.hear, stop) as desk:
             desk.limits, desk.micro_batch_divisor = limits, divisor
             try:
-                return iterate.carry_on(desk, existing(store, name), exporter.poke)
+                return iterate.carry_on(desk, existing(store, name), feeder.poke)
             except WorkerError as error:
                 limits.check_disk()  # a full disk makes workers fail, and is the one to name
                 remedy = "Fresh workers go on from the receipts."

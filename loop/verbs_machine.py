@@ -49,7 +49,7 @@ def _refuse_a_taken_port(port: int) -> None:
 
 
 def _rebuild(as_json: bool) -> int:
-    from loop.export import rebuild
+    from loop.feeding import rebuild
     from runs.errors import WorkerError
     from runs.store import Store
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from loop.config_operational import Export
-from loop.export import Exporter
+from loop.feeding import Feeder
 from loop.progress import Event
 from runs.canonical import digest
 from runs.lineage import links, resolve
@@ -41,7 +41,7 @@ class Sent:
 
 @pytest.fixture(scope="module")
 def sent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sent]:
-    """A run of two iterations shown to MLflow by the real exporter and sender; the second one closes while it sends.
+    """A run of two iterations shown to MLflow by the real feeder and sender; the second one closes while it sends.
 
     Its branch is sent from this process. Whoever sends has secrets in the environment.
     """
@@ -51,16 +51,16 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sent]:
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
         run = close(store, begun(store), 1)
-        exporter = Exporter(store, "r1", Export(), said.append)
+        feeder = Feeder(store, "r1", Export(), said.append)
         wait_for(lambda: not owed(store, run, default_uri(store.home)))
         run = close(store, run, 2)
-        exporter.poke()
+        feeder.poke()
         wait_for(lambda: not owed(store, run, default_uri(store.home)))
         once = database(store)
         forget(store.home, "r1")
-        exporter.poke()
+        feeder.poke()
         wait_for(lambda: not owed(store, run, default_uri(store.home)))
-        exporter.finish()
+        feeder.finish()
         again = database(store)
         branch = close(store, fork(store, resolve(store, "r1@1"), "r2"), 2)
         send(store, "r2")

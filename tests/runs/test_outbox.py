@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from loop import export
 from loop.config_operational import Export
-from loop.export import Exporter
+from loop.feeding import Feeder
 from loop.progress import Event
 from runs.lineage import links, resolve
 from runs.mlflow_mark import Mark, default_uri, lag, mark_path, mlflow_folder, owed, read_mark, write_mark
@@ -46,9 +45,9 @@ def test_a_server_that_never_answers_holds_nobody_up_and_is_reported(tmp_path: P
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        exporter = Exporter(store, "r1", Export(tracking_uri=uri), said.append)
-        exporter.poke()
-        exporter.finish()
+        feeder = Feeder(store, "r1", Export(tracking_uri=uri), said.append)
+        feeder.poke()
+        feeder.finish()
         assert len(owed(store, run, uri)) == 1
         (event,) = said
         assert event.text.startswith(f"1 iteration of r1 could not be sent to MLflow at {uri}: it does not answer;")
@@ -59,14 +58,14 @@ def test_a_server_that_never_answers_holds_nobody_up_and_is_reported(tmp_path: P
 def test_whoever_does_not_wait_for_mlflow_is_not_told_that_something_went_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export, "HURRIED_PATIENCE_S", 0.0)
+    monkeypatch.setattr(feeding, "HURRIED_PATIENCE_S", 0.0)
     store = Store(tmp_path / "home")
     said: list[Event] = []
     with store.lock():
         run = begun(store)
-        exporter = Exporter(store, "r1", Export(), said.append)
-        exporter.poke()
-        exporter.finish(hurried=True)
+        feeder = Feeder(store, "r1", Export(), said.append)
+        feeder.poke()
+        feeder.finish(hurried=True)
     assert len(owed(store, run, default_uri(store.home))) == 1 and not said
 
 
@@ -75,9 +74,9 @@ def test_a_run_that_wants_no_mlflow_gets_none(tmp_path: Path) -> None:
     said: list[Event] = []
     with store.lock():
         begun(store)
-        exporter = Exporter(store, "r1", Export(mlflow=False), said.append)
-        exporter.poke()
-        exporter.finish()
+        feeder = Feeder(store, "r1", Export(mlflow=False), said.append)
+        feeder.poke()
+        feeder.finish()
     assert said == [] and not mlflow_folder(store.home).exists() and not list(store.logs.iterdir())
 
 

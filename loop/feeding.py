@@ -35,7 +35,7 @@ def rebuild(store: Store) -> list[str]:
     return failed
 
 
-class Exporter:
+class Feeder:
     """Runs the sender (`runs.mlflow_sender`) beside the loop: a process, as MLflow in a thread would hold up others.
 
     The sender outlives a server's failures. One that was killed is started again at the next poke.
