@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from loop import feeding
 from loop.config_operational import Export
 from loop.feeding import Feeder
 from loop.progress import Event
