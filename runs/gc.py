@@ -21,7 +21,7 @@ from runs.durable import TEMPORARY
 from runs.errors import UsageError
 from runs.lineage import ADDRESS, back_from, iterations
 from runs.mlflow_mark import mark_path
-from runs.pruned import note_pruned, policies_in_use, pruned
+from runs.pruned import note_pruned, policies_in_use, policies_to_go_back_to, pruned
 from runs.records import Run
 from runs.store import DIGEST, UNFINISHED_OF, Store
 
@@ -212,6 +212,7 @@ def _prunable(store: Store, refs: list[Run], in_use: set[str], retention: Retent
     going: set[str] = set()
     staying = set(in_use)
     for ref in refs:
+        staying.update(policies_to_go_back_to(store, ref))
         chain = iterations(store, ref)
         for iteration in chain:
             outputs = [store.output(output) for output in iteration.outputs.values()]

@@ -56,6 +56,13 @@ def policies_in_use(store: Store, run: Run) -> dict[str, str]:
     return used
 
 
+def policies_to_go_back_to(store: Store, run: Run) -> frozenset[str]:
+    """The policies that the guards could have the next iteration of `run` roll back to."""
+    last = store.iteration(run.iteration) if run.iteration else None
+    left = store.output(last.outputs["decide"]).values.get("standing") if last else None
+    return frozenset(kept["policy"] for kept in (left["best"], *left["recent"])) if left else frozenset()
+
+
 def models_at(store: Store, iteration: str) -> tuple[str, ...]:
     """The preference models trained last on the way to that iteration."""
     output = newest_preference(store, iteration)

@@ -129,11 +129,11 @@ def keys(store: Store, index: int, outputs: dict[str, str]) -> dict[str, str]:
     return {a["step"]: r["key"] for r, a in asked if a["index"] == index and outputs.get(a["step"]) == r["digest"]}
 
 
-def close(store: Store, run: Run, index: int, policy: str, salt: int = 0, gold: str = "") -> Run:
-    """`run` after one more iteration that promotes what it made."""
+def close(store: Store, run: Run, index: int, policy: str, salt: int = 0, gold: str = "", **left: Any) -> Run:
+    """`run` after one more iteration that promotes what it made; its decision leaves `left` to the next one."""
     outputs, made = turn(store, index, policy, salt)
     decision = Decision("promote", made, "every guard passed", ({"guard": "kl", "observed": 0.1, "limit": 2},))
-    outputs["decide"] = step(store, index, "decide", {"decisions": [decision]}, salt, decision=asdict(decision))
+    outputs["decide"] = step(store, index, "decide", {"decisions": [decision]}, salt, decision=asdict(decision), **left)
     shard = store.output(outputs["decide"]).tables["decisions"][0]
     iteration = Iteration(run.iteration, index, CONFIG, 3, outputs, made, shard)
     moved = closed(store, run, iteration, keys(store, index, outputs | {"gold": gold}), gold)

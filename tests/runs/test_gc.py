@@ -225,6 +225,20 @@ def test_old_weights_go_by_policy_and_are_known_to_be_pruned(long: Store) -> Non
     assert [problem.file for problem in verify(long)] == [long.object_path(str(weights[3]))]
 
 
+def test_the_weights_stay_that_a_decision_could_go_back_to(long: Store) -> None:
+    chain = iterations(long, long.runs()[0])
+
+    def kept(index: int) -> dict[str, object]:
+        return {"index": index, "policy": chain[index].policy, "outputs": {}}
+
+    standing = {"seed": kept(0), "previous": kept(5), "best": kept(2), "first": kept(1), "recent": [kept(3), kept(5)]}
+    with long.lock():
+        close(long, long.runs()[0], 6, chain[5].policy, standing=standing)
+        delete(long, "best")
+    gc(long, Retention(older_than=1))
+    assert [long.has(long.adapter(one.policy).weights) for one in chain[1:]] == [False, True, True, False, True]
+
+
 def test_a_branch_keeps_the_weights_that_it_goes_on_from(long: Store) -> None:
     chain = iterations(long, long.runs()[0])
     with long.lock():
