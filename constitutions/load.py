@@ -166,6 +166,12 @@ class Constitution(Frozen):
         return {p.id: p for p in self.principles}[id]
 
 
+def as_said(said: dict[str, Any]) -> Constitution:
+    """The constitution of which this is the canonical form, without its provenance."""
+    types = {"response_types": dict(said["response_types"])} if "response_types" in said else {}
+    return Constitution.model_validate({**said, **types})
+
+
 def find_constitution(name: str) -> Constitution:
     """The constitution that a configuration names: a shipped one, or a file. Raises ConfigError."""
     return load_constitution(constitution_file(name))

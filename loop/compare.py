@@ -5,26 +5,17 @@ mean of the differences prompt by prompt. Own scores are each given by its own j
 both sides of such a number.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import takewhile
 from typing import Any
 
-from judges.statistics import mean_difference
+from loop.by_prompt import by_prompt, moved
 from loop.changes import Change, leaf_changes
-from loop.panel import decisive
+from loop.edits import Edits, edits
 from loop.summary import HEADLINES, metrics_of
-from loop.terminal import table
+from loop.terminal import harmless, table
 from runs.lineage import Found, Link, first_own, links, made_by
-from runs.output import Output
-from runs.records import Judgment, Response
 from runs.store import Store
-
-BY_ROWS = {
-    "measure": ("judge/score_mean", "policy/length_mean_tokens"),
-    "gold": ("gold/sampled_mean", "gold/greedy_mean"),
-}
-"""The metrics that are means over prompts, by the step whose rows they are made of."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +35,17 @@ class Compared:
         """The interval for people."""
         return "-" if self.low is None else f"{self.low:+.3g} to {self.high:+.3g}"
 
+    def moved(self) -> bool:
+        """Whether the interval leaves no doubt of the direction."""
+        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two addresses with what differs. `shared` is the last iteration that they have in common, as an address."""
+    """Two addresses with what differs. `shared` is the last iteration that they have in common, as an address.
+
+    `edits` is None where both are judged by one constitution.
+    """
 
     a: str
     b: str
@@ -56,10 +54,12 @@ class Comparison:
     files: tuple[Change, ...]
     shared: str | None
     metrics: tuple[Compared, ...]
+    edits: Edits | None = None
 
     def document(self) -> dict[str, Any]:
         """As JSON values."""
-        return asdict(self)
+        found = {**asdict(self), "edits": self.edits and self.edits.document()}
+        return found | {"moved": [{"metric": one.metric, "behind": self._behind(one)} for one in self._moved()]}
 
     def text(self) -> str:
         """As lines for people: the settings, the parting, and the headline metrics of the iterations after it."""
@@ -73,8 +73,31 @@ class Comparison:
                 table(["setting", self.a, self.b], changes) if changes else "Every setting is the same.",
                 f"They parted after {self.shared}." if self.shared else "They have no iteration in common.",
                 table(columns, rows) if rows else "There is no iteration after that which both have.",
+                *self._edits_text(),
             ]
         )
+
+    def _edits_text(self) -> list[str]:
+        """Which principles differ, what they said of the pairs on either side, and which metrics moved beside them."""
+        if self.edits is None:
+            return []
+        lines = [
+            f"{one.metric} {one.difference:+.3g} ({one.interval()}) at iteration {one.index}: "
+            f"{', '.join(self._behind(one)) or 'no principle'}"
+            for one in self._moved()
+        ]
+        compared = sum(one.low is not None for one in self.metrics)
+        head = (
+            f"Their constitutions differ. Of {compared} metrics over prompts these moved, the likeliest edits behind:"
+        )
+        return [self.edits.text(self.a, self.b), "\n".join([head, *map(harmless, lines)])]
+
+    def _moved(self) -> list[Compared]:
+        """What moved beside an edit of the constitution, by judges that it did not change."""
+        return [one for one in self.metrics if self.edits and one.moved() and not one.metric.startswith("judge/")]
+
+    def _behind(self, one: Compared) -> tuple[str, ...]:
+        return self.edits.behind(one.metric, one.difference or 0.0) if self.edits else ()
 
 
 def compare(store: Store, a: Found, b: Found) -> Comparison:
@@ -95,6 +118,7 @@ def compare(store: Store, a: Found, b: Found) -> Comparison:
         files=tuple(leaf_changes(a.run.inputs, b.run.inputs)),
         shared=f"{made_by(a.run, common - 1)}@{common - 1}" if common else None,
         metrics=tuple(metrics),
+        edits=edits(store, a.run, b.run, before[common:], after[common:]),
     )
 
 
@@ -105,7 +129,7 @@ def _settings(found: Found) -> dict[str, Any]:
 
 def _compare_iterations(store: Store, a: Link, b: Link) -> list[Compared]:
     before, after = metrics_of(store, a), metrics_of(store, b)
-    index, rows = a.iteration.index, [_by_prompt(store, side.outputs) for side in (a, b)]
+    index, rows = a.iteration.index, [by_prompt(store, side.outputs) for side in (a, b)]
     return [
         _compare(index, metric, before.get(metric), after.get(metric), *(side.get(metric, {}) for side in rows))
         for metric in dict.fromkeys((*before, *after))
@@ -117,32 +141,5 @@ def _compare(
 ) -> Compared:
     if a is None or b is None:
         return Compared(index, metric, a, b, None)
-    prompts = [prompt for prompt in before if prompt in after]
-    if len(prompts) < 2:
-        return Compared(index, metric, a, b, b - a)
-    found = mean_difference([before[p] for p in prompts], [after[p] for p in prompts], seed=0)
-    return Compared(index, metric, a, b, found.value, found.low, found.high, len(prompts))
-
-
-def _by_prompt(store: Store, outputs: dict[str, str]) -> dict[str, dict[str, float]]:
-    """Metric -> prompt -> its number there, for the metrics that are means over prompts."""
-    found: dict[str, dict[str, float]] = {}
-    if "measure" in outputs:
-        score, length = BY_ROWS["measure"]
-        responses, scores = _rows(store, store.output(outputs["measure"]))
-        found[score] = {row.prompt: scores[row.digest] for row in responses if row.digest in scores}
-        # The policy's own answers stand first; those after them are of the seed policy, to be compared with.
-        found[length] = {row.prompt: float(len(row.token_ids)) for row in reversed(responses)}
-    if "gold" in outputs:
-        responses, scores = _rows(store, store.output(outputs["gold"]))
-        for metric, greedy in zip(BY_ROWS["gold"], (False, True), strict=True):
-            rows = [row for row in responses if (row.sampling.temperature == 0) == greedy]
-            found[metric] = {row.prompt: scores[row.digest] for row in rows if row.digest in scores}
-    return found
-
-
-def _rows(store: Store, output: Output) -> tuple[Sequence[Response], dict[str, float]]:
-    """The answers of a step, and the score of each that has one."""
-    judgments: list[Judgment] = decisive(store.all_rows("judgments", output))
-    scores = {row.judged[0]: row.score for row in judgments if row.score is not None}
-    return store.all_rows("responses", output), scores
+    found = moved(before, after)
+    return Compared(index, metric, a, b, *(found or (b - a,)))

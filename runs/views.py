@@ -34,7 +34,7 @@ def view(store: Store, name: str) -> "pa.Table":
     import pyarrow as pa
 
     if name in SHARDED:
-        return pa.concat_tables([empty_view(name), *_shards(store, name)])
+        return sharded_view(store, name, made_steps(store))
     rows = {
         "runs": _runs,
         "iterations": _iterations,
@@ -45,6 +45,13 @@ def view(store: Store, name: str) -> "pa.Table":
         "audits": _audits,
     }
     return pa.Table.from_pylist(list(rows[name](store)), schema=_schema(name))
+
+
+def sharded_view(store: Store, name: str, made: Iterable[Made]) -> "pa.Table":
+    """The rows of that view which these steps made."""
+    import pyarrow as pa
+
+    return pa.concat_tables([empty_view(name), *_shards(store, name, made)])
 
 
 def empty_view(name: str) -> "pa.Table":
@@ -88,13 +95,13 @@ def made_steps(store: Store) -> Iterator[Made]:
             yield Made(run.name, index, step, output)
 
 
-def _shards(store: Store, noun: str) -> Iterator["pa.Table"]:
+def _shards(store: Store, noun: str, made: Iterable[Made]) -> Iterator["pa.Table"]:
     import pyarrow as pa
 
-    for made in made_steps(store):
-        shards = store.output(made.output).tables.get(noun, ())
+    for one in made:
+        shards = store.output(one.output).tables.get(noun, ())
         table = store.table(noun, shards)
-        for place, (name, value) in enumerate((("run", made.run), ("iteration", made.iteration), ("step", made.step))):
+        for place, (name, value) in enumerate((("run", one.run), ("iteration", one.iteration), ("step", one.step))):
             table = table.add_column(place, _schema(noun).field(name), pa.repeat(pa.scalar(value), len(table)))
         yield table
 
