@@ -19,6 +19,7 @@ from benchmarks.cells import command_line, rows, run_cells
 from benchmarks.league_judges import OVERALL, PAIRWISE
 from benchmarks.league_page import NOT_YET, Row, by_seed, of_judge, over, percent, table, write
 from benchmarks.phenomenon import ONE_CORE, UNGUARDED
+from judges.several_tests import holm
 from judges.statistics import LEVEL, Estimate
 from loop import drive, iterate
 from loop.load_config import load_config
@@ -122,15 +123,6 @@ def normal_p(gain: Estimate) -> float:
         return 1.0
     error = (gain.high - gain.low) / (2 * float(stats.norm.ppf((1 + LEVEL) / 2)))
     return float(2 * stats.norm.sf(abs(gain.value) / error)) if error else float(gain.value == 0)
-
-
-def holm(ps: Sequence[float]) -> list[float]:
-    """The p-values adjusted for their number, in their order (Holm 1979)."""
-    adjusted, least = [0.0] * len(ps), 0.0
-    for nth, place in enumerate(sorted(range(len(ps)), key=lambda n: ps[n])):
-        least = max(least, min(1.0, (len(ps) - nth) * ps[place]))
-        adjusted[place] = least
-    return adjusted
 
 
 def _line(gain: Gain, adjusted: float) -> list[str]:

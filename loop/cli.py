@@ -11,6 +11,7 @@ from pathlib import Path
 import typer
 
 from loop import (
+    verbs_ablate,
     verbs_approve,
     verbs_audit,
     verbs_constitution,
@@ -62,6 +63,7 @@ app.add_typer(verbs_audit.app, name="audit")
 app.add_typer(verbs_eval.app, name="eval")
 app.command()(verbs_fit.fit)
 app.command()(verbs_faults.faults)
+app.command()(verbs_ablate.ablate)
 app.add_typer(verbs_label.app, name="label")
 app.command()(verbs_machine.mlflow)
 app.command()(verbs_machine.doctor)

@@ -87,9 +87,8 @@ class Comparison:
             for one in self._moved()
         ]
         compared = sum(one.low is not None for one in self.metrics)
-        head = (
-            f"Their constitutions differ. Of {compared} metrics over prompts these moved, the likeliest edits behind:"
-        )
+        these = "these moved, the likeliest edits behind:" if lines else "none moved."
+        head = f"Their constitutions differ. Of {compared} metrics over prompts {these}"
         return [self.edits.text(self.a, self.b), "\n".join([head, *map(harmless, lines)])]
 
     def _moved(self) -> list[Compared]:

@@ -1,5 +1,6 @@
 """The settings of the guards: what is allowed, what follows where it is not, and who has the last word."""
 
+from collections.abc import Collection
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -170,6 +171,12 @@ class Guards(Section):
     def every_chart(self) -> tuple[Chart, ...]:
         """All charts that are asked."""
         return tuple(self._acting(one) for one in self.charts if self._is_asked(one))
+
+    def only_warning(self, but: Collection[str] = ()) -> dict[str, Action]:
+        """Actions by which no guard but these keeps a run from going on; one that is off stays off."""
+        rules: tuple[Rule, ...] = (*self.shipped_limits(), *self.limits, *SHIPPED_PAIRED, *self.paired, *self.charts)
+        warned = [name for name in (*ASKED_OTHERWISE, *(one.name for one in rules)) if name not in but]
+        return {**self.actions, **{name: "warn" for name in warned if self.actions.get(name) != "off"}}
 
     def action(self, guard: str, default: Action) -> Action:
         """What follows where `guard` did not pass."""

@@ -11,6 +11,7 @@
     control/                   the daemon's: queue.json, daemon.json and daemon.sock while it lives; tickets/ are laid
                                down by whoever asks it for work
     queue.lock                 held by whoever changes the queue: the daemon for life, without one a person for a moment
+    ablations/                 the constitutions of branches that do without a principle (`loop.ablation`)
     mlflow/                    MLflow's own database and files; can be rebuilt from all else
     lock                       held for life by the one process that writes all else
 

@@ -65,7 +65,7 @@ CLOCKS = {"loop/clock.py", "trainers/progress.py", "trainers/stub.py"}
 """Wall-clock time is provenance: it is written into receipts, and no result depends on it."""
 TOO_HEAVY_FOR_STATUS = (*HEAVY, "mlflow", "pandas", "numpy", "pyarrow", "duckdb", "matplotlib")
 VERBS = (
-    "approve",
+    *("ablate", "approve"),
     *("run", "resume", "branch", "status", "log", "show", "diff", "query", "tag", "delete", "verify", "gc"),
     *("recipes", "report", "export", "mlflow", "doctor", "fit", "faults"),
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from loop import drive, iterate
 from loop.config import Config
-from loop.config_guards import ASKED_OTHERWISE, SHIPPED_PAIRED, Guards
+from loop.config_guards import Guards
 from loop.desk import Desk
 from loop.faults.catalogue import HEALTHY
 from loop.faults.fault import Fault
@@ -42,7 +42,8 @@ MEASURED = {
 
 def settings(fault: Fault, seed: int, overrides: Sequence[str] = ()) -> Config:
     """The settings of the run: those of a healthy one, the fault's, and `overrides`, with guards that only warn."""
-    named = {**HEALTHY, **MEASURED, "seed": seed, "iterations": fault.iterations, "guards.actions": only_warning()}
+    sizes = {"seed": seed, "iterations": fault.iterations}
+    named = {**HEALTHY, **MEASURED, **sizes, "guards.actions": Guards().only_warning()}
     given = {override.partition("=")[0] for override in overrides}
     spelt = [
         f"{leaf}={value if isinstance(value, str) else json.dumps(value)}"
@@ -67,12 +68,6 @@ def trajectory(fault: Fault, config: Config, store: Store, say: Say = lambda eve
         one["gold"] = _gold(store, link)
     ended = {} if outcome.kind == "done" else {"ended": outcome.reason}
     return {"onset": fault.onset, **ended, **row}
-
-
-def only_warning() -> dict[str, str]:
-    """Actions under which no guard keeps a run from going on."""
-    limits, tests = Guards().shipped_limits(), SHIPPED_PAIRED
-    return dict.fromkeys((*ASKED_OTHERWISE, *(one.name for one in limits), *(one.name for one in tests)), "warn")
 
 
 def _seen(desk: Desk, link: Link) -> Seen:

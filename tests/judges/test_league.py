@@ -15,6 +15,7 @@ from benchmarks.league_judges import OVERALL, WAYS, BetterJudgment, judge_of
 from benchmarks.league_page import between, by_seed, decided, over, right, right_of_decided
 from constitutions.load import find_constitution
 from judges.dialogue import Chances, Choose, Item, Question, Text, Verdict
+from judges.several_tests import holm
 from judges.statistics import Estimate
 from judges.verifier import Verifier
 from loop import drive
@@ -188,8 +189,8 @@ def test_an_interval_over_seeds_says_what_helps() -> None:
 
 def test_what_helps_is_what_holms_procedure_leaves() -> None:
     # Three times the smallest, twice the second, once the third, and never less than the one before.
-    assert judge_ablations.holm([0.03, 0.01, 0.04]) == pytest.approx([0.06, 0.03, 0.06])
-    assert judge_ablations.holm([]) == [] and judge_ablations.holm([0.7, 0.9]) == [1.0, 1.0]
+    assert holm([0.03, 0.01, 0.04]) == pytest.approx([0.06, 0.03, 0.06])
+    assert holm([]) == [] and holm([0.7, 0.9]) == [1.0, 1.0]
     assert judge_ablations.normal_p(Estimate(1.96, 0.0, 3.92)) == pytest.approx(0.05, abs=1e-4)
 
 

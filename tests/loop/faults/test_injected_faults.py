@@ -10,11 +10,11 @@ from small import chain, small_config
 from judges.text_signs import signs
 from loop import drive, iterate
 from loop.config import Config
+from loop.config_guards import Guards
 from loop.faults.broken_judges import flattery, keywords, long, short
 from loop.faults.catalogue import FAULTS, fault_named
 from loop.faults.fault import Fault
 from loop.faults.injecting import faulty_steps, with_fault
-from loop.faults.trajectory import only_warning
 from runs.records import Iteration, Judgment, PreferencePair, Unscored
 from runs.store import Store
 
@@ -28,7 +28,7 @@ def small(fault: Fault) -> Config:
         iterations=str(ONSET),
         judge__adapter="seed",
         gold__enabled="false",
-        guards__actions=only_warning(),
+        guards__actions=Guards().only_warning(),
         **sizes,
     )
     return with_fault(healthy, fault)

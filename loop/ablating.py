@@ -1,0 +1,130 @@
+"""Taking the branches of an ablation on, and reading off what they did: on single prompts, for each branch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from loop import drive
+from loop.ablation import Arm, take_on
+from loop.ablation_effects import PREFERRED, Effect, effects
+from loop.auditing import turn_of
+from loop.by_prompt import ByPrompt, by_prompt
+from loop.head_to_head import comparing, preferences
+from loop.limits import Stop
+from loop.progress import Say
+from loop.summary import metrics_of
+from runs.lineage import Found, Link, links, resolve
+from runs.records import Prompt, Response
+from runs.store import Store
+
+
+@dataclass(frozen=True)
+class Ablated:
+    """An ablation as far as it came. `halted` has, by branch, why a branch measured nothing at the iteration `index`.
+
+    `stopped` says what stopped it before all branches were there; "" if nothing did. `judge` is who says which answers
+    are preferred, "" where the constitution asks no question by which two answers could be compared.
+    """
+
+    address: str
+    index: int
+    arms: tuple[Arm, ...]
+    effects: tuple[Effect, ...]
+    whole: dict[str, float | None]
+    halted: dict[str, str]
+    stopped: str
+    judge: str
+
+    def document(self) -> dict[str, Any]:
+        """As JSON values."""
+        branches = [
+            {
+                "run": arm.name,
+                "mode": arm.mode,
+                "principle": arm.principle,
+                "seed": arm.seed,
+                "constitution": arm.constitution.digest,
+                "halted": self.halted.get(arm.name),
+            }
+            for arm in self.arms
+        ]
+        return {
+            "address": self.address,
+            "measured_at_iteration": self.index,
+            "judge": self.judge,
+            "branches": branches,
+            "stopped": self.stopped,
+            "whole": self.whole,
+            "effects": [one.document() for one in self.effects],
+        }
+
+
+def ablate(store: Store, found: Found, arms: Sequence[Arm], index: int, judge: str, say: Say, stop: Stop) -> Ablated:
+    """Take all branches to iteration `index`, from wherever they are, and say what each of them did there."""
+    halted: dict[str, str] = {}
+    stopped = ""
+    for arm in arms:
+        outcome = take_on(store, found, arm, say, stop)
+        if outcome.kind == "stopped":
+            stopped = f"{arm.name}: {outcome.reason}"
+            break
+        if outcome.kind != "done":
+            halted[arm.name] = outcome.reason
+    ends = {arm.name: one for arm in arms if (one := _end(store, arm, index)) is not None}
+    measured = {name: by_prompt(store, link.outputs) for name, link in ends.items()}
+    asks = "pairwise" in arms[0].constitution.questions
+    if asks and not stopped:
+        for whole in arms:
+            if whole.mode == "whole" and whole.name in ends:
+                others = {
+                    arm.name: ends[arm.name]
+                    for arm in arms
+                    if arm.seed == whole.seed and arm.name in ends and arm != whole
+                }
+                for name, chances in _preferred(store, whole, index, ends[whole.name], others, judge, say).items():
+                    measured[name][PREFERRED] = chances
+    return Ablated(
+        f"{found.run.name}@{found.iteration.index}",
+        index,
+        tuple(arms),
+        tuple(effects(measured, arms)),
+        metrics_of(store, ends[arms[0].name]) if arms[0].name in ends else {},
+        halted,
+        stopped,
+        judge if asks else "",
+    )
+
+
+def _end(store: Store, arm: Arm, index: int) -> Link | None:
+    """The iteration of that number, if the branch came to it and measured there."""
+    run = store.run(arm.name)
+    found = links(store, run, index) if run else []
+    return found[0] if found and found[0].iteration.index == index and "measure" in found[0].outputs else None
+
+
+def _preferred(
+    store: Store, whole: Arm, index: int, end: Link, others: dict[str, Link], judge: str, say: Say
+) -> ByPrompt:
+    """By branch, how probably its answer to each prompt is better than that of the branch with all principles."""
+    at = resolve(store, f"{whole.name}@{index}")
+    config = comparing(store, drive.config_of(at.run).at(index), judge)
+    found: ByPrompt = {}
+    with store.lock(), drive.desk_of(store, whole.name, config, say) as desk:
+        desk.turn_to(index)
+        turn = turn_of(store, at)
+        prompts, theirs = _answers(store, end)
+        for name, link in others.items():
+            _, mine = _answers(store, link)
+            chances = preferences(desk, f"{name}@{index}/preferred", turn, prompts, mine, theirs)
+            found[name] = {
+                prompt.digest: chance for prompt, chance in zip(prompts, chances, strict=True) if chance is not None
+            }
+    return found
+
+
+def _answers(store: Store, link: Link) -> tuple[list[Prompt], list[Response]]:
+    """The held-out prompts of an iteration, and its candidate's answers in the same order."""
+    measured = store.output(link.outputs["measure"])
+    prompts: list[Prompt] = store.all_rows("prompts", measured)
+    responses: list[Response] = store.all_rows("responses", measured)
+    return prompts, responses[: len(prompts)]
