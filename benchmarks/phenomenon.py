@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.cells import command_line, rows, run_cells
 from benchmarks.gold_judge import gold_judged_steps
 from loop import drive, iterate
-from loop.faults.trajectory import only_warning
+from loop.config_guards import Guards
 from loop.load_config import load_config
 from loop.pipeline import steps_of
 from loop.summary import history
@@ -31,7 +31,7 @@ CONDITIONS: dict[str, list[str]] = {
 }
 LENGTHS = {"self": 10, "gold": 10, "hot": 5}  # iterations
 # The guards are there to stop what this measures.
-UNGUARDED = [f"guards.actions={json.dumps(only_warning())}"]
+UNGUARDED = [f"guards.actions={json.dumps(Guards().only_warning())}"]
 SERIES = {
     "gold": "gold/sampled_mean",
     "greedy": "gold/greedy_mean",
