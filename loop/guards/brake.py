@@ -1,10 +1,10 @@
 """What braking means: the next iteration learns more slowly, believes its labels less, and keeps an old answer in view.
 
-Half the learning rate, again for each iteration in a row that braked, down to an eighth: a policy that is far from the
+Half the learning rate, again for each iteration that braked, down to an eighth: a policy that is far from the
 seed brakes for as long as it is there, and is to go on learning; labels with the probability that the judge's
 verdict deserves in place of certainty (1 / (1 + exp(-margin)), or its own over both orders where it compares); and one
 answer of the seed policy's beside the new ones, that may be rejected and is never chosen, so that chosen and rejected
-do not come too near. Once nothing brakes, the run's own settings count again.
+do not come too near. Evidence of a gain releases the brake, and the run's own settings count again.
 """
 
 from typing import Any

@@ -36,7 +36,8 @@ class Standing:
     `previous` is the policy promoted last, `best` the best so far, `first` the first one that was trained and promoted,
     `recent` are the last ones promoted after the best, the newest last: a proven gain is never undone.
     `looks` counts the iterations whose paired tests were asked, `held` those in a row that promoted nothing, `braked`
-    those in a row that braked.
+    those that braked since there was evidence of a gain: a step that was too far is not tried again because a smaller
+    one was not. Where no paired test is asked, those in a row.
     """
 
     seed: Kept
@@ -113,7 +114,7 @@ def conclude(guards: Guards, findings: Sequence[Finding], now: Kept, standing: S
         recent=() if better else _recent(standing.recent, now, verdict, kept),
         looks=standing.looks + any("alpha" in one.beside for one in found),
         held=0 if verdict == "promote" else standing.held + 1,
-        braked=standing.braked + 1 if groups else 0,
+        braked=standing.braked + 1 if groups else 0 if gained or not tests else standing.braked,
     )
     return Conclusion(verdict, kept.policy, tuple(found), after)
 

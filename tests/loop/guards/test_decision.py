@@ -66,10 +66,20 @@ def test_one_group_that_brakes_only_brakes_and_two_roll_back() -> None:
     assert warned.verdict == "promote"
 
 
-def test_braking_is_harder_each_time_in_a_row_and_ends_with_its_cause() -> None:
+def test_braking_is_harder_each_time_and_ends_with_its_cause_where_nobody_can_say_that_much_was_gained() -> None:
     once = after(SEED, failing("brake"))
     twice = after(once.standing, failing("brake"), index=2)
     assert [one.standing.braked for one in (once, twice, after(twice.standing, index=3))] == [1, 2, 0]
+
+
+def test_the_brake_is_released_by_evidence_of_a_gain() -> None:
+    once = after(SEED, failing("brake"), evidence(0.0))
+    calm = after(once.standing, evidence(1.0), index=2)
+    again = after(calm.standing, failing("brake"), evidence(0.0), index=3)
+    gained = after(again.standing, evidence(3.5), index=4)
+    assert [one.standing.braked for one in (once, calm, again, gained)] == [1, 1, 2, 0]
+    blind = after(once.standing, failing("brake"), evidence(3.5), index=2)
+    assert blind.standing.braked == 2  # what brakes is no gain
 
 
 def test_the_brake_has_an_end() -> None:
