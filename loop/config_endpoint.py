@@ -25,3 +25,8 @@ class Endpoint(Section):
     """What a million tokens sent to the endpoint cost, in US dollars."""
     usd_per_million_reply_tokens: Dollars = 0.0
     """What a million tokens written by the endpoint cost, in US dollars."""
+
+    @property
+    def priced(self) -> bool:
+        """Whether somebody said what it costs."""
+        return self.usd_per_million_prompt_tokens + self.usd_per_million_reply_tokens > 0

@@ -39,6 +39,10 @@ PERSON_USD = 0.67
 """A preference label by a person, in US dollars (Lee et al., 2309.00267; the same by a model: 0.06)."""
 LABELS_A_DAY = 480
 """By one person: one a minute for eight hours. Our assumption, and a fast pace for long answers."""
+NO_PRICE = (
+    "nobody knows, as no price of the endpoint was given (limits.endpoint.usd_per_million_prompt_tokens and "
+    "limits.endpoint.usd_per_million_reply_tokens)"
+)
 SIZES = (
     *("model", "prompts", "generate", "revise", "judge", "preference", "train"),
     *("measure", "capability", "drift", "audit", "engine"),
@@ -50,18 +54,23 @@ SIZES = (
 class Cost:
     """A whole run's cost. `labels` are the verdicts on what the policy wrote, those that people could give instead.
 
-    `seconds` are those of the run `timed_by`, which had the same sizes; both None where no run here had.
+    `seconds` are those of the run `timed_by`, which had the same sizes; both None where no run here had. `known_steps`
+    are not done again, and of a run that is `recalled` none is done: it costs nothing. `unpriced`: an endpoint
+    judges, and nobody said what it takes.
     """
 
     shares: tuple[Share, ...]
     labels: int
     seconds: float | None
     timed_by: str | None
+    known_steps: int = 0
+    recalled: bool = False
+    unpriced: bool = False
 
     @property
-    def usd(self) -> float:
-        """What is to be paid to an endpoint."""
-        return sum(share.usd or 0.0 for share in self.shares)
+    def usd(self) -> float | None:
+        """What is to be paid to an endpoint; None where it has no price."""
+        return None if self.unpriced else sum(share.usd or 0.0 for share in self.shares)
 
     def document(self) -> dict[str, Any]:
         """As JSON values."""
@@ -75,14 +84,18 @@ class Cost:
 
     def text(self) -> str:
         """As lines for people."""
+        if self.recalled:
+            return f"All {self.known_steps} steps are known and would be recalled: no request, no time and no money."
         rows = [(one.work, one.requests, one.prompt_tokens, one.reply_tokens, one.usd) for one in self.shares]
         time = "no run here had these sizes, so nobody knows how long"
         if self.seconds is not None:
             time = f"{self.seconds:.0f} s, as {self.timed_by} took"
+        known = f"The {self.known_steps} steps that are known are not done again; this is the whole run's:"
         return "\n".join(
             [
+                *([known] if self.known_steps else []),
                 table(["at most", "requests", "prompt tokens", "reply tokens", "US dollars"], rows),
-                f"Time: {time}. Money: {self.usd:.2f} US dollars.",
+                f"Time: {time}. Money: {NO_PRICE if self.usd is None else f'{self.usd:.2f} US dollars'}.",
                 f"People would take {self.labels * PERSON_USD:,.0f} US dollars and {self.labels / LABELS_A_DAY:,.1f} "
                 f"person-days for the same {self.labels:,} labels ({PERSON_USD} each, Lee et al., 2309.00267; "
                 f"{LABELS_A_DAY} a day, one a minute).",
@@ -92,7 +105,9 @@ class Cost:
 
 def estimate(store: Store, config: Config, planned: list[PlannedStep]) -> Cost:
     """What a new run would cost from its beginning; `planned` is what it would find done."""
-    timed = _like(store, config)
+    timed, known = _like(store, config), sum(step.done for step in planned)
+    if planned and known == len(planned):
+        return Cost((), 0, 0.0, timed.name if timed else None, known, recalled=True)
     before: AskedBefore = set()
     spans = zip(config.variants(), _spans(config), strict=True)
     parts = [_part(variant, span, before) for variant, span in spans if span]
@@ -101,6 +116,8 @@ def estimate(store: Store, config: Config, planned: list[PlannedStep]) -> Cost:
         labels=sum(labels for _, labels in parts),
         seconds=forecast(store, timed, config, planned).seconds if timed else None,
         timed_by=timed.name if timed else None,
+        known_steps=known,
+        unpriced="endpoint" in config.judge.sitting and not config.limits.endpoint.priced,
     )
 
 

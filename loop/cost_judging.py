@@ -140,8 +140,8 @@ def _share(config: Config, name: str, judge: Judge, requests: int) -> Share:
     said = fmean(sum(count(message.content) for message in question.messages) for question in questions)
     sent, written = round(requests * (said + answers)), round(requests * _reply_tokens(questions, config.judge))
     usd = None
-    if name == "endpoint":
-        prices = config.limits.endpoint
+    prices = config.limits.endpoint
+    if name == "endpoint" and prices.priced:
         usd = (sent * prices.usd_per_million_prompt_tokens + written * prices.usd_per_million_reply_tokens) / 1e6
     return Share(work, requests, sent, written, usd)
 

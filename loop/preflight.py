@@ -6,8 +6,9 @@ from pathlib import Path
 
 from loop.anchors import anchor_pairs
 from loop.base import Base, find_base, judge_model, read_settings
-from loop.config import Config, Model
-from loop.preflight_judges import check_constitution, check_judges
+from loop.config import Audit, Config, Measure, Model
+from loop.preflight_constitution import check_constitution
+from loop.preflight_judges import check_judges
 from loop.preflight_meta import check_meta
 from loop.preflight_pair import check_pairing
 from loop.preflight_preference import check_preference
@@ -42,6 +43,19 @@ def check(config: Config) -> None:
     known_prompts(config.capability)
     if config.engine.kind == "vllm":
         check_vllm(config.model.device)
+
+
+def remarks(config: Config) -> list[str]:
+    """What is said at the door and not refused: what decides nothing, and what is set to more than there is."""
+    said = [f"nothing reads {leaf} here: with the other settings it decides nothing" for leaf in config.unread()]
+    anchors, usual = config.measure.anchors, (Audit().items, Measure().anchor_count)
+    there = len(anchor_pairs(anchors))
+    wants = {"audit.items": config.audit.items, "measure.anchor_count": config.measure.anchor_count}
+    return said + [
+        f"{leaf}={wanted}: measure.anchors={anchors} has {there} labelled pairs, and all of these are taken"
+        for leaf, wanted in wants.items()
+        if anchors and wanted > there and wanted not in usual
+    ]
 
 
 def check_settings(config: Config) -> None:

@@ -1,23 +1,18 @@
 """What is refused at the door about who judges and how, and the one request that an endpoint is tried out with."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from constitutions.files import shipped_files
-from constitutions.load import Constitution, find_constitution
-from constitutions.relevant import Room, longest
+from constitutions.load import find_constitution
 from judges.preference import PreferenceModel
 from judges.verifier import Verifier
 from loop.anchors import anchor_pairs
-from loop.base import find_base, find_judge_base
 from loop.config import Config
 from loop.config_judge import READ, Judge
 from loop.configured_judge import configured_judge
 from loop.endpoint import Endpoint
 from loop.limits import LimitWatch
 from loop.sources import prompt_source
-from loop.token_count import judge_tokens
 from runs.canonical import seed_of
 from runs.errors import ConfigError
 from runs.pruned import NAMED_JUDGES
@@ -123,58 +118,6 @@ def _check_options(judge: Judge) -> None:
         )
 
 
-def check_constitution(config: Config) -> None:
-    """Returns if the constitution has all that the way of judging needs of it. Raises ConfigError."""
-    constitution = find_constitution(config.constitution)
-    if lacking := sorted(config.judge.asks - constitution.questions.keys()):
-        method, by_rule = f"judge.method={config.judge.method}", config.judge.by_rule
-        if lacking == ["proposition"] and by_rule:
-            method = f"judge.{by_rule[0]}={str(getattr(config.judge, by_rule[0])).lower()}"
-        raise ConfigError(
-            f"{method} asks {', '.join(lacking)}: constitution={config.constitution} has no such question, only "
-            f"{', '.join(sorted(constitution.questions))}; add it there, name a constitution that has it "
-            f"({', '.join(_shipped_with(lacking))}), or leave {method} out"
-        )
-    if config.judge.compares and not any("comparison" in principle.use for principle in constitution.principles):
-        raise ConfigError(
-            f"judge.method={config.judge.method} compares answers by principles, and constitution="
-            f"{config.constitution} has none for comparisons; add one under `principles:` (its `use` is comparison "
-            "where it does not say), or judge in another way"
-        )
-    configured_judge(config.judge, constitution)
-    if config.judge.max_principle_tokens is not None:
-        _check_room(config, constitution, config.judge.max_principle_tokens)
-
-
-def _shipped_with(questions: Sequence[str]) -> list[str]:
-    """The shipped constitutions that have these questions."""
-    return [name for name in sorted(shipped_files()) if set(questions) <= find_constitution(name).questions.keys()]
-
-
-def _check_room(config: Config, constitution: Constitution, most: int) -> None:
-    """Whether the principles can be counted as one judge counts, and none is longer than there is room for."""
-    judge = config.judge
-    if "endpoint" in judge.sitting or ("base" in judge.sitting and len(judge.sitting) > 1):
-        raise ConfigError(
-            f"judge.max_principle_tokens={most} is counted by the one tokenizer of all who judge, and judge.adapter="
-            f"{judge.adapter} with judge.panel={','.join(judge.panel) or '[]'} has an endpoint, whose tokenizer is not "
-            "here, or two models; leave it out, or name judges of one model"
-        )
-    folder = (find_judge_base(config) or find_base(config.model)).folder
-    if not (folder / "tokenizer.json").is_file():
-        raise ConfigError(
-            f"judge.max_principle_tokens={most} is counted in tokens, and {folder} has no tokenizer.json; save the "
-            "model's fast tokenizer there, or leave it out"
-        )
-    found = longest(constitution, "comparison", Room(most, judge_tokens(config)))
-    if found is not None and found[1] > most:
-        raise ConfigError(
-            f"judge.max_principle_tokens={most}: the principle {found[0].id!r} alone takes {found[1]} tokens, and none "
-            "is cut; raise it, leave reasons out of `explain`, or split the document: `selfsame constitution import "
-            "FILE --explained --max-words N --out OWN.md`"
-        )
-
-
 def check_endpoint(config: Config) -> None:
     """Returns if the endpoint that judges, where one does, answers a request as the method needs it.
 
@@ -203,7 +146,7 @@ def _check_asking(config: Config) -> None:
         raise ConfigError(
             "judge.min_mass=0 takes a verdict from labels that an endpoint does not even list; set it above 0"
         )
-    if limits.usd is not None and not limits.usd_per_million_prompt_tokens + limits.usd_per_million_reply_tokens:
+    if limits.usd is not None and not limits.priced:
         raise ConfigError(
             f"limits.endpoint.usd={limits.usd:g} is never reached while both prices are 0; set "
             "limits.endpoint.usd_per_million_prompt_tokens and limits.endpoint.usd_per_million_reply_tokens"

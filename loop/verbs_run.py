@@ -100,15 +100,15 @@ def new_config(store: Store, recipe: str, overrides: Sequence[str], smoke: bool)
     Raises UsageError or ConfigError.
     """
     from loop.load_config import load_config
-    from loop.preflight import check, check_judge
+    from loop.preflight import check, check_judge, remarks
     from loop.preflight_preference import check_preference_models
 
     config = load_config(recipe, overrides, smoke)
     check(config)
     check_judge(config, store)
     check_preference_models(config, store)
-    for leaf in config.unread():
-        print_aside(f"nothing reads {leaf} here: with the other settings it decides nothing")
+    for remark in remarks(config):
+        print_aside(remark)
     return config
 
 

@@ -135,7 +135,8 @@ def test_a_dry_run_counts_no_less_than_what_is_then_asked(tmp_path: Path, asked:
         assert verdicts.requests >= judging > verdicts.requests / 2
         assert cost.seconds is None
         later = estimate(store, config, drive.planned(store, "r1", config))
-        assert later.seconds == 0 and later.timed_by == "r1"
+        assert (later.seconds, later.timed_by, later.shares, later.recalled) == (0, "r1", (), True)
+        assert later.text().endswith("steps are known and would be recalled: no request, no time and no money.")
 
 
 def test_a_dry_run_counts_new_prompts_gold_and_what_is_only_read(tmp_path: Path, asked: list[Any]) -> None:
@@ -176,6 +177,10 @@ def test_a_dry_run_says_what_an_endpoint_and_what_people_would_cost(tmp_path: Pa
     # 384 prompts of 6 answers in 3 iterations, 128 held-out answers in 4, and 200 labelled pairs once.
     assert endpoint.requests == 3 * 384 * 6 + 4 * 128 + 400
     assert cost.labels == 3 * 384 * 6 + 4 * 128
+    free = estimate(Store(tmp_path), load_config("self-rewarding", overrides[:-2]), [])
+    assert (free.usd, free.shares[-1].usd, free.shares[-1].requests) == (None, None, endpoint.requests)
+    assert "no price of the endpoint was given (limits.endpoint.usd_per_million_prompt_tokens" in free.text()
+    assert "0.00" not in free.text()
     people = cost.document()["people"]
     assert people["usd"] == pytest.approx(cost.labels * PERSON_USD)
     assert people["person_days"] == pytest.approx(cost.labels / LABELS_A_DAY)

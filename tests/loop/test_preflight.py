@@ -9,7 +9,7 @@ import pytest
 
 from loop.cli import main
 from loop.load_config import load_config, recipe_names
-from loop.preflight import check
+from loop.preflight import check, remarks
 from loop.terminal import block
 from runs.errors import ConfigError
 
@@ -294,6 +294,21 @@ def test_an_option_that_does_nothing_beside_another_is_refused(
 )
 def test_settings_of_the_judge_that_contradict_are_refused(model: Path, overrides: list[str], facts: list[str]) -> None:
     has(refused(model, *overrides), *facts)
+
+
+def test_more_principles_than_there_are_to_draw_from_are_refused(model: Path) -> None:
+    compared = ("judge.method=pairwise", "judge.principles=99")
+    has(refused(model, *compared), "judge.principles=99", "has 8 to draw from", "at most", "null")
+    has(refused(model, *compared, "judge.principle_ids=polite,concise"), "has 2 to draw from (polite, concise)")
+
+
+def test_more_labelled_pairs_than_there_are_is_said_and_not_refused(model: Path) -> None:
+    asked = ["audit.items=100000", "measure.anchor_count=900", f"model.base={model}"]
+    assert remarks(load_config("self-rewarding", asked)) == [
+        "audit.items=100000: measure.anchors=microworld has 400 labelled pairs, and all of these are taken",
+        "measure.anchor_count=900: measure.anchors=microworld has 400 labelled pairs, and all of these are taken",
+    ]
+    assert remarks(load_config("self-rewarding", [f"model.base={model}"])) == []
 
 
 def test_a_judge_by_principles_needs_a_principle_that_compares(model: Path, tmp_path: Path) -> None:
