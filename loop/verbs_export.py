@@ -22,18 +22,24 @@ def export(
     pairs: Annotated[
         Folder, typer.Option(metavar="FILE.jsonl", help="Write its preference pairs, for datasets and TRL")
     ] = None,
+    card: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="Write the run's transparency page up to there")
+    ] = None,
     dtype: Annotated[
         Literal["float32", "bfloat16", "float16"] | None,
         typer.Option(help="What the merged weights are written as; by default as the base's are"),
     ] = None,
     as_json: Json = False,
 ) -> int:
-    """Write an iteration's adapter, its model with the adapter merged into it, or its pairs; nothing is written over.
+    """Write an iteration's adapter, its model with the adapter merged into it, its pairs, or a page about the run up to
+    there; nothing is written over.
 
     Of a merged model it is said how far it is from base and adapter, in float32, on answers to held-out prompts.
     """
-    if not (adapter or merged or pairs):
-        raise UsageError("name what to write: --adapter FOLDER, --merged FOLDER or --pairs FILE.jsonl")
+    if not (adapter or merged or pairs or card):
+        raise UsageError(
+            "name what to write: --adapter FOLDER, --merged FOLDER, --pairs FILE.jsonl or --card FILE.html"
+        )
     if dtype and not merged:
         raise UsageError(f"--dtype {dtype} is for --merged FOLDER; adapters and pairs are written as they are stored")
     # Imported only now: a mistake on the command line is answered at once.
@@ -53,7 +59,14 @@ def export(
             check_new_folder(folder)
     if pairs:
         check_new_file(pairs, ".jsonl")
+    if card:
+        check_new_file(card, ".html")
     written: dict[str, Any] = {}
+    if card:
+        from loop.transparency import page_of
+
+        card.write_text(page_of(store, found), encoding="utf-8", errors="backslashreplace")
+        written["card"] = {"file": str(card)}
     if pairs:
         rows = pair_rows(store, found)
         write_jsonl(pairs, rows)
@@ -77,6 +90,8 @@ def export(
 
 def _sentences(written: dict[str, Any]) -> list[str]:
     said = []
+    if "card" in written:
+        said.append(f"{written['card']['file']}: the transparency page.")
     if "pairs" in written:
         said.append(f"{written['pairs']['file']}: {written['pairs']['rows']} pairs.")
     if "adapter" in written:

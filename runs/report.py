@@ -1,9 +1,7 @@
 """A run's drift report: one page that holds all it shows, and loads and runs nothing."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from runs.audit_figure import figure as audit_figure
@@ -11,10 +9,14 @@ from runs.audit_report import finding_rows
 from runs.audit_words import in_brief
 from runs.drift_figure import PLOTTED, distributions, drift_panel
 from runs.errors import UsageError
+from runs.frontier_figure import frontier
+from runs.harm import standings as standings_of
 from runs.held_limits import SIDES, last_limits
 from runs.lineage import Link, decision_of, links, made_by
 from runs.outbox import is_number, receipts_of
-from runs.pair_table import COLUMNS, sample_pairs, visible
+from runs.page import inlined, rendered
+from runs.pair_table import COLUMNS, sample_pairs
+from runs.principle_tables import principle_tables
 from runs.records import DriftItem, Prompt, Response, Run
 from runs.store import Store
 
@@ -49,38 +51,34 @@ def report(store: Store, run: Run) -> str:
 
 def report_and_figures(store: Store, run: Run) -> tuple[str, dict[str, bytes]]:
     """The page, and the pictures of drift in it as PNG by name. Raises UsageError where no iteration is closed yet."""
-    from jinja2 import Environment, FileSystemLoader
-
-    chain = [_seen(store, run, link) for link in links(store, run)]
+    chain = [seen(store, run, link) for link in links(store, run)]
     if not chain:
         raise UsageError(f"{run.name} has closed no iteration yet; `selfsame resume {run.name}` takes it on")
-    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True)
-    environment.filters |= {"visible": visible, "number": _number}
     shown = thinned(chain)
-    references, held = _references(store, chain), _limits(store, chain)
-    columns = ["metric", *(f"@{one.index}" for one in shown), "reference", "last less reference", "at least", "at most"]
     before, after = _before_and_after(chain)
-    drawn, audits = figures(store, run, chain), _audits(store, run, chain)
-    page = environment.get_template("report.html.jinja").render(
+    drawn = figures(store, run, chain)
+    page = rendered(
+        "report.html.jinja",
         name=run.name,
         recipe=run.recipe,
         branched_from=run.branched_from,
         count=len(chain),
         last=chain[-1],
         decisions=[(one.index, one.made_by, one.verdict, one.reason, _evidence(one)) for one in chain],
-        figures=[(title, base64.b64encode(data).decode()) for title, data in drawn.items()],
+        figures=inlined(drawn),
         audits=[
-            (title, in_brief(audit), finding_rows(audit), base64.b64encode(audit_figure(audit, title)).decode())
-            for title, audit in audits.items()
+            (title, in_brief(audit), finding_rows(audit), inlined({title: audit_figure(audit, title)}))
+            for title, audit in audits(store, run, chain).items()
         ],
-        columns=columns,
-        metrics=[(group, rows) for group in GROUPS if (rows := _rows(group, shown, references, held))],
+        columns=metric_columns(shown),
+        metrics=metric_rows(store, chain),
+        signal=principle_tables(store, chain),
         cost_columns=["step", *(f"@{one.index}" for one in shown)],
         costs=_costs(shown),
         answer_columns=["prompt", *(f"{what} @{one.index}" for one in (before, after) for what in ANSWER)],
         answers=_answers(store, before, after),
         pair_columns=COLUMNS,
-        pairs=_pairs(store, chain),
+        pairs=sampled(store, chain),
     )
     return page, drawn
 
@@ -98,7 +96,12 @@ def figures(store: Store, run: Run, chain: Sequence[Seen]) -> dict[str, bytes]:
             for name, title in titles.items():
                 if (value := item.numbers.get(name)) is not None:
                     spread[title].setdefault(one.index, []).append(value)
+    standings = {one.index: found for one in chain if (found := standings_of(store, one.link))}
+    whose = dict.fromkeys(who for found in standings.values() for who in found)
     drawn = {
+        "help and harm": frontier(
+            run.name, {who: {i: found[who] for i, found in standings.items() if who in found} for who in whose}
+        ),
         "drift": drift_panel(run.name, series, _references(store, chain), _limits(store, chain)),
         "distributions": distributions(run.name, spread),
     }
@@ -112,7 +115,19 @@ def thinned(chain: Sequence[Seen]) -> list[Seen]:
     return [chain[place] for place in places]
 
 
-def _seen(store: Store, run: Run, link: Link) -> Seen:
+def metric_columns(shown: Sequence[Seen]) -> list[str]:
+    """What the columns of `metric_rows` are called."""
+    return ["metric", *(f"@{one.index}" for one in shown), "reference", "last less reference", "at least", "at most"]
+
+
+def metric_rows(store: Store, chain: Sequence[Seen]) -> list[tuple[str, list[list[Any]]]]:
+    """By group of metrics its rows: each metric in the iterations shown, beside its reference and its limits."""
+    shown, references, held = thinned(chain), _references(store, chain), _limits(store, chain)
+    return [(group, rows) for group in GROUPS if (rows := _rows(group, shown, references, held))]
+
+
+def seen(store: Store, run: Run, link: Link) -> Seen:
+    """A closed iteration as a page shows it."""
     decision = decision_of(store, link.iteration)
     numbers = [store.output(name).metrics for name in link.outputs.values()]
     seconds = {}
@@ -211,7 +226,7 @@ def _items(store: Store, one: Seen) -> list[DriftItem]:
     return [row for row in rows if row.probe == "held-out"]
 
 
-def _audits(store: Store, run: Run, chain: Sequence[Seen]) -> dict[str, dict[str, Any]]:
+def audits(store: Store, run: Run, chain: Sequence[Seen]) -> dict[str, dict[str, Any]]:
     """The first and the last audit by what they are of."""
     audited = [one for one in chain if "audit" in one.link.outputs]
     return {
@@ -220,7 +235,7 @@ def _audits(store: Store, run: Run, chain: Sequence[Seen]) -> dict[str, dict[str
     }
 
 
-def _pairs(store: Store, chain: Sequence[Seen]) -> list[tuple[str, list[list[Any]]]]:
+def sampled(store: Store, chain: Sequence[Seen]) -> list[tuple[str, list[list[Any]]]]:
     """Some pairs of the first and of the last iteration that made any."""
     paired = [one for one in chain if "pair" in one.link.outputs]
     found = []
@@ -229,7 +244,3 @@ def _pairs(store: Store, chain: Sequence[Seen]) -> list[tuple[str, list[list[Any
         rows = sample_pairs(store, outputs, SAMPLE)
         found.append((f"iteration {index}", [[row[column] for column in COLUMNS] for row in rows]))
     return found
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else format(value, ".4g")

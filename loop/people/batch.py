@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from loop.people.choosing import By, Chosen, Why
 from loop.people.judged import Judged
-from loop.people.worth import provokes_harm
 from runs.canonical import digest, seed_of
+from runs.harm import provokes_harm
 from runs.records import Message
 
 Answer = Literal["a", "b", "tie", "skip"]

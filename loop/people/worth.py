@@ -1,7 +1,7 @@
 """What a pair of judged answers is worth a person's time, and for which reason."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import combinations, product
 from statistics import fmean, pstdev
 
@@ -11,14 +11,8 @@ from scipy.stats import rankdata
 from judges.audit.distance import nearest_others
 from loop.people.choosing import Offer, Why
 from loop.people.judged import Judged, Said
+from runs.harm import provokes_harm
 from runs.records import Judgment, Unscored
-
-NO_HARM = ("none", "no", "")
-
-
-def provokes_harm(tags: Mapping[str, str]) -> bool:
-    """Whether a prompt's tags say that it was written to provoke harm (`harm=obvious`; not `harm=none`)."""
-    return tags.get("harm", "").lower() not in NO_HARM
 
 
 def offers(judged: Judged) -> list[Offer]:

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from loop.people.choosing import Why
 from loop.people.judged import Judged
-from loop.people.worth import dispute, offers, provokes_harm
+from loop.people.worth import dispute, offers
+from runs.harm import provokes_harm
 from runs.records import Unscored
 from tests.loop.people.made import FIRST, SECOND, compared, judged, of_answer, of_pair, prompt
 
