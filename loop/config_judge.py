@@ -13,7 +13,7 @@ Rule = Literal["mean", "majority", "unanimous"]
 DRAWN = frozenset({"temperature", "top_p", "max_tokens"})
 ANYWHERE = frozenset({"max_distance"})
 WRITTEN = DRAWN | {"replies", "commit_first"}
-SCORED = ANYWHERE | {"commit_first", "rule_weight", "safety_first"}
+SCORED = ANYWHERE | {"commit_first", "agreement", "rule_weight", "safety_first"}
 BY_PRINCIPLE = ANYWHERE | frozenset(
     {
         "principles",
@@ -42,6 +42,7 @@ READ: dict[Method, frozenset[str]] = {
 """The leaves that each method reads, besides `method`."""
 MORE: dict[str, frozenset[str]] = {
     "commit_first": DRAWN,
+    "agreement": DRAWN,
     "rule_weight": frozenset({"min_mass"}),
     "safety_first": frozenset({"min_mass", "safety_floor", "safety_tags"}),
     "prefer_non_evasive": frozenset({"min_mass"}),
@@ -50,7 +51,15 @@ MORE: dict[str, frozenset[str]] = {
 BY_RULE = frozenset({"rule_weight", "safety_first", "prefer_non_evasive"})
 """The leaves that put propositions to the judge."""
 SWITCHES = frozenset(
-    {"commit_first", "rule_weight", "safety_first", "principle_ids", "max_distance", "max_principle_tokens"}
+    {
+        "commit_first",
+        "agreement",
+        "rule_weight",
+        "safety_first",
+        "principle_ids",
+        "max_distance",
+        "max_principle_tokens",
+    }
 )
 """Leaves that are read only where they are set, so that a run from before they existed keeps its keys."""
 WHO: dict[str, frozenset[str]] = {
@@ -100,6 +109,8 @@ class Judge(Section):
     """Least probability that the verdict tokens must have together, or there is no verdict."""
     commit_first: bool = False
     """Let the judge write an answer of its own before it sees what it judges: for prompts with a right answer."""
+    agreement: Fraction = 0.0
+    """How much of a score is agreement with an answer that the judge writes first; its verdict is the rest."""
     rule_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     """How many times the rule reward of the constitution's propositions is added to a score; 0 asks for none."""
     safety_first: bool = False

@@ -4,6 +4,7 @@ import math
 
 from constitutions.load import Constitution
 from constitutions.relevant import Room
+from judges.agreement import Agreement
 from judges.commit_first import CommitFirst
 from judges.composite import SafetyFirst, Weighted
 from judges.dialogue import Judge
@@ -82,8 +83,10 @@ def _nobody_counts(text: str) -> float:
 
 
 def _with_rules(settings: Settings, constitution: Constitution, judge: Judge) -> Judge:
-    """The judge of an answer as a whole, with the rule reward added, and safety before both."""
+    """The judge of an answer as a whole, with its own answer beside it, the rule reward added, safety before all."""
     judge = _committed(settings, judge)
+    if settings.agreement:
+        judge = Weighted((judge, Agreement(constitution.scale)), (1 - settings.agreement, settings.agreement))
     if settings.rule_weight:
         rules = Propositions(constitution, settings.min_mass)
         judge = Weighted((judge, rules), (1.0, settings.rule_weight))

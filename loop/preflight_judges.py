@@ -42,7 +42,7 @@ def check_judges(config: Config) -> None:
             "what the judge owes to places in the labels; set judge.both_orders=true, or "
             "guards.min_position_consistency=0 to train on that all the same"
         )
-    for leaf in ("rule_weight", "safety_first"):
+    for leaf in ("agreement", "rule_weight", "safety_first"):
         if getattr(judge, leaf) and leaf not in READ[judge.method]:
             raise ConfigError(
                 f"judge.{leaf}={str(getattr(judge, leaf)).lower()} changes the score of an answer, and judge.method="

@@ -10,13 +10,13 @@ def check_meta(config: Config) -> None:
     settings, judge = config.meta_judge, config.judge
     if not settings.max_frac:
         return
-    whole = judge.commit_first or judge.rule_weight or judge.safety_first
+    whole = judge.commit_first or judge.agreement or judge.rule_weight or judge.safety_first
     if judge.method != "rubric" or judge.replies < 2 or judge.adapter != "self" or whole:
         raise ConfigError(
             f"meta_judge.max_frac={settings.max_frac:g} compares several written judgments of the policy's own, and "
             f"judge.method={judge.method}, judge.adapter={judge.adapter}, judge.replies={judge.replies}; set "
             "judge.method=rubric, judge.adapter=self, judge.replies=2 or more, and neither judge.commit_first, "
-            "judge.rule_weight nor judge.safety_first"
+            "judge.agreement, judge.rule_weight nor judge.safety_first"
         )
     if config.pair.source != "judge":
         raise ConfigError(

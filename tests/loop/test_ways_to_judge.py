@@ -89,14 +89,16 @@ def test_an_own_answer_is_written_once_for_all_answers_to_a_prompt(
     assert {judgment.method for judgment in found.values()} == {"commit_first_expected"}
 
 
-@pytest.mark.parametrize("way", [{"method": "propositions"}, {"rule_weight": 3}, {"commit_first": True}])
+@pytest.mark.parametrize(
+    "way", [{"method": "propositions"}, {"rule_weight": 3}, {"commit_first": True}, {"agreement": 0.5}]
+)
 def test_every_way_to_judge_can_be_audited(tmp_path: Path, way: dict[str, object]) -> None:
     tree = {**TINY, "iterations": 0, "audit__items": 6, **{f"judge__{leaf}": value for leaf, value in way.items()}}
     store, outcome = run_small(tmp_path, **tree)
     assert outcome.kind == "done", outcome.reason
     metrics = store.output(chain(store)[0].outputs["audit"]).metrics
     assert "audit/label/accuracy" in metrics
-    on_the_scale = "commit_first" in way
+    on_the_scale = "commit_first" in way or "agreement" in way
     assert ("audit/spread/at_high" in metrics) == on_the_scale
 
 
@@ -183,6 +185,7 @@ def test_the_estimate_counts_every_round_that_a_judge_may_ask_for(tmp_path: Path
         return next(one.reply_tokens for one in estimate(Store(tmp_path), config, []).shares if "verdicts" in one.work)
 
     assert replies(commit_first=True) == pytest.approx(33 * replies(), rel=0.01)  # 32 tokens of its own, and a score
+    assert replies(agreement=0.5) == replies(commit_first=True)
 
 
 def test_whoever_judges_by_rules_shows_what_it_was_asked() -> None:
