@@ -65,7 +65,7 @@ def trajectory(fault: Fault, config: Config, store: Store, say: Say = lambda eve
         made = links(store, drive.existing(store, fault.name))
         row = packed([_seen(desk, link) for link in made])
     for one, link in zip(row["iterations"], made, strict=True):
-        one["gold"] = _gold(store, link)
+        one["gold"] = gold_halves(store, link)
     ended = {} if outcome.kind == "done" else {"ended": outcome.reason}
     return {"onset": fault.onset, **ended, **row}
 
@@ -77,7 +77,7 @@ def _seen(desk: Desk, link: Link) -> Seen:
     return replace(seen_of(desk, Turn(link.iteration.index, (), outputs, done)), rows={})
 
 
-def _gold(store: Store, link: Link) -> list[float]:
+def gold_halves(store: Store, link: Link) -> list[float]:
     """Mean gold of the sampled answers over every other prompt, and over the rest."""
     gold = store.output(link.outputs["gold"])
     scores = {one.judged[0]: one.score for one in store.all_rows("judgments", gold) if isinstance(one, Judgment)}

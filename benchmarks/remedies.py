@@ -1,0 +1,106 @@
+"""What keeps a loop that judges itself from going down: guards, another judge, gentler learning.
+
+    python -m benchmarks.remedies                              # what has no row yet
+    python -m benchmarks.remedies paper guarded --seeds 10     # some of the arms
+
+A cell is an arm, a seed and a number of iterations: one run on one thread. A row has, for each iteration, the gold of
+its candidate over either half of 2,048 prompts and over each family, what it got right greedily, the decision, and
+which iteration's policy stands after it. A peak is chosen on one half and compared on the other.
+"""
+
+import argparse
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.cells import refuse_bad, run_cells
+from benchmarks.own_run import carried_on, own_store
+from benchmarks.phenomenon import ONE_CORE, UNGUARDED
+from loop import drive
+from loop.faults.trajectory import gold_halves
+from loop.load_config import load_config
+from loop.summary import metrics_of
+from runs.lineage import Link, decision_of, links
+from runs.store import Store
+from runs.verify import verify
+
+MEASURED = ("gold.prompts=2048", "gold.greedy=false", "audit.items=0", "export.mlflow=false")
+FROZEN = ("judge.adapter=seed",)
+OWN_ANSWER = (*FROZEN, "judge.agreement=0.5", "judge.temperature=0")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A recipe, what it is changed in, and whether guards are out of the way or gold judges."""
+
+    changes: tuple[str, ...] = ()
+    recipe: str = "self-rewarding"
+    iterations: int = 10
+    guarded: bool = False
+    by_gold: bool = False
+
+
+ARMS = {
+    "paper": Arm(),
+    "guarded": Arm(guarded=True),
+    "gold": Arm(by_gold=True),
+    "frozen": Arm(FROZEN),
+    "own answer": Arm(OWN_ANSWER),
+    "own answer, margins": Arm((*OWN_ANSWER, "pair.labels=margin")),
+    "own answer, anchored": Arm((*OWN_ANSWER, "generate.seed_samples=2")),
+    "own answer, likelihood": Arm((*OWN_ANSWER, "train.nll_weight=0.2")),
+    "own answer, replay": Arm((*OWN_ANSWER, "train.replay_frac=0.3")),
+    "own answer, seed's reference": Arm((*OWN_ANSWER, "train.reference=seed")),
+}
+
+
+def measure(cell: dict[str, Any]) -> dict[str, Any]:
+    """The row of one run. A halt by guards is no fault of the run."""
+    arm = ARMS[cell["arm"]]
+    with own_store(f"remedies-{cell['arm'].replace(' ', '-')}-{cell['seed']}") as store:
+        changes = [*arm.changes, *ONE_CORE, *MEASURED, *(() if arm.guarded else UNGUARDED)]
+        changes += [f"seed={cell['seed']}", f"iterations={cell['iterations']}"]
+        outcome = carried_on(store, "cell", arm.recipe, load_config(arm.recipe, changes), arm.by_gold)
+        wrong = [f"{one.file}: {one.what}" for one in verify(store)]
+        ended = outcome.kind == "done" or (arm.guarded and outcome.kind == "halted")
+        made = links(store, drive.existing(store, "cell"))
+        places = {link.iteration.policy: link.iteration.index for link in reversed(made)}
+        return {
+            "outcome": outcome.kind,
+            "reason": outcome.reason,
+            "bad": "; ".join([*([] if ended else [outcome.reason]), *wrong]),
+            "iterations": [_numbers(store, link) | {"stands": places[link.iteration.policy]} for link in made],
+        }
+
+
+def _numbers(store: Store, link: Link) -> dict[str, Any]:
+    metrics = metrics_of(store, link)
+    prefix = "gold/sampled/"
+    return {
+        "gold": gold_halves(store, link) if "gold" in link.outputs else None,
+        "families": {name.removeprefix(prefix): value for name, value in metrics.items() if name.startswith(prefix)},
+        "right": metrics.get("policy/capability_greedy_frac"),
+        "own": metrics.get("judge/score_mean"),
+        "verdict": decision_of(store, link.iteration)["verdict"],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("arms", nargs="*", metavar="ARM", help=f"some of: {', '.join(ARMS)}; all if none")
+    parser.add_argument("--seeds", type=int, default=1, help="how many, from 1 on")
+    parser.add_argument("--iterations", type=int, help="instead of each arm's own number")
+    parser.add_argument("--fresh", action="store_true", help="measure again what has a row already")
+    chosen = parser.parse_args()
+    if strange := set(chosen.arms) - set(ARMS):
+        parser.error(f"no such arm: {', '.join(sorted(strange))}; there are {', '.join(ARMS)}")
+    cells = [
+        {"arm": name, "seed": seed, "iterations": chosen.iterations or ARMS[name].iterations}
+        for seed in range(1, chosen.seeds + 1)
+        for name in chosen.arms or ARMS
+    ]
+    run_cells("remedies", cells, measure, chosen.fresh)
+    refuse_bad("remedies", cells)
+
+
+if __name__ == "__main__":
+    main()
