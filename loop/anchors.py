@@ -14,6 +14,8 @@ from runs.canonical import digest, digest_file
 from runs.errors import ConfigError
 from runs.records import Message
 
+ANCHOR = '{"messages": [{"role": "user", "content": "..."}], "a": "...", "b": "...", "label": "a"}'
+
 
 @dataclass(frozen=True)
 class AnchorPair:
@@ -40,6 +42,12 @@ def anchor_pairs(name: str | None, count: int | None = None) -> list[AnchorPair]
     """The first `count` labelled pairs, or all, of what `measure.anchors` names. Raises ConfigError with the line."""
     if name is None:
         return []
+    if Path(name).suffix == ".csv":
+        raise ConfigError(
+            f"measure.anchors={name}: labelled pairs are read from JSONL or Parquet, a pair a line: {ANCHOR}. A sheet "
+            f"of `label next` becomes such a file with `selfsame label add {name}` and `selfsame label export "
+            "--anchors people.jsonl`; judgments in a CSV file are audited by `selfsame audit labels FILE`"
+        )
     return _read(_path(name))[:count]
 
 

@@ -20,6 +20,16 @@ VERDICTS = {None: "as it stands", True: "accepted", False: "still flawed"}
 """What is said of a revision that can be used."""
 
 
+FIRST_IS_BETTER = "that the first of the two is better, before votes are clamped"
+OF_WHAT = {
+    "expected": "of all scores of the scale together; the score is their mean by these probabilities",
+    "propositions": "of yes and no together, of the proposition where it was least",
+    "rubric": "the confidence that the replies state, on average",
+    **dict.fromkeys(("pairwise", "pairwise_reasoned", "meta"), FIRST_IS_BETTER),
+}
+"""What a judgment's `probability` is, by the method."""
+
+
 @dataclass(frozen=True)
 class Shown:
     """The same facts twice: JSON values, and lines."""
@@ -99,12 +109,19 @@ def row(store: Store, found: Found) -> Shown:
     values = asdict(found.row)  # type: ignore[call-overload]
     document = {"noun": found.noun, "digest": found.row.digest, **values}
     texts = _texts(store, found, values)
-    lines = [f"{name}: {_whole(value)}" for name, value in document.items()]
+    notes = {"probability": _of_what(found.row)} if isinstance(found.row, Judgment) else {}
+    lines = [f"{name}: {_whole(value)}{notes.get(name, '')}" for name, value in document.items()]
     lines += [f"text of {name}: {block(text)}" for name, text in texts.items()]
     if not isinstance(found.row, Judgment):
         return Shown(document | {"texts": texts}, "\n".join(lines))
     of_judge = _judge_asked(store, found, found.row)
     return Shown(document | {"texts": texts} | of_judge.document, "\n".join([*lines, "", of_judge.text]))
+
+
+def _of_what(judgment: Judgment) -> str:
+    """What the judge's probability is, in brackets; "" where it has none."""
+    said = OF_WHAT.get(judgment.method.removeprefix("commit_first_"))
+    return f" ({said})" if said and judgment.probability is not None else ""
 
 
 def _judge_asked(store: Store, found: Found, judgment: Judgment) -> Shown:

@@ -138,9 +138,13 @@ def numbered_rows(path: Path) -> Iterator[tuple[int, Any]]:
 
 
 def check_file(path: Path) -> None:
-    """Returns if the file is there. Raises ConfigError."""
+    """Returns if the file is there, and no table of a spreadsheet. Raises ConfigError."""
     if not os.path.isfile(path):
         raise ConfigError(f"{path}: no such file; name a JSONL or Parquet file, or `microworld`")
+    if path.suffix in (".csv", ".tsv", ".xlsx"):
+        raise ConfigError(
+            f"{path}: a {path.suffix} file is not read here; write it as JSONL, an object a line, or as Parquet"
+        )
 
 
 def enumerate_parquet(path: Path) -> Iterator[tuple[int, Any]]:

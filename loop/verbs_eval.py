@@ -61,7 +61,7 @@ def mc(
         raise ConfigError(f"{file}: all {len(questions)} questions are too long for {policy.name}; name another model")
     with serving(store, policy) as engine:
         answers = ask(
-            engine, policy, kept, min_mass, lambda done: print_aside(f"{done} of {len(kept)} questions answered")
+            engine, policy, kept, min_mass, lambda done: print_aside(f"{done} of {len(kept)} questions asked")
         )
     found = report(answers)
     if as_json:
@@ -88,12 +88,14 @@ def _text(found: "Report", name: str, left_out: int) -> str:
             [_row(label, group) for label, group in groups.items()],
         ),
     ]
+    lines.append("\nAccuracy is of right and wrong alone: a tie is no answer, and of low mass no letter is one.")
     if found.letters:
         letters = ", ".join(f"{letter.letter} {_share(letter.excess, '+')}" for letter in found.letters)
         lines += [
             "",
-            f"{name} prefers the same option in every order in {_share(found.same_in_all_orders)} of the questions; "
-            f"one order alone would be right in {_share(found.one_order_accuracy)}.",
+            f"Of the {found.overall.n - found.overall.low_mass} questions to which it says a letter, {name} prefers "
+            f"the same option in every order in {_share(found.same_in_all_orders)}; one order alone would be right in "
+            f"{_share(found.one_order_accuracy)}.",
             f"A letter's mean probability less its share by chance, whatever stood there: {letters}.",
         ]
     else:

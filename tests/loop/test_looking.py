@@ -22,10 +22,15 @@ from tests.runs.history import new_run, small_history
 
 WAYS: list[dict[str, object]] = [
     {},
+    {"judge__method": "expected"},
     {"judge__method": "pairwise", "judge__principles": "3"},
     {"judge__method": "pairwise_reasoned", "judge__replies": "2"},
     {"judge__method": "rubric", "judge__commit_first": "true"},
 ]
+
+
+OF_WHAT = {"expected": "(of all scores of the scale together;", "pairwise": "(that the first of the two is better,"}
+"""What a judgment's probability is said to be, by its method."""
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +162,11 @@ def test_a_judgment_is_shown_with_the_judges_whole_prompt(
         for question in shown["asked"]:
             assert tuple(Message(one["role"], one["content"]) for one in question["messages"]) in sent
         assert len(shown["asked"]) >= max(1, len(shown["replies"]))
-        assert "[asked 1: user]" in cli.text("show", f"r1@1/{step}/{number}")
+        said = cli.text("show", f"r1@1/{step}/{number}")
+        assert "[asked 1: user]" in said
+        (probability,) = (line for line in said.splitlines() if line.startswith("probability: "))
+        if shown["method"] in OF_WHAT:
+            assert OF_WHAT[shown["method"]] in probability
 
 
 def test_a_question_that_cannot_be_made_again_says_why(cli: Cli) -> None:

@@ -302,6 +302,17 @@ def test_more_principles_than_there_are_to_draw_from_are_refused(model: Path) ->
     has(refused(model, *compared, "judge.principle_ids=polite,concise"), "has 2 to draw from (polite, concise)")
 
 
+def test_labelled_pairs_in_a_sheet_are_refused_with_what_makes_a_file_of_them(model: Path) -> None:
+    said = refused(model, "measure.anchors=pairs.csv")
+    has(said, "measure.anchors=pairs.csv", "selfsame label add pairs.csv", "label export --anchors", '"label": "a"')
+
+
+def test_a_table_of_a_spreadsheet_is_refused_by_its_kind(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "prompts.csv").write_text("prompt\nhello\n")
+    bare = ("gold.enabled=false", "measure.anchors=null", "capability.prompts=null")
+    has(refused(model, f"prompts.source={tmp_path}/prompts.csv", *bare), "prompts.csv: a .csv file", "JSONL")
+
+
 def test_more_labelled_pairs_than_there_are_is_said_and_not_refused(model: Path) -> None:
     asked = ["audit.items=100000", "measure.anchor_count=900", f"model.base={model}"]
     assert remarks(load_config("self-rewarding", asked)) == [

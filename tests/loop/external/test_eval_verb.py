@@ -51,6 +51,13 @@ def test_the_human_form_says_how_much_the_letters_matter(file: Path, capsys: pyt
     assert "in every order" in text
 
 
+def test_questions_are_asked_and_only_some_are_answered(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["eval", "mc", str(file), STUB, "--min-mass", "1"]) == 0
+    out, err = capsys.readouterr()
+    assert "12 of 12 questions asked" in err and "answered" not in out + err
+    assert "Accuracy is of right and wrong alone" in out and "would say no letter to any question" in out
+
+
 def test_an_iterations_policy_answers_in_its_own_way(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store, _ = run_small(file.parent / "home", iterations="1")
     seed, after = (said(capsys, str(file), "--adapter", address) for address in ("r1@0", "r1@1"))
