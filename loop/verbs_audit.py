@@ -152,11 +152,13 @@ def _subject(file: Path, read: "Labels") -> dict[str, Any]:
     from loop.clock import utc_now
     from runs.canonical import digest_file
 
-    ends = read.ends and {"the first is better": read.ends.first, "the second is better": read.ends.second}
+    says = "nothing: the first output is the better one, and was put first or second by lot"
+    if read.ends is not None:
+        says = f"{read.ends.first} where the first output is better, {read.ends.second} where the second is"
     return {
         "judgments": {"file": str(file), "digest": digest_file(file), "rows": read.rows},
         "columns": asdict(read.columns),
-        "a preference that says": ends or "nothing: the first output is the better one, and was put there by lot",
+        "preference": says,
         **({"labels": NO_LABELS} if read.columns.label is None else {}),
         "items": len(read.pairs),
         "date": utc_now().isoformat(timespec="seconds"),

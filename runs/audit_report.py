@@ -46,7 +46,7 @@ def found_lines(document: Mapping[str, Any]) -> list[str]:
     # Audits from before these were kept say nothing of them.
     cleared, unseen = document.get("cleared"), document.get("unseen")
     if cleared:
-        lines += ["", f"Would probably (9 in 10) have shown, and does not: {', '.join(cleared)}."]
+        lines += ["", f"Would probably (9 in 10) have shown, and does not: {'; '.join(cleared)}."]
     if unseen:
         kinds = f"{len(unseen)} kind{'' if len(unseen) == 1 else 's'} of fault"
         lines += [

@@ -142,8 +142,9 @@ def advice(finding: str) -> str:
 
 def in_brief(document: Mapping[str, Any]) -> str:
     """The faults that were found, those that would have been, and those of which nothing can be said."""
-    named = ", ".join(finding["name"] for finding in document["findings"]) or "no fault found"
     cleared, unseen = document.get("cleared"), [one["fault"] for one in document.get("unseen", ())]
-    seen = f" Would probably have shown, and does not: {', '.join(cleared)}." if cleared else ""
-    blind = f" Would not have shown: {', '.join(unseen)}." if unseen else ""
+    none = "no fault could be seen" if unseen and not cleared else "no fault found"
+    named = ", ".join(finding["name"] for finding in document["findings"]) or none
+    seen = f" Would probably have shown, and does not: {'; '.join(cleared)}." if cleared else ""
+    blind = f" Would not have shown: {'; '.join(unseen)}." if unseen else ""
     return f"{named}.{seen}{blind}"

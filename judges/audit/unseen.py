@@ -113,7 +113,7 @@ FAULTS = (
         by_labels=True,
     ),
     Fault(
-        "being near chance, or worse",
+        "being at chance or worse",
         ("label/accuracy",),
         "a judge that is right in half of the pairs",
         _share(0.65, 0.5),

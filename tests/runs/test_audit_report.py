@@ -10,7 +10,7 @@ from judges.audit.findings import audit
 from judges.audit.known_bias import PLANTED, KnownJudge, simulate
 from judges.audit.report import as_json
 from runs.audit_report import as_markdown, audit_files
-from runs.audit_words import advice, meaning
+from runs.audit_words import advice, in_brief, meaning
 
 
 def test_a_page_has_every_statistic_with_its_n_and_its_findings() -> None:
@@ -35,7 +35,7 @@ def test_a_page_tells_what_the_judge_is_cleared_of_from_what_nobody_could_see() 
     document = as_json(audit(simulate(KnownJudge(), 0, n=500)))
     assert {"position bias", "intransitivity"} <= set(document["cleared"]) and document["unseen"]
     page = as_markdown(document)
-    assert f"Would probably (9 in 10) have shown, and does not: {', '.join(document['cleared'])}.\n" in page
+    assert f"Would probably (9 in 10) have shown, and does not: {'; '.join(document['cleared'])}.\n" in page
     kinds = len(document["unseen"])
     assert f"This clears the judge of nothing else: {kinds} kinds of fault would not have been found." in page
 
@@ -59,6 +59,15 @@ def test_a_group_cannot_break_out_of_its_table() -> None:
     judged = simulate(KnownJudge(), 0, n=20)
     strange = replace(judged, pairs=[replace(p, family="a|b\n# c") for p in judged.pairs])
     assert "| a\\|b # c: label/accuracy | 20 |" in as_markdown(as_json(audit(strange)))
+
+
+def test_a_pictures_title_says_what_could_be_seen_and_what_could_not() -> None:
+    few, many = (as_json(audit(simulate(KnownJudge(), 0, n=n))) for n in (16, 500))
+    assert in_brief(few).startswith("no fault could be seen. Would not have shown: position bias; length bias; ")
+    assert in_brief(many).startswith("no fault found. Would probably have shown, and does not: position bias; ")
+    assert all(one["fault"] in in_brief(many).partition(" Would not have shown: ")[2] for one in many["unseen"])
+    planted = as_json(audit(simulate(KnownJudge(first=40.0), 0, n=200)))
+    assert "position bias: first" in in_brief(planted).partition(".")[0]
 
 
 def test_a_picture_grows_with_what_is_in_it_and_its_title_is_whole() -> None:

@@ -17,7 +17,7 @@ def test_whoever_was_asked_for_nothing_is_said_to_have_been_asked_for_nothing() 
     unlabelled = [JudgedPair(None, 1.0, None, 10, 20)] * 40
     why = {one.fault: one.why for one in audit(Judged(unlabelled)).unseen}
     assert why["position bias"] == "no pair was judged in both orders"
-    of_labels = ("length bias", "self-preference", "being near chance, or worse", "over- or under-confidence")
+    of_labels = ("length bias", "self-preference", "being at chance or worse", "over- or under-confidence")
     assert {why[fault] for fault in of_labels} == {"no pair has a label, so that nothing was held against labels"}
     assert len(why) == 12  # 40 pairs are too few to say that a judge seldom fails to answer
     assert all(one.enough is None for one in audit(Judged(unlabelled)).unseen if one.n == 0)
