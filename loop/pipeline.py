@@ -73,8 +73,8 @@ MEASURE = Step("measure", 6, ("measure", "judge", "engine"), measure.inputs, mea
 PROVE = Step("prove", 1, ("judge", "engine"), prove.inputs, prove.run)
 CAPABILITY = Step("capability", 1, ("capability", "engine"), capability.inputs, capability.run)
 AUDIT = Step("audit", 5, ("judge", "engine"), audit.inputs, audit.run)
-DRIFT = Step("drift", 1, ("drift", "judge", "engine"), drift.inputs, drift.run)
-DECIDE = Step("decide", 4, ("guards",), decide.inputs, decide.run)
+DRIFT = Step("drift", 2, ("drift", "judge", "engine"), drift.inputs, drift.run)
+DECIDE = Step("decide", 5, ("guards",), decide.inputs, decide.run)
 GOLD = Step("gold", 2, ("gold", "engine"), gold.inputs, gold.run)
 
 MEASURING = (MEASURE, PROVE, CAPABILITY, AUDIT, DRIFT, DECIDE)

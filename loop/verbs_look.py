@@ -23,7 +23,6 @@ def status(as_json: Json = False) -> int:
     from loop.daemon.client import as_typed_here, ask_how_it_stands
     from loop.daemon.queued import queued
     from loop.word import what_waits
-    from runs.lineage import decision_of
     from runs.mlflow_mark import lag
 
     store = Store(home())
@@ -36,7 +35,8 @@ def status(as_json: Json = False) -> int:
     for run in store.runs():
         # The last iteration alone: a run of thousands is not read for it.
         last = store.iteration(run.iteration) if run.iteration else None
-        decision = decision_of(store, last) if last else {"verdict": None, "reason": None}
+        decided = store.output(last.outputs["decide"]).values if last else {}
+        decision = decided.get("decision", {"verdict": None, "reason": None})
         waits = what_waits(store, run)
         rows.append(
             {
@@ -49,6 +49,7 @@ def status(as_json: Json = False) -> int:
                 "reason": decision["reason"],
                 "under_way": list(run.under_way),
                 "waits": waits or None,
+                "otherwise": decided.get("otherwise") or None,
                 "next": WAITS if waits else next_step(run, last.index if last else -1, decision["verdict"] == "halt"),
                 "mlflow_lag": lag(store, run),
             }
@@ -66,6 +67,8 @@ def status(as_json: Json = False) -> int:
     for row in rows:
         if row["waits"]:
             print_line(f"{harmless(row['waits'])}.")
+        if row["otherwise"]:
+            print_line(f"{row['run']}@{row['iteration']}: {harmless(row['otherwise'])}.")
     for sentence in waiting.values():
         print_line(f"{sentence}.")
     for name, address in tags.items():

@@ -60,7 +60,8 @@ def policies_to_go_back_to(store: Store, run: Run) -> frozenset[str]:
     """The policies that the guards could have the next iteration of `run` roll back to."""
     last = store.iteration(run.iteration) if run.iteration else None
     left = store.output(last.outputs["decide"]).values.get("standing") if last else None
-    return frozenset(kept["policy"] for kept in (left["best"], *left["recent"])) if left else frozenset()
+    standing = (left["best"], *left["recent"], *left.get("anew", ())) if left else ()
+    return frozenset(kept["policy"] for kept in standing)
 
 
 def models_at(store: Store, iteration: str) -> tuple[str, ...]:

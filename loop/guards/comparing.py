@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from loop.guards.betting import carried_on, paired
 from loop.guards.doubt import p_together, p_worse
 from loop.guards.finding import ACTIONS, Action, Finding, said
-from loop.guards.limits import WHOSE
+from loop.guards.references import WHOSE, reference, without_reference
 from loop.guards.rules import Paired
 from loop.guards.seen import Seen
 
@@ -46,21 +46,31 @@ class Levels:
 
 
 def compared(
-    test: Paired, now: Seen, of: Mapping[str, Seen], recent: Sequence[Seen], levels: Levels, min_frac: float
+    test: Paired,
+    now: Seen,
+    of: Mapping[str, Seen],
+    recent: Sequence[Seen],
+    levels: Levels,
+    min_frac: float,
+    anew: Sequence[Seen] = (),
 ) -> Finding | None:
     """Whether the stream fell; None where nobody has such a stream or settings do without its step, and for the seed
     itself.
 
     What is held against the best so far is held against the `recent` ones too, promoted after it: a gain that is not
-    yet proven can be lost. `observed` and `limit` are log10 of the evidence of a loss and of 1 / alpha; `worst` is the
-    iteration against which it is strongest. A `p` of at most `doubt` rejects, unless the test has a milder action. It
-    does not pass where fewer than `min_frac` of a reference's items have a number now, nor where one is outside 0 to 1.
+    yet proven can be lost. Where the stream was measured otherwise then, the first of `anew` that has it as it is
+    measured now takes the place of the reference. `observed` and `limit` are log10 of the evidence of a loss and of
+    1 / alpha; `worst` is the iteration against which it is strongest. A `p` of at most `doubt` rejects, unless the test
+    has a milder action. It does not pass where fewer than `min_frac` of a reference's items have a number now, nor
+    where one is outside 0 to 1.
     """
     if test.of not in of or not now.measured:
         return None
-    first = of[test.of]
+    first = reference(test.stream, now, test.of, of, anew)
+    if first is None:
+        return without_reference(test.name, test.stream, test.of, now, test.group, test.action, test.demanded)
     others = [one for one in recent if one.index > first.index] if test.of == "best" else []
-    references = [first, *(one for one in others if test.stream in one.items)]
+    references = [first, *(one for one in others if test.stream in one.items and now.is_like(one, test.stream))]
     befores = [one.items.get(test.stream, {}) for one in references]
     after = now.items.get(test.stream, {})
     if not test.demanded and not (befores[0] and now.took(first.step_of(test.stream))):
@@ -111,6 +121,15 @@ def compared(
         test.name, where, evidence, limit, levels.passes(evidence, p), says, test.group,
         levels.action(evidence, test.action), "at_most", then, WHOSE[test.of], rows, beside,
     )  # fmt: skip
+
+
+def begun(test: Paired, now: Seen, of: Mapping[str, Seen], anew: Sequence[Seen]) -> Finding | None:
+    """What is said of a stream that nobody is to be held against before now; None where there is none to begin with."""
+    if test.of not in of or not now.measured or reference(test.stream, now, test.of, of, anew) is not None:
+        return None
+    if not groups(test.by, now, list(now.items.get(test.stream, ()))):
+        return None
+    return without_reference(test.name, test.stream, test.of, now, test.group, test.action, test.demanded)
 
 
 def together(found: Sequence[Finding], levels: Levels, action: Action) -> Finding | None:

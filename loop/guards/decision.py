@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from loop.config_guards import Guards
 from loop.guards.finding import ACTIONS, Action, Finding
+from loop.guards.references import ANEW
 from runs.records import Verdict
 
 RECENT = 4
@@ -22,11 +23,12 @@ RECENT = 4
 
 @dataclass(frozen=True)
 class Kept:
-    """A policy that was measured: in which iteration, and the output digests of that iteration's steps."""
+    """A policy that was measured: in which iteration, the output digests of that iteration's steps, and by what."""
 
     index: int
     policy: str
     outputs: dict[str, str] = field(default_factory=dict)
+    yardsticks: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Standing:
     `recent` are the last ones promoted after the best, the newest last: a proven gain is never undone.
     `looks` counts the iterations whose paired tests were asked, `held` those in a row that promoted nothing, `braked`
     those that braked since there was evidence of a gain: a step that was too far is not tried again because a smaller
-    one was not. Where no paired test is asked, those in a row.
+    one was not. Where no paired test is asked, those in a row. `anew` are the promoted ones since which something is
+    measured otherwise than before.
     """
 
     seed: Kept
@@ -48,6 +51,7 @@ class Standing:
     looks: int = 0
     held: int = 0
     braked: int = 0
+    anew: tuple[Kept, ...] = ()
 
     @staticmethod
     def at_seed(seed: Kept) -> "Standing":
@@ -106,15 +110,17 @@ def conclude(guards: Guards, findings: Sequence[Finding], now: Kept, standing: S
     if severest == "roll_back" and kept.policy != standing.previous.policy:
         verdict = "roll back"
     better = verdict == "promote" and (gained or not (tests or groups))
+    starts_anew = any(ANEW in one.beside for one in found)
     after = Standing(
         seed=standing.seed,
         previous=kept,
         best=now if better else standing.best,
         first=standing.first or (now if verdict == "promote" else None),
-        recent=() if better else _recent(standing.recent, now, verdict, kept),
+        recent=() if better else _recent(standing.recent, now, verdict, kept)[-RECENT:],
         looks=standing.looks + any("alpha" in one.beside for one in found),
         held=0 if verdict == "promote" else standing.held + 1,
         braked=standing.braked + 1 if groups else 0 if gained or not tests else standing.braked,
+        anew=_recent(standing.anew, now, verdict, kept) if starts_anew or verdict == "roll back" else standing.anew,
     )
     return Conclusion(verdict, kept.policy, tuple(found), after)
 
@@ -144,9 +150,9 @@ def _tests_of_gain(found: Sequence[Finding]) -> list[Finding]:
 
 
 def _recent(before: tuple[Kept, ...], now: Kept, verdict: Verdict, kept: Kept) -> tuple[Kept, ...]:
-    """The last ones promoted; of what is undone nothing is a reference any more."""
+    """The ones promoted; of what is undone nothing is a reference any more."""
     if verdict == "promote":
-        return (*before, now)[-RECENT:]
+        return (*before, now)
     return tuple(one for one in before if one.index <= kept.index) if verdict == "roll back" else before
 
 
@@ -156,7 +162,8 @@ def back_to(lost: Sequence[Finding], standing: Standing) -> Kept:
     if not compared:
         return standing.best
     index = max(compared, key=lambda one: one.observed or 0.0).beside["worst"]
-    return next((one for one in (*standing.recent, standing.best) if one.index == index), standing.best)
+    known = (*standing.recent, *standing.anew, standing.best)
+    return next((one for one in known if one.index == index), standing.best)
 
 
 def _severest(found: Sequence[Finding]) -> Action | None:

@@ -5,40 +5,47 @@ from dataclasses import replace
 
 from loop.config_guards import Guards
 from loop.guards.charting import charted
-from loop.guards.comparing import TOGETHER, Levels, compared, groups, together
+from loop.guards.comparing import TOGETHER, Levels, begun, compared, groups, together
 from loop.guards.finding import Finding
 from loop.guards.limits import all_finite, at_least, at_most, within
+from loop.guards.references import reference
 from loop.guards.rules import Paired
 from loop.guards.seen import Seen
 from loop.guards.spending import at_look, shares
 
 
 def examine(
-    guards: Guards, now: Seen, of: Mapping[str, Seen], recent: Sequence[Seen] = (), look: int = 1
+    guards: Guards,
+    now: Seen,
+    of: Mapping[str, Seen],
+    recent: Sequence[Seen] = (),
+    look: int = 1,
+    anew: Sequence[Seen] = (),
 ) -> list[Finding]:
     """Whether there is enough to train on, and what the bounds, the paired tests and the charts say of `now`.
 
     `of` has what numbers are held against: `seed`, `first`, `previous` and `best`; nothing for the seed itself.
-    `recent` are the last ones that were promoted. `look` counts the iterations whose paired tests were asked, this one
-    included.
+    `recent` are the last ones that were promoted, `anew` those that are references for what was measured otherwise
+    before them. `look` counts the iterations whose paired tests were asked, this one included.
     """
     found: list[Finding | None] = list(_usable(guards, now))
-    found += [within(limit, now, of, guards.brake_at) for limit in guards.every_limit()]
+    found += [within(limit, now, of, guards.brake_at, anew) for limit in guards.every_limit()]
     tests = guards.every_paired()
-    # A test that is not asked spends nothing, so that its share is the others'.
-    asked = {test.name: test.group for test in tests if test.demanded or _is_there(test, of)}
+    # A test that is not asked spends nothing, so that its share is the others'. They sum to the budget at each look.
+    asked = {test.name: test.group for test in tests if test.demanded or _is_there(test, now, of, anew)}
     if asked:
         asked[TOGETHER] = "quality"
     share = shares(guards.false_alarm, asked)
     levels = {test: Levels(at_look(spent, look), guards.doubt / len(share)) for test, spent in share.items()}
     tested = [
-        compared(test, now, of, recent, levels[test.name], guards.min_paired_frac)
+        compared(test, now, of, recent, levels[test.name], guards.min_paired_frac, anew)
         for test in tests
         if test.name in asked
     ]
     found += tested
     if asked and (action := guards.action(TOGETHER, "roll_back")) != "off":
         found.append(together([one for one in tested if one], levels[TOGETHER], action))
+    found += [begun(test, now, of, anew) for test in tests if test.name not in asked]
     found += [charted(chart, now) for chart in guards.every_chart()]
     return [one for one in found if one is not None]
 
@@ -63,7 +70,7 @@ def acting(guards: Guards, found: Sequence[Finding]) -> list[Finding]:
     return [one for one in changed if one.action != "off"]
 
 
-def _is_there(test: Paired, of: Mapping[str, Seen]) -> bool:
-    """Whether the seed had what it asks: what there is to be asked does not change within a run."""
-    items = of["seed"].items.get(test.stream) if "seed" in of else None
-    return bool(items and groups(test.by, of["seed"], list(items)))
+def _is_there(test: Paired, now: Seen, of: Mapping[str, Seen], anew: Sequence[Seen]) -> bool:
+    """Whether there is something to hold the stream against."""
+    had = reference(test.stream, now, test.of, of, anew)
+    return had is not None and bool(groups(test.by, had, list(had.items.get(test.stream, ()))))

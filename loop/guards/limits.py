@@ -1,18 +1,13 @@
 """Bounds on single metrics: absolute, or relative to the seed's, the previous policy's, or the best one's."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from loop.guards.finding import ACTIONS, Action, Finding, Group, Metrics, said
+from loop.guards.references import WHOSE, reference, without_reference
 from loop.guards.rules import Limit
 from loop.guards.seen import Seen
 
-WHOSE = {
-    "seed": "the seed policy's",
-    "first": "that of the first one promoted",
-    "previous": "that of the policy promoted last",
-    "best": "that of the best so far",
-}
 NOT_OF_THE_SEED = ("signal/", "judge/train_")
 """What iteration 0 has not, since it trains nothing."""
 
@@ -46,43 +41,47 @@ def all_finite(metrics: Metrics, action: Action = "halt") -> list[Finding]:
     ]
 
 
-def within(limit: Limit, now: Seen, of: Mapping[str, Seen], brake_at: float) -> Finding | None:
+def within(
+    limit: Limit, now: Seen, of: Mapping[str, Seen], brake_at: float, anew: Sequence[Seen] = ()
+) -> Finding | None:
     """What the bound says of this iteration; None where it has nothing to say yet, or where nobody measures that.
 
     What was measured and is gone does not pass: by whom the limit is relative to, else by the seed. `of` holds whose
-    numbers it can be relative to.
+    numbers it can be relative to, `anew` those that took their place where something was measured otherwise since.
     """
-    observed, reference, against = now.metrics.get(limit.metric), None, ""
+    observed, before, against = now.metrics.get(limit.metric), None, ""
     if observed is None and (not now.measured or (not now.index and limit.metric.startswith(NOT_OF_THE_SEED))):
         return None
+    had = reference(limit.metric, now, "seed" if limit.of == "nothing" else limit.of, of, anew)
     if limit.of != "nothing":
         if limit.of not in of:  # the seed itself, or before any was promoted
             return None
-        reference, against = of[limit.of].metrics.get(limit.metric), WHOSE[limit.of]
-    if not limit.demanded and not _is_there(limit, now, of):
+        if had is None:
+            return without_reference(limit.name, limit.metric, limit.of, now, limit.group, limit.action, limit.demanded)
+        before, against = had.metrics.get(limit.metric), WHOSE[limit.of]
+    if not limit.demanded and not _is_there(limit, now, had):
         return None
-    lacking = bool(against) and (reference is None or not math.isfinite(reference))
-    bound = math.nan if lacking else _bound(limit, reference, 1.0)
+    lacking = bool(against) and (before is None or not math.isfinite(before))
+    bound = math.nan if lacking else _bound(limit, before, 1.0)
     is_within = at_most if limit.at_most is not None else at_least
     found = is_within(limit.name, now.metrics, limit.metric, bound, limit.group, limit.action)
     if found.passed and limit.brakes and brake_at < 1 and ACTIONS.index(limit.action) > ACTIONS.index("brake"):
-        near = _bound(limit, reference, brake_at)
+        near = _bound(limit, before, brake_at)
         on_the_way = is_within(limit.name, now.metrics, limit.metric, near, limit.group, "brake")
         found = found if on_the_way.passed else on_the_way
-    says = found.says + (f" ({_said_of(limit, reference)} {against})" if against else "")
+    says = found.says + (f" ({_said_of(limit, before)} {against})" if against else "")
     if lacking:
-        says = f"{limit.metric} is {said(observed)} and {against} is {said(reference)}: they cannot be compared"
+        says = f"{limit.metric} is {said(observed)} and {against} is {said(before)}: they cannot be compared"
     return Finding(
         found.guard, found.metric, observed, None if lacking else found.limit, found.passed, says,
-        found.group, found.action, found.side, reference, against, now.addresses(limit.metric),
+        found.group, found.action, found.side, before, against, now.addresses(limit.metric),
     )  # fmt: skip
 
 
-def _is_there(limit: Limit, now: Seen, of: Mapping[str, Seen]) -> bool:
+def _is_there(limit: Limit, now: Seen, had: Seen | None) -> bool:
     """Whether the question arises: the reference had the metric and its step was taken; or there is an absolute one."""
     if limit.of == "nothing" and now.metrics.get(limit.metric) is not None:
         return True
-    had = of.get("seed" if limit.of == "nothing" else limit.of)
     return had is not None and had.metrics.get(limit.metric) is not None and now.took(had.step_of(limit.metric))
 
 

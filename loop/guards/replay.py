@@ -20,9 +20,10 @@ def replay(guards: Guards, history: Iterable[Seen]) -> Iterator[Conclusion]:
         known[now.index] = now
         of = {whose: known[kept.index] for whose, kept in standing.references().items()} if standing else {}
         recent = [known[kept.index] for kept in standing.recent] if standing else []
-        findings = examine(guards, now, of, recent, standing.looks + 1 if standing else 1)
+        anew = [known[kept.index] for kept in standing.anew] if standing else []
+        findings = examine(guards, now, of, recent, standing.looks + 1 if standing else 1, anew)
         concluded = conclude(guards, findings, Kept(now.index, str(now.index)), standing)
         standing = concluded.standing
         yield concluded
-        kept = {one.index for one in (*standing.references().values(), *standing.recent)}
+        kept = {one.index for one in (*standing.references().values(), *standing.recent, *standing.anew)}
         known = {index: seen for index, seen in known.items() if index in kept}

@@ -14,10 +14,11 @@ from loop.guards.finding import Finding
 from loop.guards.in_words import PASSED, in_words
 from loop.proven import is_seated, proof, seat, seat_after
 from loop.steps.by_tag import by_tag
-from loop.steps.decide_seen import now_and_before
+from loop.steps.decide_seen import seen_before, seen_of
 from loop.steps.past import standing_before
 from loop.steps.remedies import remedies
 from loop.steps.turn import Turn
+from loop.steps.yardsticks import changed, yardsticks
 from loop.word import Word, word_on
 from runs.canonical import digest
 from runs.output import Output
@@ -27,7 +28,7 @@ from runs.records import Decision
 def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
     """Every output of the iteration so far, the policy that stays if the candidate does not pass, and what the decision
     before left; what braking would mean, and a person's word where there is one."""
-    asked = {"previous": turn.policy, **turn.outputs}
+    asked = {"previous": turn.policy, **turn.outputs, "yardsticks": digest(yardsticks(desk, turn))}
     if turn.past:
         asked["before"] = turn.past[-1].outputs["decide"]
         asked["brake"] = digest(_brake(desk, turn, 1))
@@ -38,22 +39,23 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
 def run(desk: Desk, turn: Turn, key: str) -> Output:
     """The decision with its evidence, and what it leaves to the next one: how things stand, and who judges as `proven`.
 
-    `waits` says that a person has to agree.
+    `waits` says that a person has to agree, `otherwise` what is measured otherwise than of the policy promoted last.
     """
     word, standing = word_on(desk.store, desk.run, turn), standing_before(desk, turn)
     if word is not None and word.kind == "override":
         concluded = _gone_past(desk, turn, word, standing)
     else:
         found = [*findings(desk, turn), *([_as_finding(word)] if word else [])]
-        candidate = Kept(turn.index, turn.candidate, turn.outputs)
+        candidate = Kept(turn.index, turn.candidate, turn.outputs, yardsticks(desk, turn))
         concluded = conclude(desk.config.guards, found, candidate, standing)
     before, shown = seat(desk, turn), proof(desk, turn)
     after = seat_after(before, shown, concluded.policy)
     seated = [shown.says()] if shown and after.policy != before.policy else []
+    otherwise = changed(standing.previous.yardsticks, yardsticks(desk, turn)) if standing and turn.done else ""
     decision = Decision(
         verdict=concluded.verdict,
         policy=concluded.policy,
-        reason="; ".join([_reason(concluded, turn), *seated]),
+        reason="; ".join([_reason(concluded, turn), *seated, *([otherwise] if otherwise else [])]),
         evidence=tuple(finding.evidence() for finding in concluded.findings),
         config_changes=_brake(desk, turn, concluded.standing.braked),
     )
@@ -64,6 +66,8 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
             "decision": asdict(decision),
             "metrics": _guard_metrics(concluded.findings),
             "standing": asdict(concluded.standing),
+            "yardsticks": yardsticks(desk, turn),
+            "otherwise": otherwise,
             "waits": word is None and wants_word(desk.config.guards, turn.index, concluded),
             **({"seat": asdict(after)} if is_seated(desk) else {}),
         },
@@ -73,8 +77,9 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
 def findings(desk: Desk, turn: Turn) -> list[Finding]:
     """What the guards see of what there is: judgments and pairs, then the training, then the measured candidate."""
     guards, standing = desk.config.guards, standing_before(desk, turn)
-    now, of, recent = now_and_before(desk, turn, standing)
-    found = examine(guards, now, of, recent, standing.looks + 1 if standing else 1)
+    now = replace(seen_of(desk, turn), yardsticks=yardsticks(desk, turn))
+    before = seen_before(desk, turn, standing)
+    found = examine(guards, now, before.of, before.recent, standing.looks + 1 if standing else 1, before.anew)
     if turn.index or "measure" not in turn.done:
         return found
     asked = admission(guards, _by_tag(desk, turn), _labels(desk), desk.config.judge.compares)
@@ -90,7 +95,8 @@ def _gone_past(desk: Desk, turn: Turn, word: Word, standing: Standing | None) ->
     halted = turn.past[-1]
     trained = desk.store.output(halted.outputs["train"]).adapter if "train" in halted.outputs else None
     assert standing is not None
-    candidate = Kept(halted.index, trained, halted.outputs) if trained else standing.previous
+    by = desk.store.output(halted.outputs["decide"]).values.get("yardsticks", {})
+    candidate = Kept(halted.index, trained, halted.outputs, by) if trained else standing.previous
     return Conclusion("promote", candidate.policy, (_as_finding(word),), accepted(candidate, standing))
 
 

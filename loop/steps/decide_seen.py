@@ -1,7 +1,7 @@
 """What the guards see of an iteration, read off the outputs of its steps."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from judges.verifier import Verifier
 from loop.desk import Desk
@@ -9,6 +9,7 @@ from loop.guards.decision import Standing
 from loop.guards.seen import Seen
 from loop.steps.train import USED
 from loop.steps.turn import Turn
+from loop.steps.yardsticks import kind_of
 from runs.output import Output
 from runs.records import DriftItem
 
@@ -18,22 +19,31 @@ NEVER = ("gold", "decide")
 """Steps of which no guard may see anything."""
 
 
-def now_and_before(desk: Desk, turn: Turn, standing: Standing | None) -> tuple[Seen, dict[str, Seen], list[Seen]]:
-    """This iteration as far as it is, those that it is held against, and the last ones promoted.
+@dataclass(frozen=True)
+class Before:
+    """What an iteration is held against: by whose numbers they are, the last ones promoted, and those since which
+    something is measured otherwise."""
 
-    Items are read only once there are new ones.
-    """
-    measured = "measure" in turn.done
-    now = seen_of(desk, turn)
+    of: dict[str, Seen] = field(default_factory=dict)
+    recent: Sequence[Seen] = ()
+    anew: Sequence[Seen] = ()
+
+
+def seen_before(desk: Desk, turn: Turn, standing: Standing | None) -> Before:
+    """Nothing for the seed. Items are read only once there are new ones."""
     if standing is None:
-        return now, {}, []
+        return Before()
     known: dict[int, Seen] = {}
-    for kept in (*standing.references().values(), *standing.recent):
+    for kept in (*standing.references().values(), *standing.recent, *standing.anew):
         if kept.index not in known:
             done = {step: desk.store.output(got) for step, got in kept.outputs.items()}
-            known[kept.index] = _seen(desk, kept.index, kept.outputs, done, measured)
-    of = {whose: known[kept.index] for whose, kept in standing.references().items()}
-    return now, of, [known[kept.index] for kept in standing.recent]
+            seen = _seen(desk, kept.index, kept.outputs, done, "measure" in turn.done)
+            known[kept.index] = replace(seen, yardsticks=kept.yardsticks)
+    return Before(
+        {whose: known[kept.index] for whose, kept in standing.references().items()},
+        [known[kept.index] for kept in standing.recent],
+        [known[kept.index] for kept in standing.anew],
+    )
 
 
 def seen_of(desk: Desk, turn: Turn) -> Seen:
@@ -60,6 +70,7 @@ def _seen(desk: Desk, index: int, outputs: Mapping[str, str], done: Mapping[str,
     rows: dict[str, str] = {}
     items: dict[str, dict[str, float]] = {}
     tags: dict[str, dict[str, str]] = {}
+    kinds: dict[str, str] = {}
     for step, output in done.items():
         if step in NEVER:
             continue
@@ -72,8 +83,10 @@ def _seen(desk: Desk, index: int, outputs: Mapping[str, str], done: Mapping[str,
         for prompt in desk.store.all_rows("prompts", output) if of_step and "prompts" in output.tables else ():
             for tag, value in prompt.tags.items():
                 tags.setdefault(tag, {})[prompt.digest] = value
+        of_drift = output.values.get("kinds", {})
+        kinds |= {name: kind_of(step, name, of_drift) for name in (*output.metrics, *of_step)}
     curve = done["train"].values.get("curve", ()) if "train" in done else ()
-    return Seen(index, metrics, items, curve, tags, rows, "measure" in done)
+    return Seen(index, metrics, items, curve, tags, rows, "measure" in done, kinds=kinds)
 
 
 def _streams(desk: Desk, output: Output) -> dict[str, dict[str, float]]:

@@ -6,6 +6,7 @@ can be turned off, and what each cost is kept beside the output.
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from loop.anchors import anchors_digest
 from loop.clock import begin_lap
@@ -18,8 +19,10 @@ from loop.steps.drift_policy import policy_drift
 from loop.steps.drift_prompts import prompts_drift
 from loop.steps.drift_seen import Found, Numbers, Seen, seen
 from loop.steps.drift_signal import signal_drift
-from loop.steps.past import drift_before
+from loop.steps.past import drift_before, standing_before
 from loop.steps.turn import Turn
+from loop.steps.yardsticks import GROUP, kind_of, yardsticks
+from runs.canonical import digest
 from runs.output import Output
 from runs.records import DriftItem, Measurement
 
@@ -53,6 +56,7 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
         "anchors": anchors_digest(desk.config.measure.anchors),
         "anchor_count": str(desk.config.measure.anchor_count),
         "max_tokens": str(desk.config.measure.max_tokens),
+        "yardsticks": digest(yardsticks(desk, turn)),
         "before": before,
         **first,
     }
@@ -79,11 +83,8 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
     for one in found.values():
         for noun, shards in one.tables.items():
             tables[noun] = tables.get(noun, ()) + shards
-    values = {
-        "metrics": metrics,
-        "candidate": turn.candidate,
-        "references": references(desk, turn, metrics),
-    }
+    kinds = {name: GROUP + group for group, one in found.items() for name in one.names()}
+    values = {"metrics": metrics, "candidate": turn.candidate, **references(desk, turn, metrics, kinds)}
     return Output("drift", {noun: shards for noun, shards in tables.items() if shards}, values)
 
 
@@ -101,20 +102,32 @@ def items(candidate: str, found: Mapping[str, Found]) -> list[DriftItem]:
     ]
 
 
-def references(desk: Desk, turn: Turn, own: Mapping[str, float | None]) -> dict[str, float]:
-    """What each metric of the iteration is held against: its first value in this line of descent.
+def references(
+    desk: Desk, turn: Turn, own: Mapping[str, float | None], own_kinds: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
+    """What each metric of the iteration is held against: its first value in this line of descent that is like it.
 
     That is the seed policy's for what is measured of a policy or its judge, and for the training signal that of the
-    first iteration whose adapter was promoted. What an iteration that was not promoted found is no reference.
+    first iteration whose adapter was promoted. What an iteration that was not promoted found is no reference, nor is
+    what was measured otherwise. With the `references` go the `kinds` of all numbers, and the last yardstick of each.
     """
-    known: dict[str, float] = {}
-    if turn.past:
-        if before := drift_before(desk, turn):
-            known = dict(desk.store.output(before).values["references"])
-        else:
-            known = _numbers(desk.store.output(turn.past[0].outputs["measure"]).metrics)
-    so_far = {name: value for output in turn.done.values() for name, value in output.metrics.items()}
-    return _numbers(so_far) | _numbers(own) | known
+    first, by, of_kind = dict[str, float](), dict[str, str](), dict[str, str]()
+    standing = standing_before(desk, turn)
+    if standing and (before := standing.previous.outputs.get("drift")):
+        left = desk.store.output(before).values
+        first, by, of_kind = left["references"], left.get("yardsticks", {}), left.get("kinds", {})
+    elif standing:
+        measured = desk.store.output(turn.past[0].outputs["measure"]).metrics
+        first, by = _numbers(measured), standing.seed.yardsticks
+        of_kind = {name: kind_of("measure", name, {}) for name in measured}
+    now = yardsticks(desk, turn)
+    other = {kind for kind, yardstick in now.items() if kind in by and by[kind] != yardstick}
+    so_far, kinds = dict(own), dict(own_kinds)
+    for step, output in turn.done.items():
+        so_far |= output.metrics
+        kinds |= {name: kind_of(step, name, {}) for name in output.metrics}
+    kept = {name: value for name, value in first.items() if of_kind.get(name) not in other}
+    return {"references": _numbers(so_far) | kept, "kinds": of_kind | kinds, "yardsticks": {**by, **now}}
 
 
 def _numbers(metrics: Mapping[str, float | None]) -> dict[str, float]:

@@ -41,6 +41,12 @@ class Found:
     """By the digest of the pair."""
     tables: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
+    def names(self) -> list[str]:
+        """Those of its metrics, and of its numbers about probes as streams, `PROBE/NAME`."""
+        of_probes = (("held-out", self.held_out), ("labelled", self.labelled))
+        streams = {f"{probe}/{name}" for probe, rows in of_probes for numbers in rows.values() for name in numbers}
+        return [*self.metrics, *sorted(streams)]
+
 
 def seen(desk: Desk, turn: Turn) -> Seen:
     """What `measure` left of this turn's candidate."""

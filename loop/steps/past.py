@@ -51,7 +51,8 @@ def standing_before(desk: Desk, turn: Turn) -> Standing | None:
         seed, kept = (_as_kept(one) for one in (turn.past[0], last))
         return Standing(seed, kept, kept)
     named = {whose: Kept(**left[whose]) if left[whose] else None for whose in ("seed", "previous", "best", "first")}
-    return Standing(**{**left, **named, "recent": tuple(Kept(**kept) for kept in left["recent"])})
+    several = {which: tuple(Kept(**kept) for kept in left.get(which, ())) for which in ("recent", "anew")}
+    return Standing(**{**left, **named, **several})
 
 
 def drift_before(desk: Desk, turn: Turn) -> str:

@@ -9,7 +9,7 @@ from loop.config_guards import Guards
 from loop.guards.brake import braked
 from loop.guards.decision import Conclusion, Kept, Standing, conclude, wants_word
 from loop.guards.finding import Action, Finding, Group
-from loop.guards.limits import WHOSE
+from loop.guards.references import WHOSE
 
 SEED = Standing.at_seed(Kept(0, "p0"))
 
