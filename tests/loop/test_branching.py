@@ -53,6 +53,12 @@ TOGETHER = {
     "meta_judge.max_frac": ["meta_judge.max_frac=0.5", "judge.method=rubric"],
     "judge.endpoint_url": ["judge.adapter=endpoint", "judge.endpoint_model=one"],
     "judge.endpoint_model": ["judge.adapter=endpoint", "judge.endpoint_url=https://elsewhere.example/v1"],
+    "judge.max_principle_tokens": [
+        "judge.max_principle_tokens=50",
+        "judge.method=pairwise",
+        "judge.together=true",
+        "judge.principles=null",
+    ],
     "audit.every": ["audit.every=2", "audit.items=5"],
     "pair.source": ["pair.source=labels", "pair.file=microworld"],
     "pair.labels": ["pair.labels=soft", "judge.method=pairwise"],
@@ -118,7 +124,9 @@ def test_a_branch_that_trains_otherwise_recalls_what_comes_before_training(home:
 
 
 IDLE_JUDGE = (
-    small_config().judge.idle() - {"panel", "base", "endpoint_url", "endpoint_model"} - (SWITCHES & READ["expected"])
+    small_config().judge.idle()
+    - {"panel", "base", "endpoint_url", "endpoint_model", "max_principle_tokens"}
+    - (SWITCHES & READ["expected"])
 )
 READ_BY_NOBODY = {
     "prompts": small_config().prompts.idle() - {"mix", "self_made_frac", "red_team_frac"},
