@@ -45,7 +45,7 @@ class Guards(Section):
     """The chance that a run which becomes no worse is ever said to by any of the paired tests; it is spent over the
     iterations and split over the tests. Proven against references fixed beforehand (`of: seed`), simulated against the
     best so far and the last ones promoted, which are chosen by the same items."""
-    doubt: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    doubt: Annotated[float, Field(gt=0, lt=1)] = 0.05
     """The chance, in each iteration, that the paired tests keep a candidate out which is no worse: split over them, and
     asked of each iteration by itself. Who is kept out is tried again, and nothing is undone."""
     promote: Literal["unless_worse", "on_gain"] = "unless_worse"
