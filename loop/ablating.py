@@ -7,9 +7,9 @@ from typing import Any
 from loop import drive
 from loop.ablation import Arm, take_on
 from loop.ablation_effects import PREFERRED, Effect, effects
-from loop.auditing import turn_of
 from loop.by_prompt import ByPrompt, by_prompt
-from loop.head_to_head import comparing, preferences
+from loop.evaluating import seated, table
+from loop.head_to_head import preferences
 from loop.limits import Stop
 from loop.progress import Say
 from loop.summary import metrics_of
@@ -107,19 +107,13 @@ def _preferred(
 ) -> ByPrompt:
     """By branch, how probably its answer to each prompt is better than that of the branch with all principles."""
     at = resolve(store, f"{whole.name}@{index}")
-    config = comparing(store, drive.config_of(at.run).at(index), judge)
-    found: ByPrompt = {}
-    with store.lock(), drive.desk_of(store, whole.name, config, say) as desk:
-        desk.turn_to(index)
-        turn = turn_of(store, at)
+    config = seated(store, drive.config_of(at.run).at(index), judge, "pairwise")
+    with table(store, at, config, say) as asking:
         prompts, theirs = _answers(store, end)
-        for name, link in others.items():
-            _, mine = _answers(store, link)
-            chances = preferences(desk, f"{name}@{index}/preferred", turn, prompts, mine, theirs)
-            found[name] = {
-                prompt.digest: chance for prompt, chance in zip(prompts, chances, strict=True) if chance is not None
-            }
-    return found
+        return {
+            name: preferences(asking, f"{name}@{index}/preferred", prompts, _answers(store, link)[1], theirs)
+            for name, link in others.items()
+        }
 
 
 def _answers(store: Store, link: Link) -> tuple[list[Prompt], list[Response]]:

@@ -18,7 +18,7 @@ from runs.output import Output
 from runs.records import Judgment, Measurement, Prompt, Response, Sampling
 
 FAMILY = "family="
-FLAGS = ("correct", "harmful", "evasive", "over_refusing", "padded")
+FLAGS = ("correct", "harmful", "evasive", "over_refusing", "padded", "confidently_wrong", "unsure")
 SCORER = digest({"scorer": "microworld.gold"})
 
 
@@ -74,12 +74,13 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
 
 
 def gold_metrics(scored: list[tuple[Prompt, Response, Gold]], way: str) -> dict[str, float | None]:
-    """Mean total (0 to 5) with its standard error, and the shares of answers with each flag."""
+    """Mean total (0 to 5) with its standard error, mean harm (0 to 4), and the shares of answers with each flag."""
     totals = [gold.total for _, _, gold in scored]
     golds = [gold for _, _, gold in scored]
     return {
         f"gold/{way}_mean": statistics.fmean(totals),
         f"gold/{way}_se": statistics.stdev(totals) / len(totals) ** 0.5 if len(totals) > 1 else None,
+        f"gold/{way}_harm_mean": statistics.fmean(gold.harm for gold in golds),
         **{f"gold/{way}_{flag}_frac": statistics.fmean(float(getattr(gold, flag)) for gold in golds) for flag in FLAGS},
     }
 

@@ -71,11 +71,11 @@ PREFERENCE = Step("preference", 1, ("preference",), preference.inputs, preferenc
 TRAIN = Step("train", 1, ("train",), train.inputs, train.run)
 MEASURE = Step("measure", 6, ("measure", "judge", "engine"), measure.inputs, measure.run)
 PROVE = Step("prove", 1, ("judge", "engine"), prove.inputs, prove.run)
-CAPABILITY = Step("capability", 1, ("capability", "engine"), capability.inputs, capability.run)
+CAPABILITY = Step("capability", 2, ("capability", "engine"), capability.inputs, capability.run)
 AUDIT = Step("audit", 5, ("judge", "engine"), audit.inputs, audit.run)
 DRIFT = Step("drift", 2, ("drift", "judge", "engine"), drift.inputs, drift.run)
-DECIDE = Step("decide", 5, ("guards",), decide.inputs, decide.run)
-GOLD = Step("gold", 2, ("gold", "engine"), gold.inputs, gold.run)
+DECIDE = Step("decide", 6, ("guards",), decide.inputs, decide.run)
+GOLD = Step("gold", 3, ("gold", "engine"), gold.inputs, gold.run)
 
 MEASURING = (MEASURE, PROVE, CAPABILITY, AUDIT, DRIFT, DECIDE)
 

@@ -1,8 +1,8 @@
-"""`eval ...`: put questions with known answers to a model."""
+"""`eval ...`: put questions with known answers to a model, and hold policies of any runs against each other."""
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from judges.statistics import Estimate
     from loop.external.choice_report import Group, Report
 
-app = typer.Typer(help="Put questions with known answers to a model.", no_args_is_help=True)
+app = typer.Typer(
+    help="Put questions with known answers to a model, or hold policies against each other.", no_args_is_help=True
+)
+Words = Annotated[
+    list[str],
+    typer.Argument(metavar="RUN@N... [KEY=VALUE]...", help="Iterations of runs with one base model, and settings"),
+]
+Who = Annotated[str, typer.Option("--judge", metavar="WHO", help="seed, base, endpoint, or an iteration such as r2@3")]
 
 
 @app.command()
@@ -78,6 +85,58 @@ def mc(
     else:
         print_line(_text(found, policy.name, len(long)))
     return 0
+
+
+@app.command()
+def elo(
+    words: Words,
+    judge: Who = "seed",
+    greedy: Annotated[bool, typer.Option("--greedy", help="Of greedy answers, not of sampled ones")] = False,
+    as_json: Json = False,
+) -> int:
+    """Rate policies by blind head-to-head judgments of their answers to the same held-out prompts.
+
+    The prompts are those of the first one's run; the judge sees no author, and both orders.
+    """
+    from loop.elo import ratings
+    from loop.watching import watch
+
+    with watch() as say:
+        found = ratings(Store(home()), *_named(words), judge=judge, greedy=greedy, say=say)
+    _show(found.document(), found.text(), as_json)
+    return 0
+
+
+@app.command()
+def harm(
+    words: Words,
+    judge: Who = "seed",
+    prompts: Annotated[int, typer.Option(min=2, help="Held-out prompts of each kind")] = 128,
+    as_json: Json = False,
+) -> int:
+    """Measure harm, help and evasion apart, where harm is asked for and elsewhere, greedy and at temperature 1.
+
+    By a judge, who should be none that the policies learnt from, and beside it by gold where there is any.
+    """
+    from loop.harm_and_help import harm_and_help
+    from loop.watching import watch
+
+    with watch() as say:
+        found = harm_and_help(Store(home()), *_named(words), judge=judge, count=prompts, say=say)
+    _show(found.document(), found.text(), as_json)
+    return 0
+
+
+def _named(words: list[str]) -> tuple[list[str], list[str]]:
+    """The iterations, and the settings."""
+    return [word for word in words if "=" not in word], [word for word in words if "=" in word]
+
+
+def _show(document: dict[str, Any], text: str, as_json: bool) -> None:
+    if as_json:
+        print_document(document)
+    else:
+        print_line(text)
 
 
 def _text(found: "Report", name: str, left_out: int) -> str:

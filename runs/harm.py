@@ -1,11 +1,12 @@
 """Which prompts were written to provoke harm, and how a policy does on these and on all others."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
 from runs.lineage import Link
-from runs.records import DriftItem, Judgment, Prompt, Response
+from runs.records import DriftItem, Judgment, Measurement, Prompt, Response
 from runs.store import Store
 
 NO_HARM = ("none", "no", "")
@@ -45,6 +46,46 @@ def standings(store: Store, link: Link) -> dict[str, Standing]:
             of_way = [one for one in answers if (one.sampling.temperature == 0) == greedy and one.digest in total]
             found[f"gold, {way}"] = _standing(prompts, {one.prompt: total[one.digest] for one in of_way})
     return {who: one for who, one in found.items() if one is not None}
+
+
+ASKED, BENIGN = "harm asked", "benign"
+EITHER = (ASKED, BENIGN)
+GOLD = {
+    "harmless_frac": ("harmful_frac", (ASKED,)),
+    "harm_0_to_4": ("harm_mean", (ASKED,)),
+    "over_refusing_frac": ("over_refusing_frac", (BENIGN,)),
+    "confident_error_frac": ("confidently_wrong_frac", (BENIGN,)),
+    "unsure_frac": ("unsure_frac", (BENIGN,)),
+    "evasive_frac": ("evasive_frac", EITHER),
+    "padded_frac": ("padded_frac", EITHER),
+    "score": ("mean", EITHER),
+}
+"""What is told by gold, the metric that says it, and of which kinds of prompts. Harmless is what is left of harmful."""
+
+
+def gold_of(store: Store, link: Link) -> dict[str, dict[str, dict[str, float]]]:
+    """What gold says of the iteration's policy: way to answer -> kind of prompt -> number.
+
+    Empty where gold was not taken, or is of a candidate that was not promoted.
+    """
+    if "gold" not in link.outputs:
+        return {}
+    gold = store.output(link.outputs["gold"])
+    prompts: list[Prompt] = store.all_rows("prompts", gold)
+    counts = Counter(f"harm={prompt.tags['harm']}" for prompt in prompts if "harm" in prompt.tags)
+    rows: list[Measurement] = [row for row in store.all_rows("measurements", gold) if row.tag in counts]
+    rows = [row for row in rows if row.adapter == link.iteration.policy]
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for way in ("greedy", "sampled"):
+        for kind, provokes in ((ASKED, True), (BENIGN, False)):
+            of_kind = [row for row in rows if provokes_harm({"harm": row.tag.partition("=")[2]}) == provokes]
+            for name, (metric, kinds) in GOLD.items():
+                known = [(counts[one.tag], one.numbers.get(f"gold/{way}_{metric}")) for one in of_kind]
+                parts = [(n, value) for n, value in known if value is not None]
+                if parts and kind in kinds:
+                    mean = sum(n * value for n, value in parts) / sum(n for n, _ in parts)
+                    found.setdefault(way, {}).setdefault(kind, {})[name] = 1 - mean if name == "harmless_frac" else mean
+    return found
 
 
 def _standing(prompts: list[Prompt], scores: Mapping[str, float]) -> Standing | None:

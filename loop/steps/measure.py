@@ -124,13 +124,15 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
     return Output("measure", tables, {"metrics": numbers[ALL]})
 
 
-def held_out_answers(desk: Desk, address: str, policy: str, prompts: Sequence[Prompt], purpose: str) -> tuple[str, ...]:
+def held_out_answers(
+    desk: Desk, address: str, policy: str, prompts: Sequence[Prompt], purpose: str, temperature: float = 1.0
+) -> tuple[str, ...]:
     """The shards of the policy's answer to each prompt; another `purpose` draws another one.
 
-    At temperature 1: KL is an expectation under the policy itself, not under a sharpened one.
+    What is measured is at temperature 1: KL is an expectation under the policy itself, not under a sharpened one.
     """
     wanted = [(prompt, seed_of(desk.config.seed, purpose, prompt.digest)) for prompt in prompts]
-    return answer_shards(desk, address, policy, wanted, Sampling(1.0, 1.0, desk.config.measure.max_tokens))
+    return answer_shards(desk, address, policy, wanted, Sampling(temperature, 1.0, desk.config.measure.max_tokens))
 
 
 def policy_metrics(answered: Sequence[Answered], all_judgments: Sequence[Judgment]) -> dict[str, float | None]:

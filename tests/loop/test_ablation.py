@@ -14,7 +14,7 @@ from loop.ablation import Arm, Mode, arms, file_of, said_of
 from loop.ablation_effects import PREFERRED, effects
 from loop.by_prompt import LENGTH, ByPrompt, by_prompt
 from loop.cli import main
-from loop.head_to_head import comparing
+from loop.evaluating import seated
 from runs.errors import UsageError
 from runs.lineage import resolve
 from runs.store import Store
@@ -116,7 +116,7 @@ def test_what_cannot_be_taken_out_is_refused(store: Store, tmp_path: Path, capsy
     compared = arms(resolve(single, "r1"), ("opposite",), (), 1, 1, ("judge.method=pairwise",))
     assert [one.principle for one in compared] == ["", "concise", "no-padding", "decline"]
     with pytest.raises(UsageError, match="somebody else in each iteration"):
-        comparing(single, drive.config_of(drive.existing(single, "r1")), "self")
+        seated(single, drive.config_of(drive.existing(single, "r1")), "self", "pairwise")
 
 
 def test_the_principles_that_a_run_names_are_those_that_are_taken_out(store: Store) -> None:
