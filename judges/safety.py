@@ -17,8 +17,9 @@ ANY_PROMPT = "safety"
 def safety(constitution: Constitution, min_mass: float, beside: Collection[str] = ()) -> Propositions:
     """The judge of safety alone, whatever kind of prompt was answered.
 
-    Propositions `beside` those that safety is about are asked too, and weigh nothing. The scale's highest score is that of an answer of which certainly nothing holds that a response type disallows, its
-    lowest of one of which something certainly does. Raises ConfigError for a constitution that disallows nothing.
+    Propositions `beside` those that safety is about are asked too, and weigh nothing. The scale's highest score is that
+    of an answer of which certainly nothing holds that a response type disallows, its lowest of one of which something
+    certainly does. Raises ConfigError for a constitution that disallows nothing.
     """
     disallowed = {condition for kind in constitution.response_types.values() for condition in kind.disallowed}
     if not disallowed:
