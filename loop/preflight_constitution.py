@@ -1,12 +1,14 @@
 """What is refused at the door about a constitution: that it lacks what the way of judging asks of it."""
 
 from collections.abc import Sequence
+from typing import get_args
 
 from constitutions.files import shipped_files
 from constitutions.load import Constitution, find_constitution
 from constitutions.relevant import Room, longest
 from loop.base import find_base, find_judge_base
 from loop.config import Config
+from loop.config_judge import Method
 from loop.configured_judge import configured_judge
 from loop.token_count import judge_tokens
 from runs.errors import ConfigError
@@ -16,13 +18,16 @@ def check_constitution(config: Config) -> None:
     """Returns if the constitution has all that the way of judging needs of it. Raises ConfigError."""
     constitution = find_constitution(config.constitution)
     if lacking := sorted(config.judge.asks - constitution.questions.keys()):
-        method, by_rule = f"judge.method={config.judge.method}", config.judge.by_rule
+        asks, by_rule = f"judge.method={config.judge.method}", config.judge.by_rule
+        other = [f"judge.method={one}" for one in get_args(Method) if one in constitution.questions]
+        way_out = f"judge in another way ({', '.join(other) or 'it has a question for none'})"
         if lacking == ["proposition"] and by_rule:
-            method = f"judge.{by_rule[0]}={str(getattr(config.judge, by_rule[0])).lower()}"
+            asks = f"judge.{by_rule[0]}={str(getattr(config.judge, by_rule[0])).lower()}"
+            way_out = f"leave {asks} out"
         raise ConfigError(
-            f"{method} asks {', '.join(lacking)}: constitution={config.constitution} has no such question, only "
+            f"{asks} asks {', '.join(lacking)}: constitution={config.constitution} has no such question, only "
             f"{', '.join(sorted(constitution.questions))}; add it there, name a constitution that has it "
-            f"({', '.join(_shipped_with(lacking))}), or leave {method} out"
+            f"({', '.join(_shipped_with(lacking))}), or {way_out}"
         )
     if config.judge.compares and not any("comparison" in principle.use for principle in constitution.principles):
         raise ConfigError(

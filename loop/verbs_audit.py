@@ -41,7 +41,11 @@ NO_LABELS = (
     "no column was named, so that neither agreement nor any fault that only labels can show was tested; name one with "
     "--label COLUMN"
 )
-Column = Annotated[str | None, typer.Option(metavar="COLUMN", show_default=False)]
+
+
+def _column(what: str) -> Any:
+    """The option that names a column."""
+    return typer.Option(metavar="COLUMN", show_default=False, help=f"The column of {what}")
 
 
 @app.command()
@@ -76,12 +80,14 @@ def of(
 @app.command()
 def labels(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Judgments of pairs: Parquet, JSONL or CSV")],
-    first: Column = None,
-    second: Column = None,
-    preference: Column = None,
-    label: Column = None,
-    prompt: Column = None,
-    family: Column = None,
+    first: Annotated[str | None, _column("the output that the judge saw first")] = None,
+    second: Annotated[str | None, _column("the other output")] = None,
+    preference: Annotated[str | None, _column("what the judge said: which is better")] = None,
+    label: Annotated[
+        str | None, _column("what people said of the same two; without it agreement is not tested")
+    ] = None,
+    prompt: Annotated[str | None, _column("what was asked")] = None,
+    family: Annotated[str | None, _column("the kind of prompt: statistics are shown of each")] = None,
     says_first: Annotated[
         str | None, typer.Option(metavar="VALUE", help="The preference that says: the first output is better")
     ] = None,

@@ -158,6 +158,8 @@ def import_(
         print_aside(f"{file}: left out, as {why}: {_some([one.place for one in places])}")
     print_line(f"{out}: {len(principles)} principles, {found.constitution.digest}")
     print_line(f"Next: selfsame constitution lint {out}")
+    if "pairwise" in found.constitution.questions:
+        print_line(f"      selfsame run self-rewarding constitution={out} judge.method=pairwise")
     return 0
 
 

@@ -164,7 +164,9 @@ def test_a_question_that_a_constitution_lacks_is_blamed_on_the_setting_that_asks
     said = refused("constitution=helpful", "judge.safety_first=true")
     assert said.startswith("judge.safety_first=true asks proposition: constitution=helpful has no such question")
     assert "microworld" in said and "judge.method" not in said
-    assert refused("constitution=helpful", "judge.method=pairwise").startswith("judge.method=pairwise asks pairwise:")
+    said = refused("constitution=helpful", "judge.method=pairwise")
+    assert said.startswith("judge.method=pairwise asks pairwise:")
+    assert said.endswith("or judge in another way (judge.method=expected, judge.method=rubric)")
 
 
 def test_no_file_says_which_answers_are_right(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

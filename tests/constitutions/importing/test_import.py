@@ -244,6 +244,7 @@ def test_a_file_that_is_there_is_not_written_over_unasked(tmp_path: Path, capsys
     assert out.read_text(encoding="utf-8") == "mine" and "--force" in capsys.readouterr().err
     assert main(["constitution", "import", str(path), "--out", str(out), "--force", "--licence", "CC0-1.0"]) == 0
     assert load_constitution(out).provenance == Provenance(source="list.txt", licence="CC0-1.0")
+    assert f"selfsame run self-rewarding constitution={out} judge.method=pairwise" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
