@@ -14,6 +14,7 @@ from loop import (
     verbs_ablate,
     verbs_approve,
     verbs_audit,
+    verbs_calibrate,
     verbs_constitution,
     verbs_daemon,
     verbs_eval,
@@ -62,6 +63,7 @@ app.add_typer(verbs_daemon.app, name="daemon")
 app.add_typer(verbs_audit.app, name="audit")
 app.add_typer(verbs_eval.app, name="eval")
 app.command()(verbs_fit.fit)
+app.command()(verbs_calibrate.calibrate)
 app.command()(verbs_faults.faults)
 app.command()(verbs_ablate.ablate)
 app.add_typer(verbs_label.app, name="label")

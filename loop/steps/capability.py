@@ -76,7 +76,7 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
 
     def answers(way: str, samples: int) -> tuple[str, ...]:
         wanted = [
-            (prompt, seed_of(desk.config.seed, "capability", way, prompt.digest, k))
+            (prompt, seed_of(desk.config.seed, turn.draw("capability"), way, prompt.digest, k))
             for prompt in prompts
             for k in range(samples)
         ]

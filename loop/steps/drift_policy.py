@@ -120,7 +120,7 @@ def _again(desk: Desk, turn: Turn, seen: Seen) -> tuple[tuple[str, ...], Numbers
     settings = desk.config.drift
     prompts = list(seen.prompts[: settings.items])
     drawn = Sampling(1.0, 1.0, desk.config.measure.max_tokens)
-    seeds = [seed_of(desk.config.seed, "drift", n) for n in range(1, settings.samples)]
+    seeds = [seed_of(desk.config.seed, turn.draw("drift"), n) for n in range(1, settings.samples)]
     wanted = [(prompt, seed_of(seed, prompt.digest)) for prompt in prompts for seed in seeds]
     shards = answer_shards(desk, seen.address, turn.candidate, wanted, drawn)
     answers: dict[str, list[str]] = {one.prompt: [one.text] for one in seen.answers[: settings.items]}

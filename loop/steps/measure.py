@@ -63,7 +63,7 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
     judge = configured_judge(desk.config.judge, desk.constitution, desk.judge_tokens)
     who = bench(desk, turn, turn.candidate)
 
-    answers = held_out_answers(desk, address, turn.candidate, prompts, "measure")
+    answers = held_out_answers(desk, address, turn.candidate, prompts, turn.draw("measure"))
     # A judge that compares is given answers of the seed policy to hold the candidate's against.
     rivals = held_out_answers(desk, address, turn.seed_policy, prompts, "rival") if judge.compares == 2 else ()
     responses: list[Response] = desk.store.rows_of("responses", answers)

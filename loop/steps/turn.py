@@ -9,12 +9,14 @@ from runs.records import Iteration
 @dataclass(frozen=True)
 class Turn:
     """The iteration under way. `past` is what it knows of those before it, oldest first: number 0 and the last two
-    are enough. `outputs` are the output digests of its finished steps, `done` the outputs."""
+    are enough. `outputs` are the output digests of its finished steps, `done` the outputs. `again` counts how
+    often the same policy was measured before, each time by answers drawn anew; in a run it is 0."""
 
     index: int
     past: tuple[Iteration, ...]
     outputs: dict[str, str] = field(default_factory=dict)
     done: dict[str, Output] = field(default_factory=dict)
+    again: int = 0
 
     @staticmethod
     def after(past: tuple[Iteration, ...]) -> "Turn":
@@ -24,6 +26,10 @@ class Turn:
     def with_output(self, step: str, digest: str, output: Output) -> "Turn":
         """This turn with one more finished step."""
         return replace(self, outputs=self.outputs | {step: digest}, done=self.done | {step: output})
+
+    def draw(self, purpose: str) -> str:
+        """What a draw of answers of the candidate is called, where seeds are made."""
+        return f"{purpose} again {self.again}" if self.again else purpose
 
     @property
     def model(self) -> str:
