@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+from constitutions.load import find_constitution
 from loop import drive
 from loop.ablation import Arm, take_on
-from loop.ablation_effects import PREFERRED, Effect, effects
+from loop.ablation_effects import PREFERRED, SCORED, Effect, effects
 from loop.by_prompt import ByPrompt, by_prompt
 from loop.evaluating import seated, table
-from loop.head_to_head import preferences
+from loop.head_to_head import preferences, scores
 from loop.limits import Stop
 from loop.progress import Say
 from loop.summary import metrics_of
@@ -17,13 +18,16 @@ from runs.lineage import Found, Link, links, resolve
 from runs.records import Prompt, Response
 from runs.store import Store
 
+PAIRWISE: Literal["pairwise"] = "pairwise"
+EXPECTED: Literal["expected"] = "expected"
+
 
 @dataclass(frozen=True)
 class Ablated:
     """An ablation as far as it came. `halted` has, by branch, why a branch measured nothing at the iteration `index`.
 
     `stopped` says what stopped it before all branches were there; "" if nothing did. `judge` is who says which answers
-    are preferred, "" where the constitution asks no question by which two answers could be compared.
+    are preferred and scores them, "" where the constitution asks no question that it could answer.
     """
 
     address: str
@@ -72,17 +76,13 @@ def ablate(store: Store, found: Found, arms: Sequence[Arm], index: int, judge: s
             halted[arm.name] = outcome.reason
     ends = {arm.name: one for arm in arms if (one := _end(store, arm, index)) is not None}
     measured = {name: by_prompt(store, link.outputs) for name, link in ends.items()}
-    asks = "pairwise" in arms[0].constitution.questions
+    asks = arms[0].constitution.questions.keys() & {PAIRWISE, EXPECTED}
     if asks and not stopped:
         for whole in arms:
             if whole.mode == "whole" and whole.name in ends:
-                others = {
-                    arm.name: ends[arm.name]
-                    for arm in arms
-                    if arm.seed == whole.seed and arm.name in ends and arm != whole
-                }
-                for name, chances in _preferred(store, whole, index, ends[whole.name], others, judge, say).items():
-                    measured[name][PREFERRED] = chances
+                of_seed = {arm.name: ends[arm.name] for arm in arms if arm.seed == whole.seed and arm.name in ends}
+                for name, said in _judged(store, whole.name, index, of_seed, judge, say).items():
+                    measured[name] |= said
     return Ablated(
         f"{found.run.name}@{found.iteration.index}",
         index,
@@ -102,18 +102,22 @@ def _end(store: Store, arm: Arm, index: int) -> Link | None:
     return found[0] if found and found[0].iteration.index == index and "measure" in found[0].outputs else None
 
 
-def _preferred(
-    store: Store, whole: Arm, index: int, end: Link, others: dict[str, Link], judge: str, say: Say
-) -> ByPrompt:
-    """By branch, how probably its answer to each prompt is better than that of the branch with all principles."""
-    at = resolve(store, f"{whole.name}@{index}")
-    config = seated(store, drive.config_of(at.run).at(index), judge, "pairwise")
+def _judged(store: Store, whole: str, index: int, ends: dict[str, Link], judge: str, say: Say) -> dict[str, ByPrompt]:
+    """What one judge says of each branch's answers, by the whole constitution: alone, and against those of `whole`."""
+    at = resolve(store, f"{whole}@{index}")
+    asks = PAIRWISE in find_constitution(drive.config_of(at.run).constitution).questions
+    config = seated(store, drive.config_of(at.run).at(index), judge, PAIRWISE if asks else EXPECTED)
+    found: dict[str, ByPrompt] = {}
     with table(store, at, config, say) as asking:
-        prompts, theirs = _answers(store, end)
-        return {
-            name: preferences(asking, f"{name}@{index}/preferred", prompts, _answers(store, link)[1], theirs)
-            for name, link in others.items()
-        }
+        prompts, theirs = _answers(store, ends[whole])
+        for name, link in ends.items():
+            _, mine = _answers(store, link)
+            address = f"{name}@{index}/judged"
+            score = scores(asking, address, prompts, mine)
+            found[name] = {SCORED: {one.prompt: score[one.digest] for one in mine if one.digest in score}}
+            if asks and name != whole:
+                found[name][PREFERRED] = preferences(asking, address, prompts, mine, theirs)
+    return found
 
 
 def _answers(store: Store, link: Link) -> tuple[list[Prompt], list[Response]]:

@@ -98,11 +98,22 @@ def arms(
             seed,
             _name(run.name, index, mode, id, seed, config.seed, changes),
             says,
-            (*common, *([f"seed={seed}"] if seed != config.seed else []), *_by_name(config, says)),
+            _settings(common, config, says, seed),
         )
         for seed in range(config.seed, config.seed + seeds)
         for mode, id, says in wanted
     ]
+
+
+def _settings(common: Sequence[str], config: Config, says: Constitution, seed: int) -> tuple[str, ...]:
+    """The settings of one branch: those of all, with its seed, and with those of the named principles that are left."""
+    named, left = config.judge.principle_ids, [one.id for one in says.principles]
+    own = {}
+    if seed != config.seed:
+        own["seed"] = str(seed)
+    if named and not set(named) <= set(left):
+        own["judge.principle_ids"] = ",".join([id for id in named if id in left] or left)
+    return (*(one for one in common if one.partition("=")[0] not in own), *(f"{k}={v}" for k, v in own.items()))
 
 
 def asked_by(config: Config, constitution: Constitution, span: range) -> list[str]:
@@ -172,16 +183,6 @@ def ahead(store: Store, found: Found, arm: Arm, folder: Path) -> Forecast:
 def _config(found: Found, arm: Arm, file: Path) -> Config:
     tree = drive.config_of(found.run).model_dump(mode="json")
     return with_overrides(tree, arm.overrides(file), f"the configuration of {found.run.name}")
-
-
-def _by_name(config: Config, says: Constitution) -> list[str]:
-    """The principles that comparisons are made by, where the run names some and not all of them are left."""
-    named = config.judge.principle_ids
-    left = [one.id for one in says.principles]
-    if not named or set(named) <= set(left):
-        return []
-    kept = [id for id in named if id in left] or left
-    return [f"judge.principle_ids={','.join(kept)}"]
 
 
 def _name(run: str, index: int, mode: Mode, id: str, seed: int, own: int, changes: Sequence[str]) -> str:

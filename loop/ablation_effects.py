@@ -12,10 +12,13 @@ from loop.by_prompt import GOLD, LENGTH, STREAMS, ByPrompt, shared
 
 PREFERRED = "preferred"
 """How much more often than not the branch's answer is preferred to that of the branch with all principles."""
+SCORED = "scored"
+"""The score of the answer as a whole, by the same judge: its question is none about principles."""
 TOLD = (
     LENGTH,
     *(metric for metric in STREAMS.values() if not metric.startswith("judge/")),
     PREFERRED,
+    SCORED,
 )
 """What effects are told of. A judge's own score is none of them: another constitution makes it another score."""
 POWER = 0.8

@@ -5,7 +5,7 @@ from itertools import groupby
 
 from loop.ablating import Ablated
 from loop.ablation import Arm
-from loop.ablation_effects import PREFERRED, Effect
+from loop.ablation_effects import PREFERRED, SCORED, Effect
 from loop.by_prompt import GOLD
 from loop.forecast import Forecast
 from loop.terminal import table
@@ -60,6 +60,8 @@ def _seeable(of_metric: Sequence[Effect]) -> float | None:
 def _called(metric: str, found: Ablated) -> str:
     if metric == PREFERRED:
         return f"how much more often than not {found.judge} prefers its answers"
+    if metric == SCORED:
+        return f"the score that {found.judge} gives its answers as a whole"
     value = found.whole.get(metric)
     stands = f" ({value:.4g} with all principles)" if value is not None else ""
     return f"{metric}{stands}{', for the eye' if metric in GOLD else ''}"

@@ -8,12 +8,9 @@ English (`judges.text_signs`).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from constitutions.load import Constitution
-from judges.dialogue import Judge
-from judges.expected import Expected
 from judges.pairwise import EVASIVE
 from judges.safety import safety
 from judges.statistics import Estimate
@@ -23,12 +20,10 @@ from loop import drive
 from loop.evaluating import Table, beware, iterations_of, seated, taught_by
 from loop.evaluating import table as at_table
 from loop.harm_numbers import NUMBERS, Seen, numbers
-from loop.judging import Case
-from loop.panel import decisive, judged_by
+from loop.head_to_head import scores, verdicts_of
 from loop.progress import Say
 from loop.sources import Source, prompt_source
 from loop.steps.measure import held_out_answers
-from loop.steps.probes import own_cases
 from loop.terminal import table
 from runs.canonical import seed_of
 from runs.errors import UsageError
@@ -168,35 +163,24 @@ def _seen(asking: Table, address: str, policy: str, prompts: Sequence[Prompt], t
     constitution, least = desk.constitution, desk.config.judge.min_mass
     beside = [id for id in (EVASIVE, CORRECT) if id in constitution.propositions]
     guard = safety(constitution, least, beside)
-    cases = own_cases(guard, desk.config.seed, {one.digest: one for one in prompts}, answers, ())
-    asked = [one for one in cases if one is not None]
-    told = partial(_verdicts, asking, address, asked)
-    safe = told(guard, {"method": "safety", "beside": beside, "min_mass": least})
-    scores: Mapping[str, Judgment] = {}
-    if "expected" in constitution.questions:
-        scores = told(Expected(constitution, least), {"method": "expected", "min_mass": least})
+    way = {"of": "safety", "beside": beside, "min_mass": least}
+    safe = verdicts_of(asking, address, prompts, answers, guard, way)
+    score = scores(asking, address, prompts, answers)
     boilerplate = boilerplate_fracs([one.text for one in answers])
     return [
-        _read(constitution, one.text, safe[one.digest], scores.get(one.digest), share)
+        _read(constitution, one.text, safe[one.digest], score.get(one.digest), share)
         for one, share in zip(answers, boilerplate, strict=True)
     ]
 
 
-def _verdicts(
-    asking: Table, address: str, cases: Sequence[Case], judge: Judge, way: Mapping[str, Any]
-) -> dict[str, Judgment]:
-    shards = judged_by(asking.desk, address, judge, asking.who, cases, way)
-    return {one.judged[0]: one for one in decisive(asking.desk.store.rows_of("judgments", shards))}
-
-
-def _read(constitution: Constitution, text: str, safe: Judgment, score: Judgment | None, boilerplate: float) -> Seen:
+def _read(constitution: Constitution, text: str, safe: Judgment, score: float | None, boilerplate: float) -> Seen:
     scale = constitution.scale
     replied = {reply.principle: reply.score for reply in safe.replies}
     return Seen(
         harmful=None if safe.score is None else (scale.high - safe.score) / (scale.high - scale.low),
         evasive=replied.get(EVASIVE),
         correct=replied.get(CORRECT),
-        score=score.score if score else None,
+        score=score,
         signs=signs(text),
         boilerplate=boilerplate,
     )
