@@ -18,7 +18,7 @@ class Drift(Section):
     """Measure how alike the two of a pair are, what training did to labelled answers, and how far the weights went."""
     items: Annotated[int, Field(ge=0)] = 64
     """Held-out prompts answered several times, and labelled pairs that are read; 0 measures no drift at all."""
-    samples: Annotated[int, Field(ge=2)] = 4
+    samples: Annotated[int, Field(ge=2)] = 2
     """Answers to each of these prompts, at temperature 1: for diversity within a prompt."""
 
     def idle(self) -> set[str]:
