@@ -20,6 +20,10 @@ ASKED_OTHERWISE = (
 """Guards that are no bound on one metric of an iteration: asked of several, or at one moment alone."""
 
 
+DOUBT_WHEN_BRAKED = 4
+"""How many times as quick to doubt guards are while the run brakes."""
+
+
 def _far(name: str, metric: str, **given: Any) -> Limit:
     """A limit that no sound run came near: it halts, and brakes on the way there."""
     return Limit(name=name, metric=metric, **{"group": "distribution", "action": "halt", "brakes": True, **given})
@@ -47,10 +51,11 @@ class Guards(Section):
     best so far and the last ones promoted, which are chosen by the same items."""
     doubt: Annotated[float, Field(gt=0, lt=1)] = 0.05
     """The chance, in each iteration, that the paired tests keep a candidate out which is no worse: split over them, and
-    asked of each iteration by itself. Who is kept out is tried again, and nothing is undone."""
+    asked of each iteration by itself. Who is kept out is tried again, and nothing is undone. Four times that while the
+    run brakes."""
     promote: Literal["unless_worse", "on_gain"] = "unless_worse"
     """What a candidate needs: no evidence of a loss, or beside that evidence of a gain over the best so far."""
-    patience: Count = 3
+    patience: Count = 4
     """Halt after so many iterations in a row that promoted nothing."""
     approve: Annotated[str, Field(pattern=r"^(never|on_warn|every( [1-9][0-9]{0,5})?)$")] = "never"
     """When the run waits for a person before a decision counts: `never`, `every` iteration or `every 3`, or `on_warn`,
@@ -171,6 +176,14 @@ class Guards(Section):
     def every_chart(self) -> tuple[Chart, ...]:
         """All charts that are asked."""
         return tuple(self._acting(one) for one in self.charts if self._is_asked(one))
+
+    def after(self, braked: int) -> "Guards":
+        """These guards for an iteration of a run that brakes, if `braked` is not 0: four times as quick to doubt.
+
+        A run that was in doubt, or moves too far, is likelier to be going down than one of which nothing is known.
+        """
+        doubt = min(0.5, self.doubt * DOUBT_WHEN_BRAKED)
+        return self.model_copy(update={"doubt": doubt}) if braked else self
 
     def only_warning(self, but: Collection[str] = ()) -> dict[str, Action]:
         """Actions by which no guard but these keeps a run from going on; one that is off stays off."""

@@ -18,21 +18,30 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
+TINY = 1e-300
+"""What is no smaller is not told apart."""
+
+
 def p_worse(before_R_N: "Floats", after_N: "Floats", groups_G_N: "NDArray[np.bool_]", margin: float = 0.0) -> float:
-    """How likely chance alone makes `after` look so much worse, by more than `margin`, than the worst of the references
-    in the worst of the groups: one-sided, and Bonferroni over both. 1 where nothing differs."""
+    """How likely chance alone makes `after` look so much worse, by more than `margin`, than the references do, in the
+    worst of the groups: one-sided, and 1 where nothing differs.
+
+    Bonferroni over the groups, which have nothing to do with each other. References share the items and all that is
+    wrong with `after`: of theirs the harmonic mean counts (Wilson 2019, "The harmonic mean p-value for combining
+    dependent tests"), which is small where several agree.
+    """
     import numpy as np
     from scipy.stats import t
 
-    smallest = 1.0
+    smallest_R = np.ones(len(before_R_N))
     for chosen in groups_G_N:
         differences_R_N = after_N[chosen] - before_R_N[:, chosen] + margin
         n = differences_R_N.shape[1]
         means_R, errors_R = differences_R_N.mean(axis=1), differences_R_N.std(axis=1, ddof=1) / np.sqrt(n)
         with np.errstate(divide="ignore", invalid="ignore"):
             ps_R = t.cdf(np.where(means_R == 0, 0.0, means_R / errors_R), n - 1)
-        smallest = min(smallest, float(ps_R.min()))
-    return min(1.0, smallest * len(before_R_N) * len(groups_G_N))
+        smallest_R = np.minimum(smallest_R, ps_R * len(groups_G_N))
+    return float(1 / np.mean(1 / np.maximum(smallest_R, TINY)))
 
 
 def p_together(tests: Sequence[Sequence[float]]) -> float:
@@ -44,4 +53,4 @@ def p_together(tests: Sequence[Sequence[float]]) -> float:
     from scipy.stats import combine_pvalues
 
     each = [min(1.0, len(same) * min(same)) for same in tests]
-    return float(combine_pvalues([max(p, 1e-300) for p in each], method="fisher").pvalue)
+    return float(combine_pvalues([max(p, TINY) for p in each], method="fisher").pvalue)

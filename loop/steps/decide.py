@@ -79,11 +79,12 @@ def findings(desk: Desk, turn: Turn) -> list[Finding]:
     guards, standing = desk.config.guards, standing_before(desk, turn)
     now = replace(seen_of(desk, turn), yardsticks=yardsticks(desk, turn))
     before = seen_before(desk, turn, standing)
-    found = examine(guards, now, before.of, before.recent, standing.looks + 1 if standing else 1, before.anew)
+    asked = guards.after(standing.braked) if standing else guards
+    found = examine(asked, now, before.of, before.recent, standing.looks + 1 if standing else 1, before.anew)
     if turn.index or "measure" not in turn.done:
         return found
-    asked = admission(guards, _by_tag(desk, turn), _labels(desk), desk.config.judge.compares)
-    return found + acting(guards, [replace(one, rows=now.addresses("measure")) for one in asked])
+    admitted = admission(guards, _by_tag(desk, turn), _labels(desk), desk.config.judge.compares)
+    return found + acting(guards, [replace(one, rows=now.addresses("measure")) for one in admitted])
 
 
 def _brake(desk: Desk, turn: Turn, level: int) -> dict[str, object]:

@@ -151,3 +151,8 @@ def test_a_person_is_asked_as_the_settings_say(approve: str, waiting: set[int]) 
     concluded = {n: after(SEED, *([failing("warn")] if n == 2 else []), index=n) for n in range(5)}
     assert {n for n, one in concluded.items() if wants_word(guards, n, one)} == waiting
     assert not wants_word(guards, 2, after(SEED, failing("halt"), index=2))
+
+
+def test_guards_are_quicker_to_doubt_while_a_run_brakes() -> None:
+    assert [Guards().after(braked).doubt for braked in (0, 1, 3)] == pytest.approx([0.05, 0.2, 0.2])
+    assert Guards(doubt=0.4).after(1).doubt == 0.5

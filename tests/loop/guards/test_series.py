@@ -38,17 +38,17 @@ def test_a_collapse_halts_at_once_and_its_guard_is_named_first(guard: str) -> No
 
 
 def test_a_policy_that_forgets_is_undone_and_then_halted() -> None:
-    found = halts(forgotten(list(healthy(1, 6, 512, 0.1)), ONSET, 0.25))
+    found = halts(forgotten(list(healthy(1, 8, 512, 0.1)), ONSET, 0.25))
     assert found.failed[0].guard == "answers_fell" and found.verdict in ("reject", "roll back")
 
 
 @pytest.mark.parametrize("gain", [0.0, 0.15])
 def test_healthy_series_go_on_and_few_of_their_iterations_are_tried_again(gain: float) -> None:
     """`benchmarks/sequential.py` does this with 200 iterations of 20 seeds, and 512 items."""
-    concluded = [one for seed in range(8) for one in replay(Guards(), healthy(seed, 20, 128, gain))]
+    concluded = [one for seed in range(24) for one in replay(Guards(), healthy(seed, 6, 256, gain))]
     verdicts = [one.verdict for one in concluded]
     assert set(verdicts) <= {"promote", "reject"}
-    assert verdicts.count("reject") < 0.1 * len(verdicts)  # 0.05 is allowed, and 160 give or take 0.017
+    assert verdicts.count("reject") < 0.1 * len(verdicts)  # 0.05 is allowed, more while one brakes
 
 
 def test_the_best_follows_a_gain_that_is_there_and_no_chance() -> None:
