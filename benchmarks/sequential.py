@@ -7,6 +7,7 @@ errors of the simulation.
 
 import argparse
 import math
+from collections import Counter
 from collections.abc import Callable
 from itertools import product
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.cells import refuse_bad, run_cells
-from benchmarks.synthetic_series import healthy
+from benchmarks.synthetic_series import COURSES, healthy, truth
 from loop.config_guards import Guards
 from loop.guards.betting import log_capital
 from loop.guards.charts import Charted, cusum, ewma
@@ -62,6 +63,8 @@ CELLS: list[dict[str, Any]] = [
     {"test": "spending", "looks": 20, "n": 200},
     *({"test": "chart", "chart": name} for name in CHARTS),
     *({"test": "guards", "gain": gain, "iterations": 200, "seeds": 20, "items": 512} for gain in (0.0, 0.15)),
+    {"test": "guards", "course": "plateaus", "gain": 0.25, "iterations": 200, "seeds": 20, "items": 512},
+    {"test": "guards", "course": "wanders", "gain": 0.03, "iterations": 200, "seeds": 20, "items": 512},
 ]
 
 
@@ -150,16 +153,40 @@ def _run_length(rng: np.random.Generator, chart: Callable[[list[float]], Charted
 
 
 def _healthy(cell: dict[str, Any]) -> dict[str, Any]:
-    """The guards at their defaults over healthy series: iterations that promoted nothing, and those that braked."""
-    held, braked, reasons = 0, 0, []
+    """The guards at their defaults over healthy series: what they concluded, and how often they were wrong.
+
+    A test is wrong that says of a policy which is no worse than the one it names that it is: in so many runs on
+    evidence, which the budget of false alarms bounds, and in so many iterations in doubt, which `guards.doubt` bounds.
+    """
+    guards, course, size = Guards(), cell.get("course", COURSES[0]), (cell["iterations"], cell["items"], cell["gain"])
+    verdicts, best_moved, braked, wrong_runs, wrong_doubts = Counter[str](), 0, 0, 0, 0
     for seed in range(cell["seeds"]):
-        for concluded in replay(Guards(), healthy(seed, cell["iterations"], cell["items"], cell["gain"])):
-            held += concluded.verdict != "promote"
+        better, best, wrong = truth(course, seed, cell["iterations"], cell["gain"]), 0, False
+        for index, concluded in enumerate(replay(guards, healthy(seed, *size, course))):
+            verdicts[concluded.verdict] += 1
             braked += concluded.standing.braked > 0
-            reasons += [one.says for one in concluded.failed]
-    iterations = cell["iterations"] * cell["seeds"]
-    bad = [f"{held} of {iterations}: {reasons}"] if held > 1 else []
-    return {"iterations": iterations, "promoted_nothing": held, "braked": braked, "reasons": reasons, "bad": bad}
+            best_moved += concluded.standing.best.index != best
+            best = concluded.standing.best.index
+            said = [one for one in concluded.failed if "p" in one.beside]
+            untrue = [one for one in said if better[index] >= better[int(one.beside.get("worst", best))]]
+            wrong |= any((one.observed or 0.0) >= (one.limit or 0.0) for one in untrue)
+            wrong_doubts += bool(untrue)
+        wrong_runs += wrong
+    iterations, runs = cell["iterations"] * cell["seeds"], cell["seeds"]
+    allowed = {"runs": (wrong_runs, runs, guards.false_alarm), "iterations": (wrong_doubts, iterations, guards.doubt)}
+    return {
+        "iterations": iterations,
+        "verdicts": dict(verdicts),
+        "best_moved": best_moved,
+        "braked": braked,
+        "wrong_on_evidence_runs": wrong_runs,
+        "wrong_in_doubt": wrong_doubts,
+        "bad": [
+            f"{wrong} of {of} {what} wrong, {rate:g} are allowed"
+            for what, (wrong, of, rate) in allowed.items()
+            if wrong / of > rate + 3 * math.sqrt(rate * (1 - rate) / of)
+        ],
+    }
 
 
 def main() -> None:

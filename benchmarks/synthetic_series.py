@@ -10,8 +10,28 @@ from loop.guards.seen import Seen
 COUNTS = ("signal/pairs", "signal/pairs_used")
 
 
-def healthy(seed: int, iterations: int, items: int, gain: float) -> Iterator[Seen]:
-    """Iteration 0 and so many more of a run that improves by `gain` in all, levelling off, and then stays as good.
+def truth(course: str, seed: int, iterations: int, gain: float) -> list[float]:
+    """By how much a policy is better than the seed, iteration by iteration, 0 first.
+
+    `levels off` comes near `gain` within ten iterations. `plateaus` takes a fifth of it at each tenth iteration, and
+    stays in between, so that the best moves again and again. `wanders` goes up and down between 0 and it, an eighth of
+    it at most at once.
+    """
+    if course == "levels off":
+        return [gain * (1 - 0.6**index) for index in range(iterations + 1)]
+    if course == "plateaus":
+        return [gain / 5 * min(5, index // 10) for index in range(iterations + 1)]
+    rng, at = np.random.default_rng([seed, 1]), [0.0]
+    for _ in range(iterations):
+        at.append(float(np.clip(at[-1] + rng.uniform(-gain / 8, gain / 8), 0, gain)))
+    return at
+
+
+COURSES = ("levels off", "plateaus", "wanders")
+
+
+def healthy(seed: int, iterations: int, items: int, gain: float, course: str = COURSES[0]) -> Iterator[Seen]:
+    """Iteration 0 and so many more of a run that takes that course (`truth`).
 
     Each prompt has a chance of its own to be answered rightly. Greedy answers are mostly what they were before; what is
     sampled is drawn anew; the seed's judge scores with noise; the judge keeps its accuracy on labelled pairs.
@@ -21,8 +41,7 @@ def healthy(seed: int, iterations: int, items: int, gain: float) -> Iterator[See
     families = {name: f"family {n % 12}" for n, name in enumerate(names)}
     talent_N, luck_N = rng.beta(1.5, 1.0, items), rng.random(items)
     labelled_N, of_judge_N = rng.beta(3, 1.2, items), rng.random(items)
-    for index in range(iterations + 1):
-        better = gain * (1 - 0.6**index)
+    for index, better in enumerate(truth(course, seed, iterations, gain)):
         chance_N = np.clip(talent_N + better, 0, 1)
         drawn_N = rng.random(items)
         luck_N = np.where(rng.random(items) < 0.2, drawn_N, luck_N)  # a fifth of the greedy answers is new

@@ -1,8 +1,10 @@
 """Collapses halt with the right guard named first (K4), and healthy series go on (K5)."""
 
+from itertools import pairwise
+
 import pytest
 
-from benchmarks.synthetic_series import befallen, forgotten, healthy
+from benchmarks.synthetic_series import befallen, forgotten, healthy, truth
 from loop.config_guards import Guards
 from loop.guards.decision import Conclusion
 from loop.guards.replay import replay
@@ -57,3 +59,18 @@ def test_the_best_follows_a_gain_that_is_there_and_no_chance() -> None:
         return last.standing.best.index
 
     assert best(0.0) == 0 < best(0.2)
+
+
+def test_the_best_goes_from_plateau_to_plateau_and_is_no_policy_that_was_worse() -> None:
+    better = truth("plateaus", 1, 26, 0.6)
+    best = [one.standing.best.index for one in replay(Guards(), healthy(1, 26, 512, 0.6, "plateaus"))]
+    plateaus = [better[index] for index in best]
+    assert plateaus == sorted(plateaus) and len(set(plateaus)) > 1
+    assert all(index <= now for now, index in enumerate(best))
+
+
+def test_a_policy_that_wanders_is_not_undone() -> None:
+    verdicts = [one.verdict for one in replay(Guards(), healthy(1, 30, 128, 0.03, "wanders"))]
+    assert set(verdicts) <= {"promote", "reject"}
+    steps = truth("wanders", 1, 30, 0.03)
+    assert max(steps) > 0 and min(after - before for before, after in pairwise(steps)) < 0
