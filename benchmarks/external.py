@@ -22,7 +22,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 
 from benchmarks.cells import command_line, run_cells
-from benchmarks.external_page import SYSTEMS, write
+from benchmarks.external_page import PAGE, SYSTEMS, tables, write
 from judges.audit.statistic import bounded_mean, plain_mean
 from judges.length_controlled import Comparison, win_rate
 from judges.statistics import mean_difference, proportion
@@ -195,7 +195,7 @@ def main() -> None:
             {"data": "rbr", "split": "test"},
         ]
         run_cells("external", cells, measure, asked.fresh)
-    write()
+    write(PAGE, tables())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The tables of docs/external.md, made from the rows of `benchmarks.external`."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -105,11 +106,11 @@ def _refusal_table(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def write() -> None:
+def write(path: Path, tables_of: Mapping[str, str]) -> None:
     """Put the table of that name between each pair of marks on the page."""
-    page = PAGE.read_text(encoding="utf-8")
-    for name, table in tables().items():
+    page = path.read_text(encoding="utf-8")
+    for name, table in tables_of.items():
         before, mark, rest = page.partition(f"<!-- table {name} -->\n")
         _, end, after = rest.partition("<!-- end -->")
         page = f"{before}{mark}{table}\n{end}{after}"
-    PAGE.write_text(page, encoding="utf-8")
+    path.write_text(page, encoding="utf-8")
