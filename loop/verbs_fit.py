@@ -56,7 +56,7 @@ def fit(
 
 def _write(path: Path, found: "Fitted", file: str) -> None:
     """The constitution with its new weights, which says in a comment where they come from."""
-    from constitutions.as_yaml import as_yaml
+    from constitutions.writing import as_text
     from runs.durable import write_file
 
     of = "".join(
@@ -64,7 +64,7 @@ def _write(path: Path, found: "Fitted", file: str) -> None:
         for kind, one in found.types.items()
     )
     begins = f"# Weights of response_types by `selfsame fit {harmless(file)}`:\n{of}"
-    write_file(path, (begins + as_yaml(found.constitution)).encode())
+    write_file(path, (begins + as_text(found.constitution, path)).encode())
 
 
 def _document(found: "Fitted", file: str, judge: str | None, out: Path | None) -> dict[str, Any]:

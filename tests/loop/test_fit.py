@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from small import run_small
 
-from constitutions.as_yaml import as_yaml
 from constitutions.load import find_constitution, load_constitution, shipped_files
+from constitutions.writing import as_text
 from loop.cli import main
 from loop.fitting import Fitted, fit_rules
 from loop.label_file import labels_path
@@ -92,7 +92,7 @@ def test_the_verb_writes_a_constitution_that_runs_take(
 def test_every_shipped_constitution_reads_back_as_it_was(name: str, tmp_path: Path) -> None:
     constitution = find_constitution(name)
     file = tmp_path / "again.yaml"
-    file.write_text(as_yaml(constitution), encoding="utf-8")
+    file.write_text(as_text(constitution, file), encoding="utf-8")
     assert load_constitution(file) == constitution
 
 
