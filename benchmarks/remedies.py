@@ -26,6 +26,7 @@ from runs.verify import verify
 MEASURED = ("gold.prompts=2048", "gold.greedy=false", "audit.items=0", "export.mlflow=false")
 FROZEN = ("judge.adapter=seed",)
 OWN_ANSWER = (*FROZEN, "judge.agreement=0.5", "judge.temperature=0")
+HARMLESS = (*OWN_ANSWER, "judge.agreement_tags=harm=none")
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,12 @@ ARMS = {
     "frozen": Arm(FROZEN),
     "own answer": Arm(OWN_ANSWER),
     "own answer, margins": Arm((*OWN_ANSWER, "pair.labels=margin")),
-    "own answer, anchored": Arm((*OWN_ANSWER, "generate.seed_samples=2")),
-    "own answer, likelihood": Arm((*OWN_ANSWER, "train.nll_weight=0.2")),
-    "own answer, replay": Arm((*OWN_ANSWER, "train.replay_frac=0.3")),
-    "own answer, seed's reference": Arm((*OWN_ANSWER, "train.reference=seed")),
+    "own answer where harmless": Arm(HARMLESS),
+    "own answer where harmless, a quarter": Arm((*HARMLESS, "judge.agreement=0.25")),
+    "own answer where harmless, margins": Arm((*HARMLESS, "pair.labels=margin")),
+    "own answer where harmless, anchored": Arm((*HARMLESS, "generate.seed_samples=2")),
+    "own answer where harmless, likelihood": Arm((*HARMLESS, "train.nll_weight=0.2")),
+    "own answer where harmless, replay": Arm((*HARMLESS, "train.replay_frac=0.3")),
 }
 
 

@@ -10,7 +10,9 @@ from difflib import SequenceMatcher
 from typing import ClassVar
 
 from constitutions.load import Scale
-from judges.dialogue import Item, Round, Verdict, Write, texts
+from constitutions.principle import in_scope
+from judges.composite import Weighted
+from judges.dialogue import Item, Judge, Question, Round, Verdict, Write, texts
 from judges.verifier import WORD, plain
 from runs.records import Reply, Unscored
 
@@ -40,6 +42,34 @@ class Agreement:
         return Verdict(
             self.scale.low + (self.scale.high - self.scale.low) * in_common(own.text, item.texts[0]), None, kept
         )
+
+
+@dataclass(frozen=True)
+class Amplified:
+    """A judge's verdict, and in part (`share`, 0 to 1) how far the answer agrees with the judge's own.
+
+    On prompts with none of the tags in `scope` the verdict is all; an empty scope is every prompt's. Both are on
+    `scale`, so that answers to different prompts have scores of one kind. Raises ValueError for a judge that compares.
+    """
+
+    judge: Judge
+    scale: Scale
+    share: float
+    scope: tuple[str, ...]
+    method: ClassVar[str] = "amplified"
+    compares: ClassVar[int] = 1
+
+    def ask(self, item: Item, rounds: Sequence[Round]) -> tuple[Question, ...]:
+        """What the judge asks, and the request itself where agreement counts."""
+        return self._heard(item).ask(item, rounds)
+
+    def read(self, item: Item, rounds: Sequence[Round]) -> Verdict:
+        """The weighted mean, or the verdict."""
+        return self._heard(item).read(item, rounds)
+
+    def _heard(self, item: Item) -> Judge:
+        both = Weighted((self.judge, Agreement(self.scale)), (1 - self.share, self.share))
+        return both if in_scope(self.scope, item.tags) else self.judge
 
 
 def in_common(one: str, other: str) -> float:

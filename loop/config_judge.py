@@ -42,7 +42,7 @@ READ: dict[Method, frozenset[str]] = {
 """The leaves that each method reads, besides `method`."""
 MORE: dict[str, frozenset[str]] = {
     "commit_first": DRAWN,
-    "agreement": DRAWN,
+    "agreement": DRAWN | {"agreement_tags"},
     "rule_weight": frozenset({"min_mass"}),
     "safety_first": frozenset({"min_mass", "safety_floor", "safety_tags"}),
     "prefer_non_evasive": frozenset({"min_mass"}),
@@ -111,6 +111,9 @@ class Judge(Section):
     """Let the judge write an answer of its own before it sees what it judges: for prompts with a right answer."""
     agreement: Fraction = 0.0
     """How much of a score is agreement with an answer that the judge writes first; its verdict is the rest."""
+    agreement_tags: Names = ()
+    """Tags of the prompts on which that agreement counts, any one of them: those that the judge mostly answers rightly.
+    None named counts it on all."""
     rule_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     """How many times the rule reward of the constitution's propositions is added to a score; 0 asks for none."""
     safety_first: bool = False

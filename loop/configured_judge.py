@@ -4,7 +4,7 @@ import math
 
 from constitutions.load import Constitution
 from constitutions.relevant import Room
-from judges.agreement import Agreement
+from judges.agreement import Amplified
 from judges.commit_first import CommitFirst
 from judges.composite import SafetyFirst, Weighted
 from judges.dialogue import Judge
@@ -86,7 +86,7 @@ def _with_rules(settings: Settings, constitution: Constitution, judge: Judge) ->
     """The judge of an answer as a whole, with its own answer beside it, the rule reward added, safety before all."""
     judge = _committed(settings, judge)
     if settings.agreement:
-        judge = Weighted((judge, Agreement(constitution.scale)), (1 - settings.agreement, settings.agreement))
+        judge = Amplified(judge, constitution.scale, settings.agreement, settings.agreement_tags)
     if settings.rule_weight:
         rules = Propositions(constitution, settings.min_mass)
         judge = Weighted((judge, rules), (1.0, settings.rule_weight))

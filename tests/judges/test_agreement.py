@@ -4,7 +4,7 @@ import pytest
 
 from constitutions.load import find_constitution
 from judges.agreement import Agreement, in_common
-from judges.dialogue import Item, Text, Write
+from judges.dialogue import Chances, Item, Text, Write
 from loop.config import Config
 from loop.config_judge import Judge as Settings
 from loop.configured_judge import configured_judge
@@ -53,6 +53,18 @@ def test_the_rest_of_the_score_is_the_verdict() -> None:
     _, write = judge.ask(item("fox"), [])
     assert isinstance(write, Write) and write.of_prompt
     assert Settings(agreement=0.25).on_scale and "agreement" not in Settings().way()
+
+
+def test_where_agreement_does_not_count_the_verdict_is_all_and_nothing_more_is_asked() -> None:
+    judge = configured_judge(Settings(agreement=0.5, agreement_tags=("harm=none",)), CONSTITUTION)
+    asked = {harm: judge.ask(Item(ASKED, ("fox",), {"harm": harm}), []) for harm in ("none", "obvious")}
+    assert len(asked["none"]) == 2 and asked["obvious"] == asked["none"][:1]
+    sure = Chances((-20.0, -20.0, -20.0, -20.0, -20.0, 0.0))
+    scores = {
+        harm: judge.read(Item(ASKED, ("fox",), {"harm": harm}), [(sure, Text("duck", True))[: len(questions)]]).score
+        for harm, questions in asked.items()
+    }
+    assert scores == pytest.approx({"none": 2.5, "obvious": 5.0}, abs=1e-6)
 
 
 def test_comparisons_have_no_score_that_agreement_could_be_a_part_of() -> None:

@@ -101,6 +101,7 @@ def other_value(leaf: str, value: Any, scratch: Path) -> Any:
         "judge.endpoint_url": "https://elsewhere.example/v1",
         "judge.endpoint_model": "another",
         "judge.safety_tags": ["family=sort"],
+        "judge.agreement_tags": ["family=sort"],
         "judge.match": "number",
         "drift.match": "number",
         "judge.principle_ids": ["overall"],
@@ -194,6 +195,8 @@ def read_by(leaf: str) -> dict[str, object]:
         return {f"preference__{leaf}": value for leaf, value in settings.items()}
     if name in MORE["safety_first"]:
         return {"judge__safety_first": True}
+    if name == "agreement_tags":
+        return {"judge__agreement": 0.5}
     if name == "match":
         return {"judge__method": "verifier", "judge__match": "exact"}
     if section == "train" and name in TRAIN_READ:
