@@ -10,9 +10,11 @@ which iteration's policy stands after it. A peak is chosen on one half and compa
 
 import argparse
 from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
 from typing import Any
 
-from benchmarks.cells import refuse_bad, run_cells
+from benchmarks.cells import newest, refuse_bad, run_cells
 from benchmarks.own_run import carried_on, own_store
 from benchmarks.phenomenon import ONE_CORE, UNGUARDED
 from loop import drive
@@ -23,6 +25,8 @@ from runs.lineage import Link, decision_of, links
 from runs.store import Store
 from runs.verify import verify
 
+PAGE = Path(__file__).parent.parent / "docs" / "remedies.md"
+BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 MEASURED = ("gold.prompts=2048", "gold.greedy=false", "audit.items=0", "export.mlflow=false")
 FROZEN = ("judge.adapter=seed",)
 OWN_ANSWER = (*FROZEN, "judge.agreement=0.5", "judge.temperature=0")
@@ -44,11 +48,12 @@ ARMS = {
     "paper": Arm(),
     "guarded": Arm(guarded=True),
     "gold": Arm(by_gold=True),
+    "anchored": Arm(recipe="anchored", iterations=20, guarded=True),
     "frozen": Arm(FROZEN),
     "own answer": Arm(OWN_ANSWER),
     "own answer, margins": Arm((*OWN_ANSWER, "pair.labels=margin")),
     "own answer where harmless": Arm(HARMLESS),
-    "own answer where harmless, a quarter": Arm((*HARMLESS, "judge.agreement=0.25")),
+    "own answer where harmless, a quarter": Arm(tuple(one.replace("=0.5", "=0.25") for one in HARMLESS)),
     "own answer where harmless, margins": Arm((*HARMLESS, "pair.labels=margin")),
     "own answer where harmless, anchored": Arm((*HARMLESS, "generate.seed_samples=2")),
     "own answer where harmless, likelihood": Arm((*HARMLESS, "train.nll_weight=0.2")),
@@ -87,12 +92,37 @@ def _numbers(store: Store, link: Link) -> dict[str, Any]:
     }
 
 
+def table() -> str:
+    """A line for each arm, seed and length that has a row."""
+    lines = [
+        "| arm | seed | iterations | gold: start | best (at) | stands | right: start | highest | stands | halted |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    order = list(ARMS)
+    for row in sorted(newest("remedies"), key=lambda row: (order.index(row["cell"]["arm"]), row["cell"]["seed"])):
+        cell, made = row["cell"], row["result"]["iterations"]
+        measured = [one for one in made if one["gold"]]
+        best = max(range(len(measured)), key=lambda place: measured[place]["gold"][0])
+        stands = made[made[-1]["stands"]]
+        right = [one["right"] for one in measured if one["right"] is not None]
+        halted = row["result"]["outcome"] == "halted"
+        cells = [
+            *(cell["arm"], cell["seed"], cell["iterations"], f"{fmean(made[0]['gold']):.2f}"),
+            *(f"{measured[best]['gold'][1]:.2f} ({best})", f"{fmean(stands['gold']):.2f} ({made[-1]['stands']})"),
+            *(f"{100 * share:.0f} %" for share in (right[0], max(right), stands["right"])),
+            f"at {len(made) - 1}" if halted else "",
+        ]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("arms", nargs="*", metavar="ARM", help=f"some of: {', '.join(ARMS)}; all if none")
     parser.add_argument("--seeds", type=int, default=1, help="how many, from 1 on")
     parser.add_argument("--iterations", type=int, help="instead of each arm's own number")
     parser.add_argument("--fresh", action="store_true", help="measure again what has a row already")
+    parser.add_argument("--table", action="store_true", help="only the table of docs/remedies.md, from the rows")
     chosen = parser.parse_args()
     if strange := set(chosen.arms) - set(ARMS):
         parser.error(f"no such arm: {', '.join(sorted(strange))}; there are {', '.join(ARMS)}")
@@ -101,7 +131,10 @@ def main() -> None:
         for seed in range(1, chosen.seeds + 1)
         for name in chosen.arms or ARMS
     ]
-    run_cells("remedies", cells, measure, chosen.fresh)
+    if not chosen.table:
+        run_cells("remedies", cells, measure, chosen.fresh)
+    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
+    PAGE.write_text(f"{before}{BEGIN}\n{table()}\n{END}{rest.split(END)[1]}", encoding="utf-8")
     refuse_bad("remedies", cells)
 
 

@@ -79,7 +79,8 @@ def test_a_recipe_comes_to_its_end_on_the_stub_and_asks_what_a_dry_run_says(
 
     forecast = {share.work: share.requests for share in cost.shares}
     certain = sum(count for work, count in forecast.items() if work not in (*AT_MOST, BY_MODEL))
-    assert asked["known"] == certain
+    # A judge's own answer is asked once a prompt, and of which prompts is theirs to say.
+    assert asked["known"] <= certain if config.judge.agreement else asked["known"] == certain
     assert all(0 < asked[work] <= forecast[work] for work in AT_MOST if work in forecast)
     # Whether a second model is heard is the prompt's to say, so that there it is a mean over some prompts.
     assert asked[BY_MODEL] == pytest.approx(forecast.get(BY_MODEL, 0), rel=0.1 if config.judge.safety_first else 0)
