@@ -8,13 +8,11 @@ its candidate over either half of 2,048 prompts and over each family, what it go
 which iteration's policy stands after it. A peak is chosen on one half and compared on the other.
 """
 
-import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
-from benchmarks.cells import newest, refuse_bad, run_cells
+from benchmarks.cells import command_line, newest, refuse_bad, run_cells
 from benchmarks.own_run import carried_on, own_store
 from benchmarks.phenomenon import ONE_CORE, UNGUARDED
 from loop import drive
@@ -52,6 +50,7 @@ ARMS = {
     "frozen": Arm(FROZEN),
     "own answer": Arm(OWN_ANSWER),
     "own answer, margins": Arm((*OWN_ANSWER, "pair.labels=margin")),
+    "own answer, anchored": Arm((*OWN_ANSWER, "generate.seed_samples=2")),
     "own answer where harmless": Arm(HARMLESS),
     "own answer where harmless, a quarter": Arm(tuple(one.replace("=0.5", "=0.25") for one in HARMLESS)),
     "own answer where harmless, margins": Arm((*HARMLESS, "pair.labels=margin")),
@@ -107,8 +106,8 @@ def table() -> str:
         right = [one["right"] for one in measured if one["right"] is not None]
         halted = row["result"]["outcome"] == "halted"
         cells = [
-            *(cell["arm"], cell["seed"], cell["iterations"], f"{fmean(made[0]['gold']):.2f}"),
-            *(f"{measured[best]['gold'][1]:.2f} ({best})", f"{fmean(stands['gold']):.2f} ({made[-1]['stands']})"),
+            *(cell["arm"], cell["seed"], cell["iterations"], f"{made[0]['gold'][1]:.2f}"),
+            *(f"{measured[best]['gold'][1]:.2f} ({best})", f"{stands['gold'][1]:.2f} ({made[-1]['stands']})"),
             *(f"{100 * share:.0f} %" for share in (right[0], max(right), stands["right"])),
             f"at {len(made) - 1}" if halted else "",
         ]
@@ -117,12 +116,10 @@ def table() -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__, page="docs/remedies.md")
     parser.add_argument("arms", nargs="*", metavar="ARM", help=f"some of: {', '.join(ARMS)}; all if none")
     parser.add_argument("--seeds", type=int, default=1, help="how many, from 1 on")
     parser.add_argument("--iterations", type=int, help="instead of each arm's own number")
-    parser.add_argument("--fresh", action="store_true", help="measure again what has a row already")
-    parser.add_argument("--table", action="store_true", help="only the table of docs/remedies.md, from the rows")
     chosen = parser.parse_args()
     if strange := set(chosen.arms) - set(ARMS):
         parser.error(f"no such arm: {', '.join(sorted(strange))}; there are {', '.join(ARMS)}")
@@ -131,7 +128,7 @@ def main() -> None:
         for seed in range(1, chosen.seeds + 1)
         for name in chosen.arms or ARMS
     ]
-    if not chosen.table:
+    if not chosen.page:
         run_cells("remedies", cells, measure, chosen.fresh)
     before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
     PAGE.write_text(f"{before}{BEGIN}\n{table()}\n{END}{rest.split(END)[1]}", encoding="utf-8")
