@@ -24,6 +24,8 @@ from constitutions.writing import as_text
 from loop import drive
 from loop.ablating import ablate
 from loop.ablation import STILL_HALT, Mode, arms
+from loop.ablation_effects import TOLD
+from loop.by_prompt import GOLD
 from loop.config_guards import Guards
 from loop.load_config import load_config
 from loop.summary import metrics_of
@@ -46,6 +48,8 @@ BY_PRINCIPLE = ["judge.method=pairwise", "judge.adapter=seed", "judge.principles
 STAGES = ["gold.prompts=1040", "gold.greedy=false", "audit.items=0", "export.mlflow=false"]
 # What guards would stop is what is measured.
 WARNED = f"guards.actions={json.dumps(Guards().only_warning(STILL_HALT))}"
+KEPT = ("metric", "mode", "principle", "value", "low", "high", "n", "adjusted", "found")
+"""What a row keeps of an effect."""
 Result = dict[str, Any]
 
 
@@ -78,8 +82,8 @@ def _ablated(name: str, seed: int, mode: Mode, changes: list[str], only: tuple[s
         stopped = "; ".join([*done.halted.values(), *filter(None, [done.stopped])])
         return {
             "bad": stopped or wrong_with(store, outcome),
-            "whole": done.whole,
-            "effects": [one.document() for one in done.effects],
+            "whole": {metric: done.whole[metric] for metric in (*TOLD, *GOLD) if metric in done.whole},
+            "effects": [{name: one.document()[name] for name in KEPT} for one in done.effects],
         }
 
 
