@@ -2,7 +2,7 @@
 
     python -m benchmarks.directions                     # what has no row yet; then the table of docs/recipes.md
     python -m benchmarks.directions soft hard --seeds 3 # some of the arms
-    python -m benchmarks.directions --table             # only the table, from the rows
+    python -m benchmarks.directions --page             # only the table, from the rows
 
 A cell is an arm and a seed: one run that no guard stops, on one thread, so that two of these commands share a small
 machine well. Arms are compared by seed. Critiques and passes of revision are `benchmarks.revisions`.
@@ -84,15 +84,14 @@ def _instructions(folder: Path) -> Path:
 
 
 def main() -> None:
-    parser = command_line(__doc__)
+    parser = command_line(__doc__, "docs/recipes.md")
     parser.add_argument("arms", nargs="*", metavar="ARM", help=f"some of: {', '.join(ARMS)}; all if none")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="how many, from 1 on")
-    parser.add_argument("--table", action="store_true", help="only write the table, from the rows")
     chosen = parser.parse_args()
     if strange := set(chosen.arms) - set(ARMS):
         parser.error(f"no such arm: {', '.join(sorted(strange))}; there are {', '.join(ARMS)}")
     cells = [{"arm": name, "seed": seed} for seed in range(1, chosen.seeds + 1) for name in chosen.arms or ARMS]
-    if not chosen.table:
+    if not chosen.page:
         run_cells("directions", cells, measure, chosen.fresh)
     write_table()
     refuse_bad("directions", cells)

@@ -2,19 +2,18 @@
 
     python -m benchmarks.faults                        # what has no row yet, one seed; then docs/wind-tunnel.md
     python -m benchmarks.faults hot flipped --seeds 10 # some of the faults
-    python -m benchmarks.faults --table                # only the page, from the rows
+    python -m benchmarks.faults --page                # only the page, from the rows
 
 A cell is a fault and a seed: one run on one thread that no guard stops. Guards see nothing but numbers, so that they
 are held over the rows afterwards, with whatever limits.
 """
 
-import argparse
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.cells import run_cells
+from benchmarks.cells import command_line, run_cells
 from benchmarks.faults_page import write_page
 from loop.faults.catalogue import BESIDE, FAULTS, fault_named
 from loop.faults.trajectory import settings, trajectory
@@ -28,17 +27,15 @@ def measure(store: Store, cell: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__, "docs/wind-tunnel.md")
     names = [one.name for one in (*BESIDE, *FAULTS)]
     parser.add_argument("faults", nargs="*", metavar="FAULT", help=f"some of {', '.join(names)}; all if none")
     parser.add_argument("--seeds", type=int, default=1, help="how many, from 1 on")
-    parser.add_argument("--fresh", action="store_true", help="measure again what has a row already")
-    parser.add_argument("--table", action="store_true", help="only write docs/wind-tunnel.md, from the rows")
     chosen = parser.parse_args()
     if strange := set(chosen.faults) - set(names):
         parser.error(f"no such fault: {', '.join(sorted(strange))}; there are {', '.join(names)}")
     # A seed of all of them before the next seed of any: whoever stops it early has seen every fault.
-    for seed in range(1, chosen.seeds + 1) if not chosen.table else ():
+    for seed in range(1, chosen.seeds + 1) if not chosen.page else ():
         cells = [{"fault": name, "seed": seed} for name in chosen.faults or names]
         with TemporaryDirectory(prefix="faults-") as home:
             run_cells("faults", cells, partial(measure, Store(Path(home))), chosen.fresh)

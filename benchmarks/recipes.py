@@ -2,7 +2,7 @@
 
     python -m benchmarks.recipes                          # what has no row yet, three seeds; then docs/recipes.md
     python -m benchmarks.recipes spin cream --seeds 5     # some of them
-    python -m benchmarks.recipes --table                  # only docs/recipes.md, from the rows
+    python -m benchmarks.recipes --page                  # only docs/recipes.md, from the rows
 
 A cell of a recipe and a seed is the recipe as it is shipped, run as a user runs it, on two threads; `gold-judged` is
 `self-rewarding` judged by the truth. A cell without a seed is the recipe with `--smoke`, then another such run that is
@@ -77,11 +77,10 @@ def _checked(recipe: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = command_line(__doc__)
+    parser = command_line(__doc__, "docs/recipes.md")
     known = [*measured_recipes(), CEILING]
     parser.add_argument("recipes", nargs="*", metavar="RECIPE", help=f"some of {', '.join(known)}; all if none")
     parser.add_argument("--seeds", type=int, default=3, help="how many, from 1 on")
-    parser.add_argument("--table", action="store_true", help="only write docs/recipes.md, from the rows")
     chosen = parser.parse_args()
     if strange := set(chosen.recipes) - set(known):
         parser.error(f"no such recipe: {', '.join(sorted(strange))}; there are {', '.join(known)}")
@@ -89,7 +88,7 @@ def main() -> None:
     seeds = [None, *range(1, chosen.seeds + 1)]
     # A seed of all of them before the next seed of any: whoever stops it early has seen every recipe.
     cells = [{"recipe": name, "seed": seed} for seed in seeds for name in names if (name, seed) != (CEILING, None)]
-    if not chosen.table:
+    if not chosen.page:
         run_cells("recipes", cells, measure, chosen.fresh)
     write_page()
     refuse_bad("recipes", cells)
