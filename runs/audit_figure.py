@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from runs.audit_words import in_brief
+from runs.audit_words import FAMILIES, in_brief
 from runs.figures import INK
 
 FAULT, SOUND = "#d55e00", "#0072b2"  # Okabe and Ito's
@@ -30,18 +30,25 @@ Statistics = Mapping[str, Mapping[str, Any]]
 
 
 def figure(document: Mapping[str, Any], title: str) -> bytes:
-    """A PNG of all statistics that have a value, in the order of the audit's JSON document."""
-    known = {name: one for name, one in document["statistics"].items() if one["value"] is not None}
+    """A PNG of all statistics that have a value, in the order of the audit's JSON document.
+
+    Of the families, of which there can be very many, it has those with a fault.
+    """
+    faults = {finding["statistic"] for finding in document["findings"]}
+    known = {
+        name: one
+        for name, one in document["statistics"].items()
+        if one["value"] is not None and (name in faults or not name.startswith(FAMILIES))
+    }
     shares = {name: one for name, one in known.items() if _fits(one)}
     others = {name: one for name, one in known.items() if name not in shares}
     bins = document.get("reliability") or ()
     rows = [part for part in (shares, others) if part] or [shares]
     heights = [ROOM_IN + ROW_IN * max(len(part), 1) for part in rows] + ([DIAGRAM_IN] if bins else [])
-    lines = textwrap.wrap(f"{title}: {in_brief(document)}", TITLE_CHARACTERS)
+    lines = textwrap.wrap(_plain(f"{title}: {in_brief(document)}"), TITLE_CHARACTERS)
     drawing = Figure(figsize=(WIDTH_IN, sum(heights) + 0.25 * len(lines)), layout="constrained")
     drawing.suptitle("\n".join(lines), fontsize=9, color=INK, x=0.01, ha="left")
     axes: list[Axes] = list(drawing.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0])
-    faults = {finding["statistic"] for finding in document["findings"]}
     for of_part, part in zip(axes, rows, strict=False):
         _intervals(of_part, part, faults)
         if part is shares:
@@ -69,7 +76,7 @@ def _intervals(axes: Axes, statistics: Statistics, faults: set[str]) -> None:
     )
     axes.hlines(places, lows, highs, colors=colours, linewidth=1.5)
     axes.scatter([one["value"] for one in statistics.values()], places, c=colours, s=16)
-    axes.set_yticks(places, [f"{name} ({one['n']})" for name, one in statistics.items()], fontsize=7)
+    axes.set_yticks(places, [_plain(f"{name} ({one['n']})") for name, one in statistics.items()], fontsize=7)
     axes.set_ylim(max(len(statistics), 1) - 0.5, -0.5)
     axes.tick_params(axis="x", labelsize=7)
 
@@ -84,6 +91,11 @@ def _diagram(axes: Axes, bins: Sequence[Mapping[str, float]]) -> None:
     axes.set_xlabel("how sure the judge is of its verdict: bins of equal numbers of pairs", fontsize=8)
     axes.set_ylabel("share of them that is right, and its standard error", fontsize=8)
     axes.tick_params(labelsize=7)
+
+
+def _plain(text: str) -> str:
+    """The text on one line, whose dollars are no formula: families have whatever names their file gives them."""
+    return " ".join(text.split()).replace("$", r"\$")
 
 
 def _fits(one: Mapping[str, Any]) -> bool:

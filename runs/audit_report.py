@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from runs.audit_subject import tests_of
-from runs.audit_words import advice, meaning
+from runs.audit_words import FAMILIES, advice, meaning
 
 Statistic = Mapping[str, Any]
 """`n`, and `value`, `low` and `high`, which are None where they could not be had."""
@@ -42,7 +42,8 @@ def found_lines(document: Mapping[str, Any]) -> list[str]:
     """The findings, of what the judge is cleared, and what would not have been found, as lines of Markdown."""
     tests = tests_of(document)
     none = f"None, in {tests} test{'' if tests == 1 else 's'}." if tests else "None: nothing was tested."
-    lines = [f"- **{name}** ({shown}) {to_do}".rstrip() for name, shown, to_do in finding_rows(document)] or [none]
+    rows = [f"- **{name}** ({shown}) {to_do}" for name, shown, to_do in finding_rows(document)]
+    lines = [_cell(row) for row in rows] or [none]
     # Audits from before these were kept say nothing of them.
     cleared, unseen = document.get("cleared"), document.get("unseen")
     if cleared:
@@ -79,7 +80,7 @@ def _said(value: Any) -> str:
 
 def _unseen(one: Mapping[str, Any]) -> str:
     enough = f"; about {one['enough']} would do" if one["enough"] else ""
-    return f"- **{one['fault']}**: {one['why']}{enough}."
+    return _cell(f"- **{one['fault']}**: {one['why']}{enough}.")
 
 
 def _explained(statistics: Mapping[str, Statistic]) -> list[str]:
@@ -89,6 +90,7 @@ def _explained(statistics: Mapping[str, Statistic]) -> list[str]:
         *(
             f"| {name} | {one['n']} | {_number(one['value'])} | {_interval(one)} | {meaning(name)} |"
             for name, one in statistics.items()
+            if not name.startswith(FAMILIES)  # they have a table of their own
         ),
     ]
 

@@ -43,11 +43,14 @@ STATISTICS = {
     "retest/correlation": "rank correlation of the scores of both times (Spearman)",
     "triads/cyclic": "share of three answers that beat each other in a circle",
 }
+FAMILIES = "family/"
+"""How the names of the statistics begin that are of one family alone."""
 KINDS = {
+    "family": "how often the labels are met in this family alone: {kind}",
     "change": "mean change of the score when the answer is changed in this way alone: {kind}",
     "fooled": "share of answers that such a twin without content outscores: {kind}",
 }
-"""Of the statistics that there are for each kind of twin."""
+"""Of the statistics that there are for each family or kind of twin."""
 
 ADVICE = {
     "position bias": (
@@ -74,6 +77,15 @@ ADVICE = {
     "likelihood bias": (
         "Verdicts go with how {end} the judge finds a text, at equal quality: what is familiar passes for what is"
         " good, or the reverse. Let another model sit (`judge.adapter`, `judge.panel`)."
+    ),
+    "worse than chance in": (
+        "Of the pairs of {end} it contradicts the labels, whatever it is worth elsewhere. Look whether this family's "
+        "labels mean the other answer, or its prompts ask for what the constitution calls worse; else keep the family "
+        "out of what it judges."
+    ),
+    "near chance in": (
+        "Of the pairs of {end} it hardly knows which answer is better, whatever it is worth elsewhere. Keep the family "
+        "out of what it judges, or take another judge for it."
     ),
     "worse than chance": (
         "It contradicts the labels: it is right less often than a coin, and what is trained on it learns the reverse. "

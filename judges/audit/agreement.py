@@ -1,6 +1,9 @@
 """How well a judge agrees with labels."""
 
+import math
 from collections.abc import Sequence
+
+from scipy import stats
 
 from judges.audit.records import JudgedPair
 from judges.audit.statistic import Evidence, Statistic, below_mean_p, bounded_mean
@@ -39,12 +42,39 @@ def label_agreement(pairs: Sequence[JudgedPair], seed: int) -> tuple[Statistic, 
     )
 
 
+def family_accuracy(pairs: Sequence[JudgedPair]) -> tuple[Statistic, ...]:
+    """`family/NAME` (0..1): `label/accuracy` of each family alone, where there are several.
+
+    A judge that is right on the whole may contradict the labels of one family. The families share one test's false
+    alarms by how many pairs they have, so that many small ones do not hide a large one.
+    """
+    families: dict[str, list[JudgedPair]] = {}
+    for pair in pairs:
+        families.setdefault(pair.family, []).append(pair)
+    hits = {family: of_it for family in sorted(families) if (of_it := _hits(families[family]))}
+    if len(hits) < 2:
+        return ()
+    n = sum(map(len, hits.values()))
+    return tuple(
+        Statistic(f"family/{family}", len(of_it), bounded_mean(of_it, 0, 1), _too_low_in(family, of_it, len(of_it) / n))
+        for family, of_it in hits.items()
+    )
+
+
 def _too_low(hits: Sequence[float]) -> Evidence | None:
     """How likely a sound judge is right so seldom, and what one is then: no better than a coin, or clearly worse."""
     if len(hits) < 2:
         return None
     contradicts = below_mean_p(hits, 0, 1, 0.5) <= AT_MOST_MISNAMED
     return Evidence(below_mean_p(hits, 0, 1, LEAST_ACCURACY), "worse than chance" if contradicts else "near chance")
+
+
+def _too_low_in(family: str, hits: Sequence[float], weight: float) -> Evidence:
+    """The same of one family. The binomial test is exact for as few as a family can have; a tie makes it err to 1."""
+    right, n = math.ceil(sum(hits)), len(hits)
+    contradicts = stats.binom.cdf(right, n, 0.5) <= AT_MOST_MISNAMED
+    fault = f"{'worse than chance' if contradicts else 'near chance'} in {family or 'no family'}"
+    return Evidence(float(stats.binom.cdf(right, n, LEAST_ACCURACY)), fault, weight)
 
 
 def accuracy(pairs: Sequence[JudgedPair]) -> Statistic:

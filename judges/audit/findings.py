@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from judges.audit.agreement import label_agreement
+from judges.audit.agreement import family_accuracy, label_agreement
 from judges.audit.attraction import attraction
 from judges.audit.calibration import calibration, reliability_rows
 from judges.audit.failures import failures
@@ -47,13 +47,14 @@ class Finding:
 class Audit:
     """What was found out about a judge.
 
-    Groups go from kind (family, distance, margin) to group to its statistics. `unseen` are the faults that would not
-    have been found, and `cleared` those that probably would have been and are not. `reliability` are the bins of a
-    reliability diagram, empty where no probabilities were stated.
+    `families` are the accuracies by family that were tested. Groups go from kind (family, distance, margin) to group to
+    its statistics. `unseen` are the faults that would not have been found, and `cleared` those that probably would have
+    been and are not. `reliability` are the bins of a reliability diagram, empty where no probabilities were stated.
     """
 
     statistics: tuple[Statistic, ...]
     findings: tuple[Finding, ...]
+    families: tuple[Statistic, ...] = ()
     groups: dict[str, dict[str, tuple[Statistic, ...]]] = field(default_factory=dict)
     unseen: tuple[Unseen, ...] = ()
     cleared: tuple[str, ...] = ()
@@ -85,26 +86,30 @@ def audit(judged: Judged, seed: int = 0) -> Audit:
         "distance": by_distance(judged.pairs),
         "margin": by_margin(judged.pairs),
     }
-    found = findings(statistics)
+    families = family_accuracy(judged.pairs)
+    tested = (*statistics, *families)
+    found = findings(tested)
     names = [one.statistic.name for one in found]
-    missed = unseen(statistics, names, FALSE_ALARMS, any(pair.label is not None for pair in judged.pairs))
-    return Audit(statistics, found, groups, missed, cleared(names, missed), reliability_rows(judged.pairs))
+    missed = unseen(tested, names, FALSE_ALARMS, any(pair.label is not None for pair in judged.pairs))
+    return Audit(statistics, found, families, groups, missed, cleared(names, missed), reliability_rows(judged.pairs))
 
 
 def findings(statistics: Sequence[Statistic]) -> tuple[Finding, ...]:
-    """The faults for which there is evidence, by Holm's procedure (1979): likeliest first.
+    """The faults for which there is evidence, by Holm's procedure (1979) with weights: likeliest first.
 
     The chance that any of them is a false alarm is at most `FALSE_ALARMS`, however many were looked for and however
-    they hang together. What has no value is no finding.
+    they hang together: each is held to its weight's part of what those not yet found have. What has no value is no
+    finding.
     """
     tested = sorted(
         ((one, one.evidence) for one in statistics if one.evidence is not None and one.estimate.value is not None),
-        key=lambda both: both[1].p_value,
+        key=lambda both: both[1].p_value / both[1].weight,
     )
     found: list[Finding] = []
     adjusted = 0.0
     for place, (statistic, evidence) in enumerate(tested):
-        adjusted = max(adjusted, evidence.p_value * (len(tested) - place))
+        left = sum(other.weight for _, other in tested[place:])
+        adjusted = max(adjusted, evidence.p_value * left / evidence.weight)
         if adjusted > FALSE_ALARMS:
             break
         found.append(Finding(evidence.finding, statistic, adjusted))

@@ -10,7 +10,7 @@ def as_json(audit: Audit) -> dict[str, Any]:
     """The audit in plain lists and dicts of what JSON has: its fields by their names."""
     return {
         "findings": [{"name": f.name, "statistic": f.statistic.name, "p_value": f.p_value} for f in audit.findings],
-        "statistics": {one.name: _plain(one) for one in audit.statistics},
+        "statistics": {one.name: _plain(one) for one in (*audit.statistics, *audit.families)},
         "groups": {
             kind: {name: {one.name: _plain(one) for one in statistics} for name, statistics in groups.items()}
             for kind, groups in audit.groups.items()
@@ -22,7 +22,10 @@ def as_json(audit: Audit) -> dict[str, Any]:
 
 
 def as_metrics(audit: Audit) -> dict[str, float]:
-    """`audit/NAME`, `audit/NAME_low`, `audit/NAME_high` and `audit/NAME_n` of every statistic that could be had."""
+    """`audit/NAME`, `audit/NAME_low`, `audit/NAME_high` and `audit/NAME_n` of every statistic that could be had.
+
+    Families, whose names are anybody's, are not among them.
+    """
     metrics = {}
     for one in audit.statistics:
         if one.estimate.value is not None:

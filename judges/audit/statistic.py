@@ -17,10 +17,14 @@ UNKNOWN = Estimate(None, None, None)
 
 
 class Evidence(NamedTuple):
-    """`p_value`: how likely a sound judge looks at least this bad. `finding`: what the judge then is, with its sign."""
+    """`p_value`: how likely a sound judge looks at least this bad. `finding`: what the judge then is, with its sign.
+
+    `weight` (above 0): how many tests' share of the false alarms this one may use; tests of one question share one.
+    """
 
     p_value: float
     finding: str
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -113,11 +113,19 @@ FAULTS = (
         by_labels=True,
     ),
     Fault(
-        "being at chance or worse",
+        "being at chance or worse over all pairs",
         ("label/accuracy",),
         "a judge that is right in half of the pairs",
         _share(0.65, 0.5),
         "hardly any pair has both a verdict and a label that decides",
+        by_labels=True,
+    ),
+    Fault(
+        "being at chance or worse in one family",
+        ("family/",),
+        "a judge that is right in half of its pairs",
+        _share(0.65, 0.5),
+        "the pairs are not of several families",
         by_labels=True,
     ),
     Fault(
@@ -179,20 +187,25 @@ def unseen(
     """The faults that nobody could see, and those that too few items were looked at for.
 
     `found` are the names of the statistics that show a fault, which needs no more items. `false_alarms` is the chance
-    of any false alarm, shared by all tests as in Holm's first step. `labelled`: whether any pair has a label.
+    of any false alarm, shared by all tests by their weights as in Holm's first step. `labelled`: whether any pair
+    has a label.
     """
-    tested = [one for one in statistics if one.evidence is not None]
-    alpha = false_alarms / max(1, len(tested))
+    weights = {one: one.evidence.weight for one in statistics if one.evidence is not None}
+    total = sum(weights.values())
+    alphas = {one: false_alarms * weight / total for one, weight in weights.items()}
     said = []
     for fault in FAULTS:
-        of_it = [one for one in tested if one.name.startswith(fault.statistics) and one.n]
+        of_it = [one for one in alphas if one.name.startswith(fault.statistics) and one.n]
         if not of_it:
             needs = fault.needs if labelled or not fault.by_labels else UNLABELLED
             said.append(Unseen(fault.name, needs, 0, None))
             continue
         # Fewer than this are no evidence even where all of them are on one side.
-        least = 1 + math.log2(1 / alpha)
-        short = {one: max(least, fault.enough(one, alpha)) for one in of_it if one.name not in found}
+        short = {
+            one: max(1 + math.log2(1 / alphas[one]), fault.enough(one, alphas[one]))
+            for one in of_it
+            if one.name not in found
+        }
         short = {one: enough for one, enough in short.items() if one.n < enough}
         if short:
             least_seen = min(short, key=lambda one: one.n)

@@ -26,7 +26,7 @@ def test_a_judge_without_a_fault_is_said_to_have_none() -> None:
     assert document["findings"] == []
     tests = sum("p_value" in one for one in document["statistics"].values())
     page = as_markdown(document)
-    assert page.startswith(f"## Findings\n\nNone, in {tests} tests.\n\nThis clears the judge of nothing: 12 kinds of")
+    assert page.startswith(f"## Findings\n\nNone, in {tests} tests.\n\nThis clears the judge of nothing: 13 kinds of")
     assert "## What would not have been found\n\n- **position bias**: " in page
     assert "- **failing to answer**: verdict/failed has n 40, too few to be likely to show one pair in ten with" in page
 

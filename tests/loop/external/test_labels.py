@@ -243,8 +243,9 @@ def test_without_a_column_of_labels_nothing_sounds_like_an_acquittal(
     assert main(["audit", "labels", str(path), "--out", str(tmp_path / "out"), *ends]) == 0
     text, page = capsys.readouterr().out, (tmp_path / "out" / "audit.md").read_text()
     for said in (text, page):
-        assert "This clears the judge of nothing: 12 kinds of fault would not have been found." in said
-        assert "- **being at chance or worse**: no pair has a label, so that nothing was held against labels." in said
+        assert "This clears the judge of nothing: 13 kinds of fault would not have been found." in said
+        unlabelled = "no pair has a label, so that nothing was held against labels."
+        assert f"- **being at chance or worse over all pairs**: {unlabelled}" in said
         assert (
             "neither agreement nor any fault that only labels can show was tested; name one with --label COLUMN" in said
         )
