@@ -1,22 +1,31 @@
 """Keeping MLflow up to date from beside the loop, which never waits for it."""
 
 import contextlib
+import math
 import os
 import subprocess
+import time
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import urlsplit
 
 from loop.config_operational import Export
 from loop.progress import Event, Say
 from loop.start_sender import sender_command, start_sender
+from loop.workers.effort import processor_s
+from loop.workers.guardian import descendants
+from loop.workers.patience import Patience
 from runs.errors import SelfsameError
 from runs.lineage import find_run
-from runs.mlflow_mark import default_uri, forget, owed, wanted_uri
+from runs.mlflow_mark import default_uri, forget, owed, read_mark, wanted_uri
 from runs.store import Store
 
 PATIENCE_S = 60.0
-"""How long a run that ends waits for its last points, if MLflow is there to take them."""
+"""How long a run that ends waits for a sender of its last points that stands still, if MLflow is there to take them.
+One that works may take its time: MLflow's first start in a home takes minutes on a busy machine."""
+WORKS_S = 0.01 * PATIENCE_S
+"""Processor time in PATIENCE_S that is work."""
 HURRIED_PATIENCE_S = 2.0
+WAIT_S = 0.5
 ANSWER_S = 1.0
 """How long a server has to answer to one question; one that does not is not waited for."""
 
@@ -72,16 +81,10 @@ class Feeder:
         """
         if not self._wanted:
             return
-        patience_s = HURRIED_PATIENCE_S if hurried or not self._owed() else self._patience_s()
         why = f"{self._log} says why"
         if self._sender is not None and self._sender.stdin is not None:
             self._sender.stdin.close()
-            try:
-                self._sender.wait(patience_s)
-            except subprocess.TimeoutExpired:
-                why = f"it took more than {patience_s:g} s" if patience_s else "it does not answer"
-                self._sender.kill()
-                self._sender.wait()
+            why = self._wait(self._sender, hurried or not self._owed()) or why
         if (count := self._owed()) and not hurried:
             iterations = f"{count} iteration{'s' * (count > 1)} of {self._run}"
             self._note(
@@ -89,8 +92,27 @@ class Feeder:
                 "what is owed, nothing is lost"
             )
 
-    def _patience_s(self) -> float:
-        return PATIENCE_S if _answers(self._uri) else 0.0
+    def _wait(self, sender: "subprocess.Popen[bytes]", hurried: bool) -> str:
+        """Wait for a sender that was told to end, or end it. Returns why it was not waited for any longer, if so."""
+        why = "" if hurried or _answers(self._uri) else "it does not answer"
+        stall_s, timeout_s = (PATIENCE_S, math.inf) if not hurried else (HURRIED_PATIENCE_S, HURRIED_PATIENCE_S)
+        patience = Patience(time.monotonic(), stall_s, timeout_s)
+        while not why:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                sender.wait(min(WAIT_S, stall_s))
+                return ""
+            if not patience.look(time.monotonic(), self._work_of(sender.pid)):
+                why = f"it stood still for {stall_s:g} s"
+            elif patience.is_over:
+                why = f"it took more than {timeout_s:g} s"
+        sender.kill()
+        sender.wait()
+        return why
+
+    def _work_of(self, pid: int) -> object:
+        """What differs as long as the sender works: what it has sent, and how much processor time it took."""
+        used_s = sum(map(processor_s, {pid, *descendants(pid)}))
+        return read_mark(self._store.home, self._run), int(used_s / WORKS_S)
 
     def _owed(self) -> int:
         if not self._wanted:

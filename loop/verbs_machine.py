@@ -21,12 +21,15 @@ def mlflow(
     """Open MLflow's pages over this home, on 127.0.0.1 only, until Ctrl-C."""
     if rebuild:
         return _rebuild(as_json)
+    from runs.mlflow_database import make_database
     from runs.mlflow_mark import default_uri, mlflow_folder
     from runs.mlflow_ui import server_command, server_environment
+    from runs.store import Store
 
     if not mlflow_folder(home()).is_dir():
         raise UsageError(f"nothing in {home()} was sent to MLflow yet; `selfsame run self-rewarding` does so")
     _refuse_a_taken_port(port)
+    make_database(Store(home()), default_uri(home()))  # a server that is killed at its first start leaves half of it
     address = f"http://127.0.0.1:{port}"
     if as_json:
         print_document({"address": address, "store": default_uri(home())})

@@ -6,7 +6,6 @@ and the exit code is 1 if that is so at the end.
 Everything goes to explicit pages (MLflow runs) that are found by a tag or made, so sending again doubles nothing.
 """
 
-import ctypes
 import json
 import os
 import select
@@ -27,7 +26,7 @@ from runs.errors import SelfsameError
 from runs.figures import PLOTTED, loss_curve, run_panel
 from runs.lineage import Link, find_run, first_own
 from runs.lock import hold
-from runs.mlflow_database import make_database
+from runs.mlflow_database import die_with_parent, make_database
 from runs.mlflow_mark import Mark, default_uri, mark_path, mlflow_folder, owed, write_mark
 from runs.outbox import Page, Point, inherited_points, iteration_page, receipts_of, run_page, series
 from runs.output import Output
@@ -61,19 +60,18 @@ def main(arguments: Sequence[str]) -> int:
     """Send what is owed, now and at each poke. Returns the exit code."""
     store, name = Store(Path(arguments[0])), arguments[1]
     uri = arguments[2] if len(arguments) > 2 else default_uri(store.home)
-    _give_way()
+    os.nice(10)  # it takes the processor time that engine and trainer leave
+    die_with_parent()
     signal.alarm(STALL_S)
     for setting, value in SETTINGS.items():
         os.environ.setdefault(setting, value)
-    from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
     while True:
         sent = True
         signal.alarm(STALL_S)
         try:
-            make_folder(mlflow_folder(store.home))  # before MLflow makes it, for all to read
-            send_owed(store, name, uri, MlflowClient(uri))
+            send_owed(store, name, uri)
         except (MlflowException, SelfsameError, OSError) as error:
             sent = False
             print(f"{name}: not sent to {uri}, and still owed: {error}", file=sys.stderr, flush=True)
@@ -95,8 +93,10 @@ def _wait(seconds: float | None) -> bool:
             return True
 
 
-def send_owed(store: Store, name: str, uri: str, client: "MlflowClient") -> None:
+def send_owed(store: Store, name: str, uri: str) -> None:
     """Make MLflow show every iteration that the run has closed, and mark each one as sent."""
+    from mlflow import MlflowClient
+
     run = find_run(store, name)
     links = owed(store, run, uri)
     if not links:
@@ -104,7 +104,9 @@ def send_owed(store: Store, name: str, uri: str, client: "MlflowClient") -> None
     make_folder(mark_path(store.home, name).parent)
     # Two senders at once would each find no page and make one.
     with hold(mark_path(store.home, name).with_suffix(".lock")):
+        make_folder(mlflow_folder(store.home))  # before MLflow makes it, for all to read
         make_database(store, uri)
+        client = MlflowClient(uri)  # which opens the database, and would make it in its place
         experiment_id = _experiment(client, store.home, uri)
         version = _registered(client, store, run)
         page = run_page(store, run)
@@ -235,13 +237,6 @@ def _metrics(points: Sequence[Point]) -> "list[Metric]":
     from mlflow.entities import Metric
 
     return [Metric(point.name, point.value, point.time_ms, point.step) for point in points]
-
-
-def _give_way() -> None:
-    """Take the processor time that engine and trainer leave, and be killed with the process that started this one."""
-    os.nice(10)
-    set_death_signal = 1  # PR_SET_PDEATHSIG of prctl(2)
-    ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
 
 
 if __name__ == "__main__":

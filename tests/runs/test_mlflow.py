@@ -3,6 +3,7 @@
 import json
 import signal
 import sqlite3
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import pytest
 from loop.config_operational import Export
 from loop.feeding import Feeder
 from loop.progress import Event
+from loop.start_sender import start_sender
 from runs.canonical import digest
 from runs.lineage import links, resolve
 from runs.mlflow_mark import default_uri, forget, mlflow_folder, owed, read_mark
@@ -37,13 +39,15 @@ class Sent:
     again: dict[str, list[tuple[Any, ...]]]
     branch: Run
     said: list[Event]
+    left_by_a_kill: list[str]
 
 
 @pytest.fixture(scope="module")
 def sent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sent]:
     """A run of two iterations shown to MLflow by the real feeder and sender; the second one closes while it sends.
 
-    Its branch is sent from this process. Whoever sends has secrets in the environment.
+    A first sender is killed while MLflow makes its database, and what it has of it by then is put in the file's place,
+    as senders once left it. The branch is sent from this process. Whoever sends has secrets in the environment.
     """
     store = Store(tmp_path_factory.mktemp("mlflow") / "home")
     said: list[Event] = []
@@ -51,6 +55,7 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sent]:
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
         run = close(store, begun(store), 1)
+        left_by_a_kill = half_made(store)
         feeder = Feeder(store, "r1", Export(), said.append)
         wait_for(lambda: not owed(store, run, default_uri(store.home)))
         run = close(store, run, 2)
@@ -64,18 +69,28 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sent]:
         again = database(store)
         branch = close(store, fork(store, resolve(store, "r1@1"), "r2"), 2)
         send(store, "r2")
-    yield Sent(store, run, once, again, branch, said)
+    yield Sent(store, run, once, again, branch, said, left_by_a_kill)
 
 
 def send(store: Store, name: str) -> None:
     """Send what is owed from this process, which the sender's alarm must not end later."""
-    from mlflow import MlflowClient
-
-    uri = default_uri(store.home)
     try:
-        send_owed(store, name, uri, MlflowClient(uri))
+        send_owed(store, name, default_uri(store.home))
     finally:
         signal.alarm(0)
+
+
+def half_made(store: Store) -> list[str]:
+    """Kill a sender while MLflow makes the home's database. Returns the names that are in its folder afterwards."""
+    folder = mlflow_folder(store.home)
+    sender = start_sender(store, "r1", default_uri(store.home), subprocess.DEVNULL)
+    wait_for(lambda: any(file.stat().st_size for file in folder.glob(".tmp-*/mlflow.db")))
+    sender.kill()
+    sender.wait()
+    names = [path.name for path in folder.iterdir()]
+    for file in sorted(folder.glob(".tmp-*/mlflow.db*")):
+        file.rename(folder / file.name)
+    return names
 
 
 def wait_for(done: Callable[[], bool]) -> None:
@@ -111,6 +126,12 @@ def test_every_point_is_there_once_with_its_own_step_and_time(sent: Sent) -> Non
     scores = [row[2:5] for row in sent.once["metrics"] if row[:2] == ("r1", "judge/score_mean")]
     ended_ms = [round(1000 * (BEGAN + 100 * index + len("measure") + 2.5)) for index in (0, 1, 2)]
     assert scores == [(index, ended_ms[index], 3.0 + index) for index in (0, 1, 2)]
+
+
+def test_a_sender_killed_while_it_makes_the_database_costs_nothing(sent: Sent) -> None:
+    (left,) = sent.left_by_a_kill
+    assert left.startswith(".tmp-")
+    assert sorted(path.name for path in mlflow_folder(sent.store.home).iterdir()) == ["artifacts", "mlflow.db"]
 
 
 def test_sending_again_doubles_nothing_and_loses_nothing(sent: Sent) -> None:
