@@ -94,6 +94,12 @@ def labels(
     says_second: Annotated[
         str | None, typer.Option(metavar="VALUE", help="The preference that says: the second output is better")
     ] = None,
+    label_first: Annotated[
+        str | None, typer.Option(metavar="VALUE", help="The label that says: the first output is better")
+    ] = None,
+    label_second: Annotated[
+        str | None, typer.Option(metavar="VALUE", help="The label that says: the second output is better")
+    ] = None,
     out: Out = None,
     as_json: Json = False,
 ) -> int:
@@ -107,17 +113,15 @@ def labels(
     from judges.length_controlled import Comparison, win_rate
     from judges.statistics import mean
     from loop.external.labels import read_labels
+    from loop.external.preferences import LABEL, SAYS
     from runs.audit_report import as_markdown
     from runs.audit_subject import with_subject
 
-    if (says_first is None) != (says_second is None):
-        raise UsageError("--says-first and --says-second belong together: name both values")
     options = {
         "first": first, "second": second, "preference": preference, "label": label, "prompt": prompt, "family": family
     }  # fmt: skip
     named = {what: column for what, column in options.items() if column is not None}
-    says = (says_first, says_second) if says_first is not None and says_second is not None else None
-    read = read_labels(file, named, says)
+    read = read_labels(file, named, _both(says_first, says_second, SAYS), _both(label_first, label_second, LABEL))
     wins = win_rate([Comparison(1 - p.chance, p.length_b, p.length_a) for p in read.pairs if p.chance is not None])
     audited = audit(Judged(pairs=read.pairs, repeated_pairs=read.repeated))
     found = with_subject(audit_document(_known(audited)), _subject(file, read))
@@ -144,6 +148,14 @@ def labels(
     return 0
 
 
+def _both(first: str | None, second: str | None, options: tuple[str, str]) -> tuple[str, str] | None:
+    if first is not None and second is not None:
+        return first, second
+    if first is not None or second is not None:
+        raise UsageError(f"{options[0]} and {options[1]} belong together: name both values")
+    return None
+
+
 def _write(folder: Path, document: dict[str, Any], title: str) -> None:
     """Put the audit there in its three forms."""
     from runs.audit_report import audit_files
@@ -159,13 +171,15 @@ def _subject(file: Path, read: "Labels") -> dict[str, Any]:
     from runs.canonical import digest_file
 
     says = "nothing: the first output is the better one, and was put first or second by lot"
-    if read.ends is not None:
-        says = f"{read.ends.first} where the first output is better, {read.ends.second} where the second is"
+    ends = [
+        one and f"{one.first} where the first output is better, {one.second} where the second is"
+        for one in (read.ends, read.label_ends)
+    ]
     return {
         "judgments": {"file": str(file), "digest": digest_file(file), "rows": read.rows},
         "columns": asdict(read.columns),
-        "preference": says,
-        **({"labels": NO_LABELS} if read.columns.label is None else {}),
+        "preference": ends[0] or says,
+        "labels": ends[1] or NO_LABELS,
         "items": len(read.pairs),
         "date": utc_now().isoformat(timespec="seconds"),
     }

@@ -61,11 +61,12 @@ def found_lines(document: Mapping[str, Any]) -> list[str]:
 def finding_rows(document: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Of each finding its name, the statistic that shows it with its interval, n and p, and what to do about it."""
     rows = []
+    of_a_file = "judgments" in document.get("audited", {})
     for finding in document["findings"]:
         one = document["statistics"][finding["statistic"]]
         value = ", ".join(text for text in (_number(one["value"]), _interval(one)) if text)
         shown = f"{finding['statistic']} {value}, n {one['n']}, p {finding['p_value']:.1g}"
-        rows.append((finding["name"], shown, advice(finding["name"])))
+        rows.append((finding["name"], shown, advice(finding["name"], of_a_file)))
     return rows
 
 

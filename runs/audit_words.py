@@ -89,9 +89,9 @@ ADVICE = {
     ),
     "worse than chance": (
         "It contradicts the labels: it is right less often than a coin, and what is trained on it learns the reverse. "
-        "Something is probably turned round. Look whether the label means the other answer, whether the columns of "
-        "the two answers or the values of the preference are exchanged (`--first`, `--second`, `--says-first`), and "
-        "whether the question or the scale asks for the worse answer (`selfsame constitution show FILE`)."
+        "Something is probably turned round. Look whether the labels of the pairs mean the other answer "
+        "(`measure.anchors`), and whether the question or the scale asks for the worse one "
+        "(`selfsame constitution show FILE`)."
     ),
     "near chance": (
         "The judge hardly knows which answer is better; nothing should be trained on it. Take another judge, "
@@ -131,6 +131,45 @@ ADVICE = {
     ),
 }
 """By how the name of a finding begins; `end` is the rest of it."""
+OF_A_FILE = {
+    "position bias": (
+        "Which answer is shown {end} decides verdicts. Have each pair judged in both orders, and count only verdicts "
+        "that both share."
+    ),
+    "length bias: longer": (
+        "At equal quality the longer answer wins. Check the labels first; what is chosen or trained by these judgments "
+        "grows wordy, so count them at equal length."
+    ),
+    "length bias: shorter": (
+        "At equal quality the shorter answer wins. Check the labels first; what is chosen or trained by these "
+        "judgments grows terse, so count them at equal length."
+    ),
+    "worse than chance in": (
+        "Of the rows of {end} the judge contradicts the labels, whatever it is worth elsewhere. Look whether this "
+        "family's labels mean the other output, and mend them in the file; else use no judgment of this family."
+    ),
+    "near chance in": (
+        "Of the rows of {end} the judge hardly knows which output is better, whatever it is worth elsewhere: use no "
+        "judgment of this family."
+    ),
+    "worse than chance": (
+        "The judge contradicts the labels: it is right less often than a coin. Something is probably turned round. "
+        "Read some rows: if the labels mean the other output, exchange the ends of the labels alone "
+        "(`--label-first`, `--label-second`); if the preferences do, exchange theirs (`--says-first`, "
+        "`--says-second`) and leave those of the labels (name them too). Exchanging the columns of the outputs turns "
+        "both and mends nothing."
+    ),
+    "near chance": (
+        "The judge hardly knows which output is better; nothing should be chosen or trained by these judgments."
+    ),
+    "over-confident": "It is surer than it is right: read no more from its numbers than which output it prefers.",
+    "under-confident": "It is right more often than it says: its order of outputs is worth more than its numbers.",
+    "fails to answer": (
+        "Too many pairs have no preference. Look in the file why these rows are empty: what could not be judged is "
+        "seldom like the rest."
+    ),
+}
+"""The same where somebody else's judgments were read from a file: no setting of ours made them."""
 PERSON = (
     "The {kind} in an answer decide verdicts, which nobody's quality depends on. Take another judge, or put these "
     "families before people (`selfsame label next ADDRESS`)."
@@ -143,9 +182,12 @@ def meaning(statistic: str) -> str:
     return STATISTICS.get(statistic) or (KINDS[group].format(kind=kind) if group in KINDS else "")
 
 
-def advice(finding: str) -> str:
-    """What the finding means for training, and what to do about it; "" for a name that is not known here."""
-    for begins, said in ADVICE.items():
+def advice(finding: str, of_a_file: bool = False) -> str:
+    """What the finding means, and what to do about it; "" for a name that is not known here.
+
+    `of_a_file`: the judgments were read from a file, and are no run's.
+    """
+    for begins, said in (OF_A_FILE if of_a_file else ADVICE).items():
         if finding.startswith(begins):
             return said.format(end=finding.removeprefix(begins).strip(": "))
     kind, bias, _ = finding.partition(" bias: ")

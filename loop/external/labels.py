@@ -9,7 +9,7 @@ from typing import Any
 
 from judges.audit.records import JudgedPair, Repeated
 from loop.external.paired import Row, paired
-from loop.external.preferences import Ends, given_ends, guessed_ends, read_value
+from loop.external.preferences import LABEL, SAYS, Ends, Value, ends_of, given_ends, guessed_ends, read_value
 from loop.sources import MAX_ROW_BYTES, check_text, numbered_rows
 from runs.canonical import digest
 from runs.errors import ConfigError
@@ -49,18 +49,22 @@ class Labels:
 
     columns: Columns
     ends: Ends | None
+    label_ends: Ends | None
     rows: int
     missing: int
     pairs: tuple[JudgedPair, ...]
     repeated: tuple[Repeated, ...]
 
 
-def read_labels(path: Path, named: dict[str, str], says: tuple[str, str] | None) -> Labels:
+def read_labels(
+    path: Path, named: dict[str, str], says: tuple[str, str] | None, labels: tuple[str, str] | None = None
+) -> Labels:
     """The judgments of a Parquet, JSONL or CSV file. Raises ConfigError with the file, the line and what is wrong.
 
     `named` gives columns (a key of `GUESSES` -> a column); the others are guessed where that is clear. `says` are the
-    values that prefer the first and the second output. Rows about the same prompt with both outputs exchanged are one
-    pair shown in both orders: the first output was shown first.
+    values that prefer the first and the second output, and `labels` those of the labels. What is not said is guessed of
+    each column by itself, and only where that is not clear from the other one. Rows about the same prompt with both
+    outputs exchanged are one pair shown in both orders: the first output was shown first.
     """
     numbered = list(_numbered(path))
     if not numbered:
@@ -69,20 +73,28 @@ def read_labels(path: Path, named: dict[str, str], says: tuple[str, str] | None)
         if not isinstance(row, dict):
             raise ConfigError(f"{path}: line {number}: a judgment must be an object, and it is {row!r:.80}")
     columns = find_columns(sorted({name for _, row in numbered for name in row}), named, str(path))
-    ends = None
+    if labels and columns.label is None:
+        raise ConfigError(
+            f"{path}: there is no column of labels for {' and '.join(LABEL)}; name it with --label COLUMN"
+        )
+    ends, of_labels = None, None
     if columns.preference is not None:
-        values = [
-            read_value(row.get(column), f"{path}: line {number}")
-            for number, row in numbered
-            for column in (columns.preference, columns.label)
-            if column is not None
-        ]
-        ends = given_ends(*says) if says else guessed_ends(values, f"{path}: `{columns.preference}`")
+        said = _values(numbered, columns.preference, path)
+        meant = _values(numbered, columns.label, path) if columns.label is not None else []
+        place = f"{path}: `{columns.preference}`"
+        ends = given_ends(*says) if says else ends_of(said, _clear(meant), place, SAYS)
+        if columns.label is not None:
+            place = f"{path}: `{columns.label}`"
+            of_labels = given_ends(*labels, LABEL) if labels else ends_of(meant, ends, place, LABEL)
     if columns.preference in GUESSES["label"] and "preference" not in named:
         _refuse_another_opinion(columns, numbered, str(path))
-    rows = [_row(row, columns, ends, f"{path}: line {number}") for number, row in numbered]
+    rows = [_row(row, columns, (ends, of_labels), f"{path}: line {number}") for number, row in numbered]
     pairs, repeated = paired(rows)
-    return Labels(columns, ends, len(rows), sum(row.chance is None for row in rows), pairs, repeated)
+    return Labels(columns, ends, of_labels, len(rows), sum(row.chance is None for row in rows), pairs, repeated)
+
+
+def _values(numbered: Sequence[tuple[int, dict[str, Any]]], column: str, path: Path) -> list[Value]:
+    return [read_value(row.get(column), f"{path}: line {number}: `{column}`") for number, row in numbered]
 
 
 def find_columns(names: Sequence[str], named: dict[str, str], place: str) -> Columns:
@@ -132,10 +144,17 @@ def _refuse_another_opinion(columns: Columns, numbered: Sequence[tuple[int, dict
 def _prefers(numbered: Sequence[tuple[int, dict[str, Any]]], name: str, place: str) -> bool:
     """Whether the values of a column are such as name one of two outputs."""
     try:
-        guessed_ends([read_value(row.get(name), place) for _, row in numbered], place)
+        return _clear([read_value(row.get(name), place) for _, row in numbered]) is not None
     except ConfigError:
         return False
-    return True
+
+
+def _clear(values: Sequence[Value]) -> Ends | None:
+    """The ends that such values can only mean, None where that is not clear."""
+    try:
+        return guessed_ends(values, "")
+    except ConfigError:
+        return None
 
 
 def _numbered(path: Path) -> Iterator[tuple[int, Any]]:
@@ -163,17 +182,21 @@ def numbered_csv(path: Path) -> Iterator[tuple[int, Any]]:
             raise ConfigError(f"{path}: after line {reader.line_num}: {error}") from error
 
 
-def _row(row: dict[str, Any], columns: Columns, ends: Ends | None, place: str) -> Row:
+def _row(row: dict[str, Any], columns: Columns, ends: tuple[Ends | None, Ends | None], place: str) -> Row:
+    """The row by the ends of its preference and of its label."""
     first, second = (_output(row, name, place) for name in (columns.first, columns.second))
     prompt = row.get(columns.prompt) if columns.prompt else None
     family = row.get(columns.family) if columns.family else None
     asked = prompt if isinstance(prompt, str) else digest(prompt)
-    if ends is None:
+    if ends[0] is None:
         shared, first, second = _last_turns(first, second)
         return _oriented(Row(place, first, second, shared or asked, str(family or ""), 1.0, None))
-    assert columns.preference is not None
-    chance = ends.chance(read_value(row.get(columns.preference), place), place)
-    label = ends.chance(read_value(row.get(columns.label), place), place) if columns.label else None
+    chance, label = (
+        None
+        if own is None or column is None
+        else own.chance(read_value(row.get(column), place), f"{place}: `{column}`")
+        for own, column in zip(ends, (columns.preference, columns.label), strict=True)
+    )
     return Row(place, first, second, asked, str(family or ""), chance, label)
 
 

@@ -1,8 +1,8 @@
 """What the values of somebody's preference column say: the chance that the first of two outputs is better."""
 
 import math
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from runs.errors import ConfigError
@@ -22,12 +22,18 @@ WORDS = (
 Value = float | str | None
 
 
+SAYS = ("--says-first", "--says-second")
+LABEL = ("--label-first", "--label-second")
+"""The options that name the ends of a judge's preferences, and of people's labels."""
+
+
 @dataclass(frozen=True)
 class Ends:
     """The values that say "the first output is better" and "the second is". Numbers in between are shares of both."""
 
     first: float | str
     second: float | str
+    options: tuple[str, str]
     ties: frozenset[float | str] = frozenset(TIES)
 
     def chance(self, value: Value, place: str) -> float | None:
@@ -43,9 +49,18 @@ class Ends:
             if 0 <= share <= 1:
                 return share
         raise ConfigError(
-            f"{place}: the preference {value!r} is neither {self.first!r} (the first output), nor {self.second!r} "
-            f"(the second), nor a tie; mend it, or say what the ends mean with --says-first and --says-second"
+            f"{place} holds {value!r}, which is neither {self.first!r} (the first output), nor {self.second!r} (the "
+            f"second), nor a tie; mend it, or say what the ends mean with {' and '.join(self.options)}"
         )
+
+    def read(self, values: Collection[Value]) -> bool:
+        """Whether all of these say something by these ends, and no 0 that might mean the other output is a draw."""
+        try:
+            for value in values:
+                self.chance(value, "")
+        except ConfigError:
+            return False
+        return not (0.0 in self.ties and 0.0 in values)
 
 
 def read_value(raw: Any, place: str) -> Value:
@@ -57,7 +72,7 @@ def read_value(raw: Any, place: str) -> Value:
     if isinstance(raw, int | float):
         return _finite(float(raw), place)
     if not isinstance(raw, str):
-        raise ConfigError(f"{place}: a preference is a number or a word, and it is {raw!r:.80}")
+        raise ConfigError(f"{place} must be a number or a word, and it is {raw!r:.80}")
     word = raw.strip().lower()
     if not word:
         return None
@@ -67,41 +82,52 @@ def read_value(raw: Any, place: str) -> Value:
         return word
 
 
-def given_ends(first: str, second: str) -> Ends:
-    """The ends that a person named. Raises ConfigError where they are the same."""
-    read = read_value(first, "--says-first"), read_value(second, "--says-second")
+def given_ends(first: str, second: str, options: tuple[str, str] = SAYS) -> Ends:
+    """The ends that a person named by these options. Raises ConfigError where they are the same."""
+    read = read_value(first, options[0]), read_value(second, options[1])
     if read[0] is None or read[1] is None or read[0] == read[1]:
-        raise ConfigError(f"--says-first {first!r} and --says-second {second!r} must be two different values")
-    return Ends(read[0], read[1])
+        raise ConfigError(f"{options[0]} {first!r} and {options[1]} {second!r} must be two different values")
+    return Ends(read[0], read[1], options)
 
 
-def guessed_ends(values: Collection[Value], place: str) -> Ends:
-    """The ends that such values can only mean. Raises ConfigError where it is not clear which output they name.
+def ends_of(values: Sequence[Value], beside: Ends | None, place: str, options: tuple[str, str]) -> Ends:
+    """The ends of a column: those that its own values can only mean, else those of the column `beside` it.
+
+    Raises ConfigError where they say nothing by either.
+    """
+    try:
+        return guessed_ends(values, place, options)
+    except ConfigError:
+        if beside is not None and beside.read(values):
+            return replace(beside, options=options)
+        raise
+
+
+def guessed_ends(values: Sequence[Value], place: str, options: tuple[str, str] = SAYS) -> Ends:
+    """The ends that more than half of such values can only mean. Raises ConfigError where it is not clear.
 
     Numbers from 1 to 2 are AlpacaEval's: 2 says that the second is better, and 0 is a draw. Numbers from 0 to 1 are
-    used both ways in the world, and never guessed.
+    used both ways in the world, and never guessed. What is left is for who reads a row to refuse, by its line.
     """
-    said = {value for value in values if value is not None}
-    numbers = {value for value in said if isinstance(value, float)}
-    if (
-        numbers
-        and max(numbers) > 1
-        and all(value == 0 or 1 <= value <= 2 for value in numbers)
-        and said - TIES == numbers
-    ):
-        return Ends(1.0, 2.0, frozenset(TIES | {0.0}))
-    if not numbers:
-        for first, second in WORDS:
-            if said - TIES <= {first, second} and said - TIES:
-                return Ends(first, second)
-    shown = ", ".join(sorted(map(str, said))[:6]) or "nothing"
+    said = [value for value in values if value is not None and value not in TIES]
+    numbers = [value for value in said if isinstance(value, float)]
+    if numbers and max(numbers) > 1 and _most([value == 0 or 1 <= value <= 2 for value in numbers], said):
+        return Ends(1.0, 2.0, options, frozenset(TIES | {0.0}))
+    for first, second in WORDS:
+        if _most([value in (first, second) for value in said], said):
+            return Ends(first, second, options)
+    shown = ", ".join(sorted({str(value) for value in values if value is not None})[:6]) or "nothing"
     raise ConfigError(
-        f"{place} holds {shown}: it is not clear which output each value prefers; say it with --says-first VALUE and "
-        "--says-second VALUE (numbers in between are shares)"
+        f"{place} holds {shown}: it is not clear which output each value prefers; say it with {options[0]} VALUE and "
+        f"{options[1]} VALUE (numbers in between are shares)"
     )
+
+
+def _most(fits: Sequence[bool], of: Sequence[Value]) -> bool:
+    return 2 * sum(fits) > len(of)
 
 
 def _finite(number: float, place: str) -> float:
     if not math.isfinite(number):
-        raise ConfigError(f"{place}: the preference {number} is no finite number")
+        raise ConfigError(f"{place} holds {number}, which is no finite number")
     return number

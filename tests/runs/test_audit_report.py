@@ -55,6 +55,18 @@ def test_every_statistic_is_explained_and_every_fault_comes_with_what_to_do() ->
     assert not any("{" in meaning(one.name) + advice(one.name) for one in found.statistics)
 
 
+def test_what_to_do_about_judgments_in_a_file_names_no_setting_of_a_run() -> None:
+    of_pairs = [f"{bias}: {end}" for bias, end in (("position bias", "first"), ("length bias", "longer"))]
+    of_pairs += ["length bias: shorter", "worse than chance", "near chance", "over-confident", "under-confident"]
+    for fault in (*of_pairs, "fails to answer", "worse than chance in law", "near chance in law"):
+        assert advice(fault, True) != advice(fault) and advice(fault, True)
+        assert not any(own in advice(fault, True) for own in ("selfsame ", "judge.", "pair.", "measure."))
+    document = as_json(audit(simulate(KnownJudge(fails=0.3), 0, n=300)))
+    read = {"audited": {"judgments": {"file": "x.csv"}}, **document}
+    assert "Look in the file why these rows are empty" in as_markdown(read)
+    assert "Look in the file" not in as_markdown(document)
+
+
 def test_a_group_cannot_break_out_of_its_table() -> None:
     judged = simulate(KnownJudge(), 0, n=20)
     strange = replace(judged, pairs=[replace(p, family="a|b\n# c") for p in judged.pairs])

@@ -84,6 +84,60 @@ def test_labels_are_held_against_preferences_on_the_same_scale(tmp_path: Path) -
     assert [(pair.ab, pair.label) for pair in read(tmp_path, *rows).pairs] == [(1.0, "b"), (0.0, "tie")]
 
 
+def labelled(*pairs: tuple[Any, Any]) -> list[dict[str, Any]]:
+    """Rows by preference and label."""
+    return [ROW | {"instruction": str(n), "preference": p, "label": label} for n, (p, label) in enumerate(pairs)]
+
+
+def test_labels_may_name_the_outputs_in_other_words_than_the_preferences(tmp_path: Path) -> None:
+    found = read(tmp_path, *labelled(("a", "left"), ("b", "right"), ("b", "left"), ("tie", None)))
+    assert [(pair.ab, pair.label) for pair in found.pairs] == [(1.0, "a"), (0.0, "b"), (0.0, "a"), (0.5, None)]
+    path = written(tmp_path, *labelled((1, 1), (0.25, 2), (0, 2)))
+    found = read_labels(path, {}, ("1", "0"))
+    assert [(pair.ab, pair.label) for pair in found.pairs] == [(1.0, "a"), (0.25, "b"), (0.0, "b")]
+
+
+def test_the_ends_of_labels_alone_can_be_turned(tmp_path: Path) -> None:
+    path = written(tmp_path, *labelled((1, 1), (2, 1), (2, 2)))
+    assert [pair.label for pair in read_labels(path, {}, None).pairs] == ["a", "a", "b"]
+    turned = read_labels(path, {}, None, ("2", "1"))
+    assert [(pair.ab, pair.label) for pair in turned.pairs] == [(1.0, "b"), (0.0, "b"), (0.0, "a")]
+
+
+def test_what_the_labels_mean_can_be_said_on_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(written(tmp_path, *labelled(*([(1, 1), (2, 2)] * 20))))
+    ends = ["--label-first", "2", "--label-second", "1"]
+    assert main(["audit", "labels", path, *ends, "--json"]) == 0
+    audit = json.loads(capsys.readouterr().out)["audit"]
+    assert audit["statistics"]["label/accuracy"]["value"] == 0
+    assert audit["audited"]["labels"] == "2.0 where the first output is better, 1.0 where the second is"
+    assert main(["audit", "labels", path, *ends[:2]]) == 2
+    assert main(["audit", "labels", str(written(tmp_path, ROW, ROW | {"preference": 2})), *ends]) == 78
+    assert "name it with --label COLUMN" in capsys.readouterr().err
+
+
+def test_turning_the_preferences_turns_no_label_that_is_clear_by_itself(tmp_path: Path) -> None:
+    found = read_labels(written(tmp_path, *labelled((1, 1), (2, 2))), {}, ("2", "1"))
+    assert [(pair.ab, pair.label) for pair in found.pairs] == [(0.0, "a"), (1.0, "b")]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "says"),
+    [
+        ([("a", "left"), ("b", "right"), ("a", "leftt")], r"line 3: `label` holds 'leftt', which is neither 'left'"),
+        ([("a", "a"), ("b", "b"), ("aa", "a")], r"line 3: `preference` holds 'aa', which is neither 'a'"),
+        ([("a", 0), ("b", 1)], r"`label` holds 0.0, 1.0: it is not clear .* --label-first VALUE and --label-second"),
+        ([(1, 0), (2, 1)], r"`label` holds 0.0, 1.0: it is not clear"),
+        ([("a", "a"), ("b", [])], r"line 2: `label` must be a number or a word"),
+    ],
+)
+def test_what_is_wrong_is_blamed_on_its_column_and_line(tmp_path: Path, pairs: list[Any], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        read(tmp_path, *labelled(*pairs))
+
+
 def test_labels_that_are_shares_of_people_say_how_much_better_an_output_is(tmp_path: Path) -> None:
     rows = [ROW | {"instruction": str(n), "label": label} for n, label in enumerate([1, 1.25, 1.5, 2])]
     assert [(p.label, p.label_margin) for p in read(tmp_path, *rows).pairs] == [
@@ -127,8 +181,8 @@ def test_the_meaning_of_numbers_can_be_said(tmp_path: Path) -> None:
         ([ROW | {"preference": "gpt4"}], "holds gpt4"),
         ([ROW | {"preference": True}], "holds true"),
         ([ROW | {"preference": 2}, ROW | {"preference": 3}], "holds 2.0, 3.0"),
-        ([ROW, ROW | {"preference": [1]}], "line 2: a preference is a number or a word"),
-        (['{"output_1": "a", "output_2": "b", "preference": Infinity}'], "line 1: the preference inf"),
+        ([ROW, ROW | {"preference": [1]}], "line 2: `preference` must be a number or a word"),
+        (['{"output_1": "a", "output_2": "b", "preference": Infinity}'], "line 1: `preference` holds inf"),
         ([ROW | {"preference": 2}, ROW | {"output_2": None}], "line 2: `output_2` must be an output's text"),
         (['{"output_1": "\\ud800", "output_2": "b", "preference": 2}'], "line 1: the text holds"),
     ],
@@ -149,7 +203,7 @@ def test_what_was_named_must_be_there_and_make_sense(tmp_path: Path) -> None:
         read_labels(path, {"first": "output_1", "second": "output_1"}, None)
     with pytest.raises(ConfigError, match="two different values"):
         read_labels(path, {}, ("1", "1.0"))
-    with pytest.raises(ConfigError, match=r"line 1: the preference 1\.0 is neither"):
+    with pytest.raises(ConfigError, match=r"line 1: `preference` holds 1\.0, which is neither"):
         read_labels(path, {}, ("5", "7"))
 
 
