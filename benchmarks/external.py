@@ -158,7 +158,7 @@ def people() -> dict[str, Any]:
         path = Path(folder) / "harmless.jsonl"
         path.write_bytes(gzip.decompress((DATA / "hh-rlhf" / "harmless-base-test.jsonl.gz").read_bytes()))
         pairs = read_labels(path, {}, None).pairs
-    found = win_rate([Comparison(1 - float(pair.ab), pair.length_b, pair.length_a) for pair in pairs])
+    found = win_rate([Comparison(1 - p.chance, p.length_b, p.length_a) for p in pairs if p.chance is not None])
     assert found.controlled
     longer = [(pair.length_a > pair.length_b) == (pair.ab == 1) for pair in pairs if pair.length_a != pair.length_b]
     return {

@@ -8,6 +8,8 @@ STATISTICS = {
     "position/first_when_inconsistent": "of the pairs that the two orders judge differently, the share to the first",
     "position/consistency": "share of pairs with the same verdict in both orders",
     "position/chance_shift": "how much likelier an answer is held to be the better one for being shown first",
+    "position/coefficient": "of pairs judged in one order: what being first adds to the odds at equal labels, in nats",
+    "position/coefficient_by_degree": "the same, labels being read as the sign of how much better an answer is",
     "length/coefficient": "what length adds to the odds of winning at equal labels, in nats; above 0 the longer wins",
     "length/coefficient_by_degree": "the same, labels being read as the sign of how much better an answer is",
     "length/longer_when_better": "how much more often the better answer is recognised where it is the longer one",

@@ -30,12 +30,14 @@ MATCHED = 0.1
 
 
 def attraction(pairs: Sequence[JudgedPair]) -> tuple[Statistic, ...]:
-    """How length, authorship and likelihood draw the verdicts of labelled pairs, each controlling for the others.
+    """How place, length, authorship and likelihood draw the verdicts of labelled pairs, each beside the others.
 
     Coefficients are in nats of the verdict's odds, for tanh of the standardised difference of the two answers in length
     and likelihood (2404.04475) and for own against other; `by_degree` reads the labels by degree. Ties among the
     verdicts do not count.
 
+    - `position/coefficient`: of the answer shown first, over pairs that were judged in one order only: labels stand in
+      for the other order, without which a good first answer and a taste for first answers look the same.
     - `length/longer_when_better` (-1..1): how much more often the better answer is recognised when it is the longer.
     - `length/accuracy_matched` (0..1): accuracy where length says nothing, as the two are about equally long.
     - `self/own_when_better` (-1..1): how much more often the better answer is recognised when it is the judge's own:
@@ -47,11 +49,19 @@ def attraction(pairs: Sequence[JudgedPair]) -> tuple[Statistic, ...]:
     likely = [p for p in judged if p.likelihood_a is not None and p.likelihood_b is not None]
     length_N, own_N = _lengths(judged), _own(judged)
     length_L, own_L, likelihood_L = _lengths(likely), _own(likely), _likelihoods(likely)
+    placed = [p for p in judged if p.in_one_order]
+    drawn_by_place = _drawn(
+        "position", ("first", "second"), placed, np.ones(len(placed)), [_lengths(placed), _own(placed)]
+    )
+    # Where place cannot be told from quality, because the better answer was always shown first, nothing else can be.
+    told = drawn_by_place[0].n > 0
+    place_N = np.array([float(told and p.in_one_order) for p in judged])
     return (
-        *_drawn("length", ("longer", "shorter"), judged, length_N, [own_N]),
+        *drawn_by_place,
+        *_drawn("length", ("longer", "shorter"), judged, length_N, [own_N, place_N]),
         _recognised("length/longer_when_better", judged, length_N),
         _accuracy_matched(judged),
-        *_drawn("self", ("own", "other"), judged, own_N, [length_N]),
+        *_drawn("self", ("own", "other"), judged, own_N, [length_N, place_N]),
         _recognised("self/own_when_better", judged, own_N),
         *_drawn("likelihood", ("likely", "unlikely"), likely, likelihood_L, [length_L, own_L]),
         _coefficient("self/at_equal_likelihood", own_L, _fitted(likely, own_L, [length_L, likelihood_L], _decided)),
@@ -77,7 +87,12 @@ def _squashed(differences: Sequence[float]) -> Floats:
     return np.tanh(differences_N / spread) if spread else differences_N
 
 
-BIASES = {"length": "length bias", "self": "self-preference", "likelihood": "likelihood bias"}
+BIASES = {
+    "position": "position bias",
+    "length": "length bias",
+    "self": "self-preference",
+    "likelihood": "likelihood bias",
+}
 
 
 def _drawn(

@@ -90,7 +90,9 @@ def audit(judged: Judged, seed: int = 0) -> Audit:
     tested = (*statistics, *families)
     found = findings(tested)
     names = [one.statistic.name for one in found]
-    missed = unseen(tested, names, FALSE_ALARMS, any(pair.label is not None for pair in judged.pairs))
+    labelled = any(pair.label is not None for pair in judged.pairs)
+    ordered = not judged.pairs or any(pair.ab is not None for pair in judged.pairs)
+    missed = unseen(tested, names, FALSE_ALARMS, labelled, ordered)
     return Audit(statistics, found, families, groups, missed, cleared(names, missed), reliability_rows(judged.pairs))
 
 

@@ -1,7 +1,7 @@
 """Whether it matters to a judge which answer is shown first (2306.05685; 2406.07791).
 
 Only pairs that were judged in both orders count: in one order alone, a good first answer and a taste for first answers
-look the same.
+look the same, unless labels tell them apart (`position/coefficient` of `judges.audit.attraction`).
 """
 
 from collections.abc import Sequence

@@ -37,7 +37,8 @@ class JudgedPair:
     """Two answers, `a` and `b`, to one prompt, and what a judge said of them.
 
     - `ab`, `ba`: the chance that `a` is better, with `a` shown first and with `b` shown first; they say how much place
-      matters, and nothing else. `ba` None: the judge saw one order only, or knows none.
+      matters, and nothing else. `ba` None: the judge saw one order only. Both None: its verdict knows no order, as
+      a panel's, or that of scores of single answers.
     - `verdict`: the chance that `a` is better as the judge gives it out, after all of its votes, weights and
       abstentions, or why it gives none. None: it is no more than the mean of the orders.
     - `label`: which is better by the label. None: nobody has said.
@@ -50,7 +51,7 @@ class JudgedPair:
     """
 
     label: Label | None
-    ab: float | Unscored
+    ab: float | Unscored | None
     ba: float | Unscored | None
     length_a: int
     length_b: int
@@ -63,15 +64,17 @@ class JudgedPair:
     verdict: float | Unscored | None = None
 
     def __post_init__(self) -> None:
-        """Refuses a number that is no chance: with ValueError, as a failed judgment must not pass for one."""
+        """Refuses no judgment, or a number that is no chance: with ValueError, as a failed one must not pass for it."""
         refuse_no_chances(self.ab, self.ba, self.verdict)
+        if self.verdict is None and self.ab is None:
+            raise ValueError("a judged pair has a verdict, or at least what was said with `a` shown first")
 
     @cached_property
     def outcome(self) -> float | Unscored:
         """The verdict; where it is no more than the orders, their mean or, of what one lacks, a failure first."""
         if self.verdict is not None:
             return self.verdict
-        orders = [self.ab] if self.ba is None else [self.ab, self.ba]
+        orders = [order for order in (self.ab, self.ba) if order is not None]
         reasons = [order for order in orders if isinstance(order, Unscored)]
         if reasons:
             return next((reason for reason in reasons if reason in FAILURES), reasons[0])
@@ -85,6 +88,11 @@ class JudgedPair:
         if isinstance(self.outcome, Unscored):
             return None
         return 0.5 if abs(self.outcome - 0.5) < ROUNDING else self.outcome
+
+    @property
+    def in_one_order(self) -> bool:
+        """Whether the judge saw `a` first, and never second."""
+        return self.ab is not None and self.ba is None
 
     @property
     def split(self) -> bool:

@@ -15,6 +15,7 @@ from judges.statistics import LEVEL
 POWER = 0.9
 """How probably a fault that matters should be found."""
 Z = NormalDist()
+UNORDERED = "the verdicts know no order: they are a panel's, whose members can be audited one by one, or of scores"
 UNLABELLED = "no pair has a label, so that nothing was held against labels"
 
 
@@ -36,7 +37,7 @@ class Fault(NamedTuple):
 
     `statistics` are what the names of those begin with that carry its evidence. `matters` says in words how far from
     sound a judge must be to do harm, and `enough` how many items show that. `needs` is what is lacking where there is
-    no evidence. `by_labels`: only labels can show it.
+    no evidence. `by_labels`: only labels can show it. `by_order`: only a judge that is shown two answers can have it.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Fault(NamedTuple):
     enough: Enough
     needs: str
     by_labels: bool = False
+    by_order: bool = False
 
 
 def _reach(alpha: float) -> float:
@@ -80,13 +82,19 @@ def _half_deviation(_: Statistic, alpha: float) -> float:
     return (_reach(alpha) / 0.5) ** 2
 
 
+def _in_place(one: Statistic, alpha: float) -> float:
+    """One showing in twenty; of a coefficient, what that is of the odds where four verdicts of five are right."""
+    return _effect(0.05 if one.name == "position/first_beyond_half" else 0.05 / (0.8 * 0.2))(one, alpha)
+
+
 FAULTS = (
     Fault(
         "position bias",
-        ("position/first_beyond_half",),
+        ("position/first_beyond_half", "position/coefficient"),
         "the first answer preferred in 55 of 100 showings",
-        _effect(0.05),
-        "no pair was judged in both orders",
+        _in_place,
+        "no pair was judged in both orders, nor in one and has a label that tells place from quality",
+        by_order=True,
     ),
     Fault(
         "length bias",
@@ -182,13 +190,13 @@ FAULTS = (
 
 
 def unseen(
-    statistics: Sequence[Statistic], found: Sequence[str], false_alarms: float, labelled: bool
+    statistics: Sequence[Statistic], found: Sequence[str], false_alarms: float, labelled: bool, ordered: bool = True
 ) -> tuple[Unseen, ...]:
     """The faults that nobody could see, and those that too few items were looked at for.
 
     `found` are the names of the statistics that show a fault, which needs no more items. `false_alarms` is the chance
     of any false alarm, shared by all tests by their weights as in Holm's first step. `labelled`: whether any pair
-    has a label.
+    has a label. `ordered`: whether any verdict is of answers that were shown in an order.
     """
     weights = {one: one.evidence.weight for one in statistics if one.evidence is not None}
     total = sum(weights.values())
@@ -198,6 +206,8 @@ def unseen(
         of_it = [one for one in alphas if one.name.startswith(fault.statistics) and one.n]
         if not of_it:
             needs = fault.needs if labelled or not fault.by_labels else UNLABELLED
+            if fault.by_order and not ordered:
+                needs = UNORDERED
             said.append(Unseen(fault.name, needs, 0, None))
             continue
         # Fewer than this are no evidence even where all of them are on one side.

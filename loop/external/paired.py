@@ -37,7 +37,9 @@ def paired(rows: Sequence[Row]) -> tuple[tuple[JudgedPair, ...], tuple[Repeated,
         verdict = Unscored.NO_VERDICT if row.chance is None else row.chance
         straight, crossed = (row.prompt, row.first, row.second), (row.prompt, row.second, row.first)
         if straight in pairs:
-            repeated.append(Repeated(pairs[straight].ab, verdict))
+            shown = pairs[straight].ab
+            assert shown is not None  # a row was shown in some order
+            repeated.append(Repeated(shown, verdict))
         elif crossed in pairs:
             other = Unscored.NO_VERDICT if row.chance is None else 1 - row.chance
             before = pairs[crossed].ba

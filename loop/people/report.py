@@ -104,4 +104,5 @@ def _chance(judged: Judged, pair: Labelled) -> JudgedPair:
     scores = _scores(judged, pair)
     assert scores is not None
     chance = Unscored.ABSTAINED if scores[0] is None else scores[0]
-    return JudgedPair(verdict(pair.blind.values()), chance, None, len(pair.question.a), len(pair.question.b))
+    lengths = len(pair.question.a), len(pair.question.b)
+    return JudgedPair(verdict(pair.blind.values()), None, None, *lengths, verdict=chance)

@@ -187,7 +187,7 @@ def _circle(three: Sequence[Response]) -> list[tuple[Response, Response]]:
 
 def _chances(
     named: tuple[str, str], verdicts: Verdicts
-) -> tuple[float | Unscored, float | Unscored | None, float | Unscored]:
+) -> tuple[float | Unscored | None, float | Unscored | None, float | Unscored]:
     """The chance that `a` is better, shown first and shown second, and by the verdict.
 
     A judge of single answers knows no order; nor has a verdict without replies in an order, such as a panel's, one.
@@ -195,10 +195,9 @@ def _chances(
     if named in verdicts:
         judgment = verdicts[named]
         verdict, first = _score(judgment), order_chance(judgment, "ab")
-        return (verdict, None, verdict) if first is None else (first, order_chance(judgment, "ba"), verdict)
+        return (None, None, verdict) if first is None else (first, order_chance(judgment, "ba"), verdict)
     a, b = (_score(verdicts[side,]) for side in named)
-    chance = chance_of_scores(a, b)
-    return chance, None, chance
+    return None, None, chance_of_scores(a, b)
 
 
 def _scores(named: tuple[str, str], verdicts: Verdicts) -> tuple[float | Unscored, float | Unscored]:
