@@ -220,9 +220,11 @@ def _summary(read: "Labels", wins: "WinRate", length_first: float | None) -> str
             lines.append(f"At equal lengths it would win {_interval(wins.controlled.rate, '.1%')}.")
     lines.append(f"Mean length in characters: {length_first:.1f} and {wins.length_mean:.1f}.")
     if wins.controlled is not None:
-        lines.append(
-            f"Coefficient of length (more: the longer wins): {_interval(wins.controlled.length, '+.2f')} nats."
-        )
+        beside = "no label is held against it, and longer may be better, so by itself it is no finding"
+        if read.columns.label is not None:
+            beside = "without regard to labels; length/coefficient below is the one beside labels"
+        drawn = _interval(wins.controlled.length, "+.2f")
+        lines.append(f"Coefficient of length (more: the longer wins): {drawn} nats; {beside}.")
     return "\n".join(lines) + "\n"
 
 

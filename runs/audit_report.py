@@ -5,8 +5,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from runs.audit_subject import tests_of
-from runs.audit_words import FAMILIES, advice, meaning
+from runs.audit_words import FAMILIES, advice, against, meaning
 
+MOST_ITEMS = 100_000
+"""Nobody judges more for an audit: beyond it a number would be pretence."""
 Statistic = Mapping[str, Any]
 """`n`, and `value`, `low` and `high`, which are None where they could not be had."""
 
@@ -65,7 +67,8 @@ def finding_rows(document: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     for finding in document["findings"]:
         one = document["statistics"][finding["statistic"]]
         value = ", ".join(text for text in (_number(one["value"]), _interval(one)) if text)
-        shown = f"{finding['statistic']} {value}, n {one['n']}, p {finding['p_value']:.1g}"
+        sound = f" against {known}" if (known := against(finding["statistic"])) else ""
+        shown = f"{finding['statistic']} {value}, n {one['n']}, p {finding['p_value']:.1g}{sound}"
         rows.append((finding["name"], shown, advice(finding["name"], of_a_file)))
     return rows
 
@@ -80,7 +83,10 @@ def _said(value: Any) -> str:
 
 
 def _unseen(one: Mapping[str, Any]) -> str:
-    enough = f"; about {one['enough']} would do" if one["enough"] else ""
+    enough = ""
+    if one["enough"]:
+        most = one["enough"] > MOST_ITEMS
+        enough = f"; more than {MOST_ITEMS:,} would be needed" if most else f"; about {one['enough']:,} would do"
     return _cell(f"- **{one['fault']}**: {one['why']}{enough}.")
 
 

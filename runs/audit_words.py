@@ -10,7 +10,10 @@ STATISTICS = {
     "position/chance_shift": "how much likelier an answer is held to be the better one for being shown first",
     "position/coefficient": "of pairs judged in one order: what being first adds to the odds at equal labels, in nats",
     "position/coefficient_by_degree": "the same, labels being read as the sign of how much better an answer is",
-    "length/coefficient": "what length adds to the odds of winning at equal labels, in nats; above 0 the longer wins",
+    "length/coefficient": (
+        "what being much longer adds to the odds of winning at equal labels, in nats; three quarters of "
+        "it at the usual difference in length (root mean square); above 0 the longer wins"
+    ),
     "length/coefficient_by_degree": "the same, labels being read as the sign of how much better an answer is",
     "length/longer_when_better": "how much more often the better answer is recognised where it is the longer one",
     "length/accuracy_matched": "how often the labels are met where both answers are about equally long",
@@ -20,9 +23,9 @@ STATISTICS = {
     "self/at_equal_likelihood": "what is left of it among answers that the judge finds equally likely, in nats",
     "likelihood/coefficient": "what it adds to the odds of winning that the judge finds a text likely, in nats",
     "likelihood/coefficient_by_degree": "the same, labels being read as the sign of how much better an answer is",
-    "label/accuracy": "how often the labels are met, a tie being half a hit",
+    "label/accuracy": "how often labels that decide are met, a tie of the judge being half a hit",
     "label/accuracy_decided": "how often they are met where neither side ties",
-    "label/kappa": "agreement with the labels beyond chance (Cohen); 1 is all, 0 none",
+    "label/kappa": "agreement with the labels, ties among them, beyond chance (Cohen); 1 is all, 0 none",
     "label/kendall_tau_b": "rank correlation (Kendall) of labels and chances; of scores, of which of two is higher",
     "label/spearman": "the same by Spearman",
     "calibration/brier": "mean squared error of the stated chances; 0 is best, always saying a half has 0.25",
@@ -45,6 +48,22 @@ STATISTICS = {
     "retest/correlation": "rank correlation of the scores of both times (Spearman)",
     "triads/cyclic": "share of three answers that beat each other in a circle",
 }
+AGAINST = {
+    "position/": "a judge that errs towards neither place",
+    "length/": "a judge that length does not draw",
+    "self/": "a judge that its own authorship does not draw",
+    "likelihood/": "a judge that likelihood does not draw",
+    "label/accuracy": "a judge that is right in 65% of pairs",
+    "family/": "a judge that is right in 65% of its pairs",
+    "calibration/slope": "a slope of 1",
+    "verdict/failed": "a judge that fails in 5% of pairs",
+    "spread/at_": "a judge with 60% of scores at this end",
+    "change/": "a judge whose scores such a change leaves alone",
+    "fooled/": "such twins outscoring 25% of real answers",
+    "principle/": "a judge of whose verdicts 50% turn",
+    "triads/": "a judge with 25% of circles, as a coin has",
+}
+"""What the p of a finding is against, by how the name of its statistic begins: the worst judge that is still sound."""
 FAMILIES = "family/"
 """How the names of the statistics begin that are of one family alone."""
 KINDS = {
@@ -182,6 +201,11 @@ def meaning(statistic: str) -> str:
     """What the statistic says, in a clause; "" for a name that is not known here."""
     group, _, kind = statistic.partition("/")
     return STATISTICS.get(statistic) or (KINDS[group].format(kind=kind) if group in KINDS else "")
+
+
+def against(statistic: str) -> str:
+    """The worst judge that is still sound, of which p says how often it looks as bad; "" for an unknown name."""
+    return next((said for begins, said in AGAINST.items() if statistic.startswith(begins)), "")
 
 
 def advice(finding: str, of_a_file: bool = False) -> str:

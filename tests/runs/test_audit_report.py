@@ -4,13 +4,19 @@ import json
 from dataclasses import replace
 from io import BytesIO
 
+import pytest
 from matplotlib.image import imread
 
+from judges.audit.agreement import LEAST_ACCURACY
+from judges.audit.failures import TOLERATED_SHARE
 from judges.audit.findings import audit
 from judges.audit.known_bias import PLANTED, KnownJudge, simulate
+from judges.audit.perturbation import FOOLED_SHARE
 from judges.audit.report import as_json
+from judges.audit.spread import SATURATED_SHARE
+from judges.audit.stability import CYCLES_BY_CHANCE
 from runs.audit_report import as_markdown, audit_files
-from runs.audit_words import advice, in_brief, meaning
+from runs.audit_words import advice, against, in_brief, meaning
 
 
 def test_a_page_has_every_statistic_with_its_n_and_its_findings() -> None:
@@ -65,6 +71,35 @@ def test_what_to_do_about_judgments_in_a_file_names_no_setting_of_a_run() -> Non
     read = {"audited": {"judgments": {"file": "x.csv"}}, **document}
     assert "Look in the file why these rows are empty" in as_markdown(read)
     assert "Look in the file" not in as_markdown(document)
+
+
+@pytest.mark.parametrize(
+    ("statistic", "sound"),
+    [
+        ("label/accuracy", LEAST_ACCURACY),
+        ("family/law", LEAST_ACCURACY),
+        ("verdict/failed", TOLERATED_SHARE),
+        ("spread/at_high", SATURATED_SHARE),
+        ("fooled/empty", FOOLED_SHARE),
+        ("triads/cyclic", CYCLES_BY_CHANCE),
+    ],
+)
+def test_a_finding_says_what_its_p_is_against(statistic: str, sound: float) -> None:
+    assert f"{sound:.0%}" in against(statistic)
+    document = as_json(audit(simulate(KnownJudge(fooled=("empty",)), 0, n=60)))
+    assert f" against {against('fooled/empty')}) Text without content" in as_markdown(document)
+
+
+def test_all_that_can_be_a_finding_has_something_that_its_p_is_against() -> None:
+    found = audit(simulate(KnownJudge(), 0, n=60))
+    tested = [one.name for one in (*found.statistics, *found.families) if one.evidence is not None]
+    assert len(tested) > 20 and [name for name in tested if not against(name)] == []
+
+
+def test_more_items_than_anybody_judges_are_not_counted() -> None:
+    document = as_json(audit(simulate(KnownJudge(), 0, n=40)))
+    document["unseen"] = [{"fault": "x", "why": "y", "n": 3, "enough": 500_000}]
+    assert "- **x**: y; more than 100,000 would be needed." in as_markdown(document)
 
 
 def test_a_group_cannot_break_out_of_its_table() -> None:

@@ -285,6 +285,7 @@ def test_the_human_form_says_what_was_read_and_found(tmp_path: Path, capsys: pyt
     text = capsys.readouterr().out
     assert "- columns: first output_1, second output_2, preference preference, label label, prompt instruction" in text
     assert "300 judgments of 150 pairs" in text
+    assert "nats; without regard to labels; length/coefficient below is the one beside labels." in text
     assert "position bias: first" in text
 
 
@@ -299,6 +300,7 @@ def test_without_a_column_of_labels_nothing_sounds_like_an_acquittal(
     for said in (text, page):
         assert "This clears the judge of nothing: 13 kinds of fault would not have been found." in said
         unlabelled = "no pair has a label, so that nothing was held against labels."
+        assert "and longer may be better, so by itself it is no finding" in text
         assert f"- **being at chance or worse over all pairs**: {unlabelled}" in said
         assert (
             "neither agreement nor any fault that only labels can show was tested; name one with --label COLUMN" in said
