@@ -69,7 +69,7 @@ def test_a_report_has_every_statistic_with_its_n_and_its_findings() -> None:
     document = json.loads(json.dumps(as_json(found), allow_nan=False))
     assert [one["name"] for one in document["findings"]] == [one.name for one in found.findings]
     assert "position bias: first" in [one["name"] for one in document["findings"]]
-    assert set(document["statistics"]) == {one.name for one in found.statistics}
+    assert set(document["statistics"]) == {one.name for one in (*found.statistics, *found.families)}
     assert document["groups"]["family"]["family 0"]["label/accuracy"]["n"] == 67
     assert as_metrics(found)["audit/position/first_beyond_half"] == 0.5
     assert as_metrics(found)["audit/position/first_beyond_half_n"] == 200
