@@ -1,4 +1,4 @@
-"""Whether a sentence says what to avoid, and whether two sentences that are much alike say the contrary."""
+"""What a sentence says by its words: whether it is to avoid something, the same as another, or the contrary."""
 
 import re
 
@@ -19,11 +19,21 @@ OPPOSITES = (
     ("agrees", "disagrees"), ("promote", "avoid"), ("promotes", "avoids"), ("formal", "informal"), ("first", "last"),
 )  # fmt: skip
 """Words that turn a sentence round where one stands in the place of the other."""
+EMPTY = frozenset(
+    "a an the this that these which who am is are was were be been being do does did has have had please".split()
+)
+"""Words that mean nothing by themselves: two sentences that differ in such alone say the same."""
 
 
 def words_of(text: str) -> list[str]:
     """The words of `text` in small letters, in order."""
     return WORD.findall(text.lower().replace("\u2019", "'"))
+
+
+def content(text: str) -> tuple[str, ...]:
+    """The words of `text` that mean something, in order; all of them where none does."""
+    words = words_of(text)
+    return tuple(word for word in words if word not in EMPTY) or tuple(words)
 
 
 def avoids(text: str) -> bool:

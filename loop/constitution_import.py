@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from constitutions.contradiction import contrary
+from constitutions.contradiction import content, contrary
 from constitutions.extends import Part
 from constitutions.importing.cai import read_json
 from constitutions.importing.draft import Draft, LeftOut, with_different_ids
@@ -24,27 +24,46 @@ MIN_AGREEMENT = 0.7
 MAX_WORDS = 120
 """By default the most words of a part of a document: with both answers it fits a context of 512 tokens."""
 MAX_ROUGE_L = 0.7
-"""Above it two texts say the same, as in Self-Instruct (Wang et al., 2212.10560)."""
+"""Above it two texts are much alike, as in Self-Instruct (Wang et al., 2212.10560). Short ones say the same by far not
+always: "The response is honest." and "The response is kind." have 0.75."""
 
 
 @dataclass(frozen=True)
 class Ways:
-    """How files are read: `votes` beside a CSV of statements, Markdown as a document (`explained`) or as a list."""
+    """How files are read: `votes` beside a CSV of statements, Markdown as a document (`explained`) or as a list.
+
+    `merge_near` leaves out what is much like an earlier text, too, beside what says the same.
+    """
 
     votes: Path | None = None
     min_agreement: float = MIN_AGREEMENT
     explained: bool = False
     max_words: int = MAX_WORDS
+    merge_near: bool = False
+
+
+@dataclass(frozen=True)
+class Once:
+    """Principles that say different things, each with the places of those left out for it.
+
+    `merged` are those left out, `near` those kept that are much like an earlier one, each with that one's place.
+    """
+
+    kept: tuple[Principle, ...]
+    merged: tuple[tuple[int, Principle], ...]
+    near: tuple[tuple[int, Principle], ...]
 
 
 @dataclass(frozen=True)
 class Imported:
-    """What was written: the text of the file and what it says; which principle each text was too like that is gone; and
-    what else of the files is in no principle."""
+    """What was written: the text of the file and what it says; each text that is gone because some principle says it;
+    each that stays though it is much like a principle, which is for a person to decide; and what else of the files is
+    in no principle. Principles by their ids."""
 
     text: str
     constitution: Constitution
     merged: tuple[tuple[str, Principle], ...]
+    near: tuple[tuple[str, Principle], ...]
     left_out: tuple[LeftOut, ...]
 
 
@@ -55,15 +74,15 @@ def imported(files: Sequence[Path], out: Path, name: str, like: str, ways: Ways,
     if ways.votes is not None and not any(file.suffix == ".csv" for file in files):
         raise UsageError("--votes belongs to a CSV file of statements; name it as FILE")
     drafts = [_draft(file, ways) for file in files]
-    principles, merged = said_once([one for draft in drafts for one in draft.principles])
-    if not principles:
+    once = said_once([one for draft in drafts for one in draft.principles], ways.merge_near)
+    if not once.kept:
         raise ConfigError(f"{', '.join(map(str, files))}: no principle is left of what stands there")
-    asks = find_constitution(like)
+    asks, principles = find_constitution(like), with_different_ids(once.kept)
     constitution = Constitution(
         name=name,
         scale=asks.scale,
         explain=("reasons",) if any(one.reasons for one in principles) else (),
-        principles=with_different_ids(principles),
+        principles=principles,
         questions=_questions(asks, _uses(principles, drafts)),
         exemplars_compared=tuple(one for draft in drafts for one in draft.compared),
         exemplars_revised=tuple(one for draft in drafts for one in draft.revised),
@@ -72,32 +91,40 @@ def imported(files: Sequence[Path], out: Path, name: str, like: str, ways: Ways,
     text = as_text(constitution, out)
     if validated((Part(out, text),))[0] != constitution:
         raise RuntimeError(f"{out} would not say what was imported: {constitution.digest}")
-    return Imported(text, constitution, merged, tuple(one for draft in drafts for one in draft.left_out))
+    merged, near = (tuple((principles[place].id, one) for place, one in found) for found in (once.merged, once.near))
+    return Imported(text, constitution, merged, near, tuple(one for draft in drafts for one in draft.left_out))
 
 
-def said_once(principles: Sequence[Principle]) -> tuple[list[Principle], tuple[tuple[str, Principle], ...]]:
-    """The first of those that say the same for the same use, with the places of the others; and these others.
+def said_once(principles: Sequence[Principle], merge_near: bool = False) -> Once:
+    """The first of those that say the same for the same use, with the places of the others.
 
-    Two texts say the same where ROUGE-L is above MAX_ROUGE_L and neither is the other's contrary: "share" and "do not
-    share" differ by two words.
+    Two texts say the same where they are one but for words that mean nothing by themselves. They are near where ROUGE-L
+    is above MAX_ROUGE_L and neither is the other's contrary: "share" and "do not share" differ by two words.
     """
+    said: dict[tuple[tuple[str, ...], tuple[str, ...]], int] = {}
     pools: dict[tuple[str, ...], tuple[NearDuplicates, list[int]]] = {}
     kept: list[Principle] = []
-    merged: list[tuple[str, Principle]] = []
+    merged: list[tuple[int, Principle]] = []
+    near: list[tuple[int, Principle]] = []
     for one in principles:
         pool, places = pools.setdefault(one.use, (NearDuplicates(MAX_ROUGE_L), []))
         like = (places[nth] for nth in pool.those_like(one.text))
-        same = next((place for place in like if not contrary(kept[place].text, one.text)), None)
-        if same is None:
-            pool.add(one.text)
-            places.append(len(kept))
-            kept.append(one)
+        alike = next((place for place in like if not contrary(kept[place].text, one.text)), None)
+        same = said.get((one.use, content(one.text)), alike if merge_near else None)
+        if same is not None:
+            first = kept[same]
+            found = (*first.provenance.merged, f"{one.provenance.source}, {one.provenance.place}: {one.text}")
+            kept[same] = first.model_copy(update={"provenance": first.provenance.model_copy(update={"merged": found})})
+            merged.append((same, one))
+            said.setdefault((one.use, content(one.text)), same)
             continue
-        first = kept[same]
-        found = (*first.provenance.merged, f"{one.provenance.source}, {one.provenance.place}: {one.text}")
-        kept[same] = first.model_copy(update={"provenance": first.provenance.model_copy(update={"merged": found})})
-        merged.append((first.id, one))
-    return kept, tuple(merged)
+        if alike is not None:
+            near.append((alike, one))
+        pool.add(one.text)
+        places.append(len(kept))
+        said[one.use, content(one.text)] = len(kept)
+        kept.append(one)
+    return Once(tuple(kept), tuple(merged), tuple(near))
 
 
 def _uses(principles: Sequence[Principle], drafts: Sequence[Draft]) -> set[str]:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from loop.home import home
 from loop.terminal import Json, print_aside, print_document, print_line
 from runs.errors import ConfigError, UsageError
 from runs.store import Store
+
+if TYPE_CHECKING:
+    from constitutions.principle import Principle
 
 app = typer.Typer(help="Look at a constitution, import, check or compare one.", no_args_is_help=True)
 
@@ -118,6 +121,9 @@ def import_(
         bool, typer.Option("--explained", help="A .md is a document that explains: its sections become principles")
     ] = False,
     max_words: Annotated[int, typer.Option(min=1, help="With --explained: the most words of a principle")] = 120,
+    merge_near: Annotated[
+        bool, typer.Option("--merge-near", help="Leave out, too, what has most words in common with an earlier text")
+    ] = False,
     like: Annotated[
         str, typer.Option(metavar="FILE", help="Whose scale and questions it takes")
     ] = "helpful-honest-harmless",
@@ -140,20 +146,27 @@ def import_(
         raise UsageError(f"--out {out}: a constitution is written to a file that ends in {', '.join(READERS)}")
     if os.path.exists(out) and not force:
         raise UsageError(f"--out {out}: there is such a file; --force writes over it")
-    ways = Ways(votes, min_agreement, explained, max_words)
+    ways = Ways(votes, min_agreement, explained, max_words, merge_near)
     said_by = Provenance(licence=licence, author=author, approver=approver)
     found = imported(files, out, name or out.stem, like, ways, said_by)
     principles = [one.model_dump(mode="json") for one in found.constitution.principles]
-    merged = [{"into": into, "text": one.text, "place": one.provenance.place} for into, one in found.merged]
+    merged, near = (
+        [{"principle": other, "text": one.text, "place": one.provenance.place} for other, one in alike]
+        for alike in (found.merged, found.near)
+    )
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(found.text, encoding="utf-8")
     if as_json:
         left_out = [one._asdict() for one in found.left_out]
-        what = {"principles": principles, "merged": merged, "left_out": left_out}
+        what = {"principles": principles, "merged": merged, "near": near, "left_out": left_out}
         print_document({"file": str(out), "digest": found.constitution.digest, **what})
         return 0
-    for into, one in found.merged:
-        print_aside(f"{one.provenance.source}, {one.provenance.place} says what {into} says, and is left out")
+    why = "has most words in common with" if merge_near else "says, but for words such as `the` and `is`, what"
+    for other, one in found.merged:
+        print_aside(f"{_place(one)} {why} {other}{'' if merge_near else ' says'}, and is left out")
+    if found.near:
+        pairs = [f"{_place(one)} ~ {other}" for other, one in found.near]
+        print_aside(f"much alike, and kept for you to decide (--merge-near leaves out the later one): {_some(pairs)}")
     for (file, why), places in groupby(found.left_out, lambda one: (one.file, one.why)):
         print_aside(f"{file}: left out, as {why}: {_some([one.place for one in places])}")
     print_line(f"{out}: {len(principles)} principles, {found.constitution.digest}")
@@ -161,6 +174,10 @@ def import_(
     if "pairwise" in found.constitution.questions:
         print_line(f"      selfsame run self-rewarding constitution={out} judge.method=pairwise")
     return 0
+
+
+def _place(principle: "Principle") -> str:
+    return f"{principle.provenance.source}, {principle.provenance.place}"
 
 
 def _some(places: Sequence[str], most: int = 5) -> str:

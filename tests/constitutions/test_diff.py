@@ -163,8 +163,9 @@ def test_texts_without_a_word_of_their_own_are_like_nothing() -> None:
 
 def test_said_once_keeps_the_first_of_each_use() -> None:
     other = KIND.model_copy(update={"id": "other", "use": ("critique",)})
-    kept, merged = said_once([KIND, KIND.model_copy(update={"id": "again"}), other])
-    assert [one.id for one in kept] == ["kind", "other"] and [one.id for _, one in merged] == ["again"]
+    once = said_once([KIND, KIND.model_copy(update={"id": "again"}), other])
+    assert [one.id for one in once.kept] == ["kind", "other"]
+    assert [(place, one.id) for place, one in once.merged] == [(0, "again")] and not once.near
 
 
 def test_diff_says_all_of_it_for_people_and_as_one_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -102,8 +102,8 @@ def test_what_is_no_item_of_a_list_is_left_out_and_told_and_counted(
 def test_what_says_the_same_is_said_once_and_its_contrary_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "list.txt"
     lines = [
-        "The response shares nothing private about people who did not agree to it.",
-        "The response shares nothing private about people who have not agreed to it.",
+        "The response shares nothing private about people who do not agree to it.",
+        "A response shares nothing private about the people who did not agree to it.",
         "The response shares what is private about people who did not agree to it.",
         "The shorter response is better than the other one.",
         "The longer response is better than the other one.",
@@ -112,6 +112,26 @@ def test_what_says_the_same_is_said_once_and_its_contrary_is_kept(tmp_path: Path
     constitution = constitution_of(path)
     assert texts(constitution) == [lines[0], *lines[2:]]
     assert constitution.principles[0].provenance.merged == (f"list.txt, line 2: {lines[1]}",)
+
+
+def test_short_texts_that_mean_different_things_are_kept_and_told_unless_the_near_are_to_be_merged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = tmp_path / "list.txt", tmp_path / "own.yaml"
+    lines = ["The response is honest.", "The response is kind.", "The response may decline.", "A response is kind."]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    command = ["constitution", "import", str(path), "--out", str(out), "--force"]
+    assert main(command) == 0
+    told = capsys.readouterr().err
+    assert texts(load_constitution(out)) == lines[:3]
+    assert "list.txt, line 4 says, but for words such as `the` and `is`, what the-response-is-kind says" in told
+    assert "(--merge-near leaves out the later one): 1 (list.txt, line 2 ~ the-response-is-honest)" in told
+    assert main([*command, "--json"]) == 0
+    (near,) = json.loads(capsys.readouterr().out)["near"]
+    assert near == {"principle": "the-response-is-honest", "text": lines[1], "place": "line 2"}
+    assert main([*command, "--merge-near"]) == 0
+    assert "list.txt, line 2 has most words in common with the-response-is-honest" in capsys.readouterr().err
+    assert texts(load_constitution(out)) == [lines[0], lines[2]]
 
 
 def test_a_long_document_is_split_into_short_parts_and_loses_nothing(tmp_path: Path) -> None:
