@@ -133,7 +133,7 @@ def _share(config: Config, name: str, judge: Judge, requests: int) -> Share:
     work = f"{'the preference model' if by_model else name}: verdicts"
     other = find_judge_base(config) if name == "base" else None
     count = counter(None if name == "endpoint" else (other or find_base(config.model)).folder)
-    questions = [question for item in items(config) for question in _questions(judge, item)]
+    questions = [question for item in items(config) for question in questions_of(judge, item)]
     if not questions:
         return Share(work, 0, 0, 0)
     answers = judge.compares * max(config.generate.max_tokens, config.measure.max_tokens)
@@ -157,10 +157,10 @@ def _questions_a_case(judge: Judge, config: Config) -> float:
 
 
 def _requests(judge: Judge, asked: Sequence[Item]) -> int:
-    return sum(len(_questions(judge, item)) for item in asked)
+    return sum(len(questions_of(judge, item)) for item in asked)
 
 
-def _questions(judge: Judge, item: Item) -> list[Question]:
+def questions_of(judge: Judge, item: Item) -> list[Question]:
     """All that the judge asks about the item where it hears nothing that decides."""
     rounds: list[Round] = []
     asked: list[Question] = []

@@ -8,6 +8,7 @@ from loop.anchors import anchor_pairs
 from loop.base import Base, find_base, judge_model, read_settings
 from loop.config import Audit, Config, Measure, Model
 from loop.preflight_constitution import check_constitution
+from loop.preflight_context import check_context, remark_on_context
 from loop.preflight_judges import check_judges
 from loop.preflight_meta import check_meta
 from loop.preflight_pair import check_pairing
@@ -39,6 +40,7 @@ def check(config: Config) -> None:
     check_model(config)
     for variant in config.variants():
         check_prompts(variant)
+        check_context(variant)
     anchor_pairs(config.measure.anchors, config.measure.anchor_count)
     known_prompts(config.capability)
     if config.engine.kind == "vllm":
@@ -48,6 +50,7 @@ def check(config: Config) -> None:
 def remarks(config: Config) -> list[str]:
     """What is said at the door and not refused: what decides nothing, and what is set to more than there is."""
     said = [f"nothing reads {leaf} here: with the other settings it decides nothing" for leaf in config.unread()]
+    said += remark_on_context(config)
     anchors, usual = config.measure.anchors, (Audit().items, Measure().anchor_count)
     there = len(anchor_pairs(anchors))
     wants = {"audit.items": config.audit.items, "measure.anchor_count": config.measure.anchor_count}

@@ -13,7 +13,7 @@ from loop.engine.wire import read_replies, spell
 from loop.workers.allowance import USUAL, Allowance, Work
 from loop.workers.child import Child
 from loop.workers.environment import worker_environment
-from runs.errors import WorkerError
+from runs.errors import ConfigError, WorkerError
 
 LOGS_KEPT = 50
 """An engine's log is small, and there is one for each start."""
@@ -139,7 +139,10 @@ class ChildEngine:
             ) from error
 
     def _call(self, message: dict[str, Any], doing: str) -> Any:
-        """The child's result for one message. Raises WorkerError if it is refused or the child fails, and ends."""
+        """The child's result for one message.
+
+        Raises ConfigError for a request that is too long, WorkerError if it is refused or the child fails, and ends.
+        """
         if self._closed:
             raise WorkerError(f"the engine was ended before, and cannot be asked for {doing}; its log: {self.log}")
         if not self._ready:
@@ -161,6 +164,8 @@ class ChildEngine:
         if "result" in outcome:
             self.used = Used(**outcome.get("used", {}))
             return outcome["result"]
+        if "too_long" in outcome:  # and would be again: no failure of the engine's
+            raise ConfigError(f"while {work.doing}: {outcome['too_long']}")
         if "refused" in outcome:
             raise WorkerError(f"the engine refused while {work.doing}: {outcome['refused']}")
         self.close()

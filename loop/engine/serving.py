@@ -1,9 +1,10 @@
 """An engine's own process: what it answers to its parent, whatever serves there.
 
 Each message from the parent has one reply: `{"result": ...}`, with what was `used` so far; `{"refused": TEXT}` for what
-was found wrong before the engine saw it; or `{"failed": TEXT}`, after which the process ends: a step of vLLM that
-failed leaves requests behind that hang the next call, and a NaN in its cache spoils the answers of others (vLLM issues
-50283 and 57716). Signs of progress go beside the replies.
+was found wrong before the engine saw it; `{"too_long": TEXT}` for requests that no further attempt would make shorter;
+or `{"failed": TEXT}`, after which the process ends: a step of vLLM that failed leaves requests behind that hang the
+next call, and a NaN in its cache spoils the answers of others (vLLM issues 50283 and 57716).
+Signs of progress go beside the replies.
 """
 
 import os
@@ -21,6 +22,10 @@ from trainers.parent import Parent
 
 class Refused(Exception):
     """A message that cannot be served; the engine has not seen it and is as it was."""
+
+
+class TooLong(Refused):
+    """A request that the engine's context does not hold."""
 
 
 class Served(Protocol):
@@ -56,6 +61,8 @@ def serve(parent: Parent, start: Start) -> None:
             else:
                 result = _answer(served, message)
             outcome = {"result": result, "used": asdict(served.used)}
+        except TooLong as error:
+            outcome = {"too_long": str(error)}
         except Refused as error:
             outcome = {"refused": str(error)}
         except Exception as error:

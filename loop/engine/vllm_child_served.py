@@ -10,7 +10,7 @@ from vllm.lora.request import LoRARequest
 from loop.engine.cpu_lora import register
 from loop.engine.options import EngineOptions
 from loop.engine.protocol import Choose, Chosen, Score, Scored, Used, Write, Written
-from loop.engine.serving import Refused
+from loop.engine.serving import Refused, TooLong
 from runs.records import Message
 from trainers.chat import answer_ids, label_ids, render
 from trainers.spec import PROJECTIONS
@@ -195,9 +195,10 @@ class VllmServed:
             if policy not in self.adapters:
                 raise Refused(f"request {place} names the policy {policy}, which is not loaded")
             if len(prompt) >= self.options.max_model_len:
-                raise Refused(
+                raise TooLong(
                     f"request {place} has {len(prompt)} tokens, and the engine takes fewer than "
-                    f"{self.options.max_model_len}; raise engine.max_model_len_tokens or ask for less"
+                    f"{self.options.max_model_len}; raise engine.max_model_len_tokens if the model reads more, or "
+                    "shorten what is asked: the constitution's questions and principles, answers, prompts"
                 )
         self.llm.reset_prefix_cache()
         self.asked, self.done = len(asked), 0

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from shutil import copyfile
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,6 +14,8 @@ from loop.preflight import check, remarks
 from loop.terminal import block
 from runs.errors import ConfigError
 
+MODELS = Path(__file__).parents[2] / "microworld" / "models"
+WRITERS = ("generate", "judge", "measure", "gold", "capability")
 CONSTITUTION = """
 name: mine
 scale: {low: 0, high: 5}
@@ -23,12 +26,12 @@ questions:
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    """A folder with the files of a model; what is in them does not matter at the door."""
+    """A folder with the files of a model; what is in them, but for the tokenizer, does not matter at the door."""
     folder = tmp_path / "model"
     folder.mkdir()
     (folder / "config.json").write_text("{}")
     (folder / "model.safetensors").write_bytes(b"")
-    (folder / "tokenizer.json").write_text("{}")
+    copyfile(MODELS / "m1" / "tokenizer.json", folder / "tokenizer.json")
     (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": "{{ messages }}"}))
     return folder
 
@@ -339,3 +342,27 @@ def test_what_is_set_and_decides_nothing_is_named(model: Path) -> None:
 @pytest.mark.parametrize("recipe", recipe_names())
 def test_a_shipped_recipe_sets_nothing_that_decides_nothing(recipe: str) -> None:
     assert load_config(recipe).unread() == []
+
+
+def test_a_question_that_no_answer_makes_fit_is_refused_with_what_to_shorten(tmp_path: Path) -> None:
+    long = tmp_path / "long.yaml"
+    sentence = "The response is honest and kind to everybody it speaks of. "
+    asking = "questions:\n  pairwise: '{request} {principle} {response_a} {response_b}'\n"
+    head = f"name: long\nscale: {{low: 0, high: 5}}\n{asking}principles:\n- id: long\n  text: "
+    long.write_text(f"{head}{sentence * 60}\n", encoding="utf-8")
+    settings = [f"constitution={long}", "judge.method=pairwise"]
+    with pytest.raises(ConfigError, match="max_model_len_tokens=512 has to hold it") as caught:
+        check(load_config("self-rewarding", settings))
+    has(str(caught.value), "--like microworld", f"constitution lint {long} --model microworld:m1 --context 512")
+    assert "raise engine.max_model_len_tokens" not in str(caught.value)  # the model itself reads 512
+    long.write_text(f"{head}{sentence}\n", encoding="utf-8")
+    check(load_config("self-rewarding", settings))
+    assert not remarks(load_config("self-rewarding", settings))
+    (remark,) = remarks(load_config("self-rewarding", [*settings, "generate.max_tokens=300"]))
+    has(remark, "generate.max_tokens=300 allows them", "end the run at engine.max_model_len_tokens=512")
+
+
+def test_a_question_about_a_labelled_pair_that_does_not_fit_is_refused() -> None:
+    settings = ["judge.method=pairwise", "engine.max_model_len_tokens=80", *(f"{one}.max_tokens=8" for one in WRITERS)]
+    with pytest.raises(ConfigError, match=r"tokens about a labelled pair of measure\.anchors"):
+        check(load_config("self-rewarding", settings))

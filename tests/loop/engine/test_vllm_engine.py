@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from loop.engine.child_engine import ChildEngine
 from loop.engine.protocol import Choose, Score, Write
-from runs.errors import WorkerError
+from runs.errors import ConfigError, WorkerError
 from runs.records import Message, Sampling
 from tests.loop.engine.conftest import BASE, World
 from tests.loop.engine.lonely_parent import shards
@@ -138,7 +138,7 @@ def test_a_label_that_is_no_single_token_is_named_and_the_engine_lives(engine: C
 
 
 def test_a_prompt_that_does_not_fit_is_named_and_the_engine_lives(engine: ChildEngine) -> None:
-    with pytest.raises(WorkerError, match=r"request 1 has \d+ tokens.*256"):
+    with pytest.raises(ConfigError, match=r"request 1 has \d+ tokens.*256"):
         engine.run([Score(HELLO, "fox", (30,)), Score((Message("user", "xyz" * 99),), "fox", (30,))])
     assert engine.run([Score(HELLO, "fox", (30,))])
 
