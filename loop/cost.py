@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from judges.verifier import Verifier
 from loop.anchors import anchor_pairs
 from loop.config import Config
 from loop.cost_judging import AskedBefore, candidates, verdicts
@@ -52,7 +53,8 @@ SIZES = (
 
 @dataclass(frozen=True)
 class Cost:
-    """A whole run's cost. `labels` are the verdicts on what the policy wrote, those that people could give instead.
+    """A whole run's cost. `labels` are the verdicts on what the policy wrote, those that people could give instead;
+    a verifier's are none.
 
     `seconds` are those of the run `timed_by`, which had the same sizes; both None where no run here had. `known_steps`
     are not done again, and of a run that is `recalled` none is done: it costs nothing. `unpriced`: an endpoint
@@ -90,15 +92,18 @@ class Cost:
         time = "no run here had these sizes, so nobody knows how long"
         if self.seconds is not None:
             time = f"{self.seconds:.0f} s, as {self.timed_by} took"
+        people = (
+            f"People would take {self.labels * PERSON_USD:,.0f} US dollars and {self.labels / LABELS_A_DAY:,.1f} "
+            f"person-days for the same {self.labels:,} labels ({PERSON_USD} each, Lee et al., 2309.00267; "
+            f"{LABELS_A_DAY} a day, one a minute)."
+        )
         known = f"The {self.known_steps} steps that are known are not done again; this is the whole run's:"
         return "\n".join(
             [
                 *([known] if self.known_steps else []),
                 table(["at most", "requests", "prompt tokens", "reply tokens", "US dollars"], rows),
                 f"Time: {time}. Money: {NO_PRICE if self.usd is None else f'{self.usd:.2f} US dollars'}.",
-                f"People would take {self.labels * PERSON_USD:,.0f} US dollars and {self.labels / LABELS_A_DAY:,.1f} "
-                f"person-days for the same {self.labels:,} labels ({PERSON_USD} each, Lee et al., 2309.00267; "
-                f"{LABELS_A_DAY} a day, one a minute).",
+                *([people] if self.labels else []),
             ]
         )
 
@@ -146,13 +151,17 @@ def _part(config: Config, span: range, before: AskedBefore) -> tuple[list[Share]
     if attempts := new_prompts(config):
         shares.append(prompting(config, len(trained) * attempts))
     # Measured answers by the seed and by the policy before; labelled ones by the judge's own weights, where it has any.
-    writes = not settings.panel and settings.method not in ("verifier", "preference") and settings.adapter != "endpoint"
+    writes = (
+        not settings.panel and settings.method not in (Verifier.method, "preference") and settings.adapter != "endpoint"
+    )
     labelled = 2 * len(anchor_pairs(config.measure.anchors, config.audit.items)) if writes else 0
     drifted = len(trained) * drift.of_seed_read + len(span) * drift.labelled_read
     if read := len(trained) * 2 * config.measure.prompts + audits * labelled + drifted:
         shares.append(reading(config, read))
     if config.gold.enabled:
         shares.append(gold(config, len(span) * (1 + config.gold.greedy) * config.gold.prompts))
+    if settings.method == Verifier.method:  # it compares with references: nobody is asked, and nobody would be
+        return shares, 0
     return [*shares, *verdicts(config, span, before)], candidates(config, span) + measured
 
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 
-from loop.summary import HEADLINES, Closed, history
+from loop.summary import Closed, headlines, history
 from loop.terminal import cell
 from runs.lineage import decision_of, find_run, last_index
 from runs.store import Store
@@ -55,5 +55,7 @@ def how_it_ended(store: Store, name: str) -> str:
 
 def line(name: str, one: Closed) -> str:
     """An iteration in one line: its address, its decision, and the headline metrics that it has."""
-    shown = [f"{short}={cell(one.metrics[metric])}" for metric, short in HEADLINES.items() if metric in one.metrics]
+    shown = [
+        f"{short}={cell(one.metrics[metric])}" for metric, short in headlines([one]).items() if metric in one.metrics
+    ]
     return "  ".join([f"{name}@{one.index}", one.verdict, *shown, *([one.reason] if one.verdict != "promote" else [])])

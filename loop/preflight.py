@@ -1,6 +1,7 @@
 """What is refused at the door, before anything is written: inputs that cannot be used, settings that contradict."""
 
 import os
+from collections.abc import Collection
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -47,9 +48,13 @@ def check(config: Config) -> None:
         check_vllm(config.model.device)
 
 
-def remarks(config: Config) -> list[str]:
-    """What is said at the door and not refused: what decides nothing, and what is set to more than there is."""
-    said = [f"nothing reads {leaf} here: with the other settings it decides nothing" for leaf in config.unread()]
+def remarks(config: Config, given: Collection[str] | None = None) -> list[str]:
+    """What is said at the door and not refused: what decides nothing, and what is set to more than there is.
+
+    `given` are the leaves or sections that somebody set beside a shipped recipe; None where the recipe is theirs too.
+    """
+    unread = [leaf for leaf in config.unread() if given is None or {leaf, leaf.partition(".")[0], "phases"} & {*given}]
+    said = [f"nothing reads {leaf} here: with the other settings it decides nothing" for leaf in unread]
     said += remark_on_context(config)
     anchors, usual = config.measure.anchors, (Audit().items, Measure().anchor_count)
     there = len(anchor_pairs(anchors))

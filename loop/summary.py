@@ -1,8 +1,10 @@
 """What a run did, from the store alone: a table by iteration, what moved in words, and what to type next."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from judges.verifier import Verifier
 from loop.terminal import table
 from loop.word import halted_by
 from runs.lineage import Link, decision_of, first_link, last_index, links, made_by
@@ -20,6 +22,8 @@ HEADLINES = {
     "gold/greedy_mean": "gold greedy",
 }
 """The metrics that a table shows, where a run has them, and what its columns are called."""
+VERIFIED = {"judge/score_mean": "right answers"}
+"""What columns are called where a verifier judged: its score is nobody's opinion."""
 
 
 SHOWN = 50
@@ -28,7 +32,10 @@ SHOWN = 50
 
 @dataclass(frozen=True)
 class Closed:
-    """One closed iteration: who made it (an ancestor, if it is shared), its decision, and every metric of its steps."""
+    """One closed iteration: who made it (an ancestor, if it is shared), its decision, and every metric of its steps.
+
+    `verified` says that its answers were compared with references, and that no model judged them.
+    """
 
     made_by: str
     index: int
@@ -38,6 +45,7 @@ class Closed:
     reason: str
     metrics: dict[str, float | None]
     halted_by: tuple[str, ...] = ()
+    verified: bool = False
 
     def shown(self) -> dict[str, Any]:
         """As JSON values."""
@@ -67,10 +75,15 @@ def metrics_of(store: Store, link: Link) -> dict[str, float | None]:
     return metrics
 
 
+def headlines(closed: Sequence[Closed]) -> dict[str, str]:
+    """HEADLINES as they are called for these iterations."""
+    return HEADLINES | (VERIFIED if closed and all(one.verified for one in closed) else {})
+
+
 def history_table(closed: list[Closed]) -> str:
     """One line an iteration, with the headline metrics that any of them has, and its maker where there are several."""
     names = [name for name in HEADLINES if any(name in one.metrics for one in closed)]
-    columns = ["iteration", *(HEADLINES[name] for name in names), "decision"]
+    columns = ["iteration", *(headlines(closed)[name] for name in names), "decision"]
     rows: list[list[Any]] = [[one.index, *(one.metrics.get(name) for name in names), one.verdict] for one in closed]
     if len({one.made_by for one in closed}) > 1:
         columns.append("made by")
@@ -91,13 +104,15 @@ def in_words(closed: list[Closed]) -> list[str]:
     if len(measured) < 2:
         return ["There is nothing to compare yet: no iteration after the seed was measured."]
     first, last = measured[0].metrics, measured[-1].metrics
+    verified = all(one.verified for one in measured)
+    sentences = SENTENCES | (RIGHT if verified else {})
     moves = {name: Move.of(name, first, last) for name in HEADLINES if _both(name, first, last)}
-    said = [f"{SENTENCES[name]} {move.says()}." for name, move in moves.items() if name in SENTENCES]
+    said = [f"{sentences[name]} {move.says()}." for name, move in moves.items() if name in sentences]
     if (kl := last.get("policy/kl_to_seed_nats")) is not None:
         # Estimated from samples, so that a policy that hardly moved may have less than none.
         moved = f"has moved {kl:.3g} nats an answer away from" if kl > 0 else "has not moved measurably from"
         said.append(f"The policy {moved} the seed.")
-    own = moves.get("judge/score_mean")
+    own = None if verified else moves.get("judge/score_mean")
     fell = [
         SENTENCES[name].lower()
         for name in ("judge/anchor_accuracy", "gold/sampled_mean", "gold/greedy_mean")
@@ -115,6 +130,7 @@ SENTENCES = {
     "judge/anchor_accuracy": "Its agreement with people's labels",
     "policy/length_mean_tokens": "The length of its answers in tokens",
 }
+RIGHT = {"judge/score_mean": "The share of its answers that the verifier finds right"}
 
 
 @dataclass(frozen=True)
@@ -190,6 +206,7 @@ def _closed(store: Store, run: Run, link: Link) -> Closed:
         decision["reason"],
         metrics_of(store, link),
         tuple(halted_by(decision)) if decision["verdict"] == "halt" else (),
+        one.config.get("judge", {}).get("method") == Verifier.method,
     )
 
 

@@ -99,7 +99,7 @@ def new_config(store: Store, recipe: str, overrides: Sequence[str], smoke: bool)
 
     Raises UsageError or ConfigError.
     """
-    from loop.load_config import load_config
+    from loop.load_config import load_config, recipe_names
     from loop.preflight import check, check_judge, remarks
     from loop.preflight_preference import check_preference_models
 
@@ -107,7 +107,8 @@ def new_config(store: Store, recipe: str, overrides: Sequence[str], smoke: bool)
     check(config)
     check_judge(config, store)
     check_preference_models(config, store)
-    for remark in remarks(config):
+    given = [text.partition("=")[0] for text in overrides] if recipe in recipe_names() else None
+    for remark in remarks(config, given):
         print_aside(remark)
     return config
 

@@ -325,6 +325,14 @@ def test_more_labelled_pairs_than_there_are_is_said_and_not_refused(model: Path)
     assert remarks(load_config("self-rewarding", [f"model.base={model}"])) == []
 
 
+def test_a_setting_of_a_shipped_recipe_that_decides_nothing_is_named_only_to_who_gave_it() -> None:
+    config = load_config("self-rewarding", ["capability.prompts=null", "capability.count=7"])
+    (said,) = remarks(config, ["capability.prompts", "capability.count"])
+    assert said.startswith("nothing reads capability.count here")
+    assert remarks(config, ["capability.prompts"]) == []
+    assert remarks(config) == [said]
+
+
 def test_a_judge_by_principles_needs_a_principle_that_compares(model: Path, tmp_path: Path) -> None:
     probes = "principles: [{id: kind, text: Be kind., use: [probe]}]"
     pairwise = '  pairwise: "{principle} {request} {response_a} {response_b}"'

@@ -1,5 +1,7 @@
 """What is said of a run's numbers: what rose, what fell, what is within its noise, and when to beware."""
 
+from dataclasses import replace
+
 from loop.summary import Closed, history_table, in_words, next_commands
 from runs.records import Run
 
@@ -43,6 +45,15 @@ def test_a_judge_that_thinks_better_of_itself_while_the_truth_falls_is_pointed_a
     first = closed(0, judge__score_mean=3.0, gold__sampled_mean=3.0, gold__sampled_se=0.05)
     last = closed(2, judge__score_mean=3.9, gold__sampled_mean=2.0, gold__sampled_se=0.05)
     assert "Beware" in in_words([first, last])[-1]
+
+
+def test_a_verifiers_score_is_told_as_right_answers_and_as_nobodys_opinion() -> None:
+    first = replace(closed(0, judge__score_mean=0.125, gold__sampled_mean=3.0, gold__sampled_se=0.05), verified=True)
+    last = replace(closed(1, judge__score_mean=0.5, gold__sampled_mean=2.0, gold__sampled_se=0.05), verified=True)
+    said = in_words([first, last])
+    assert "The share of its answers that the verifier finds right rose from 0.125 to 0.5 (+300%)." in said
+    assert not any("own" in sentence or "Beware" in sentence for sentence in said)
+    assert "right answers" in history_table([first, last]) and "own score" in history_table([first, closed(1)])
 
 
 def test_an_iteration_that_halted_before_it_was_measured_is_not_compared() -> None:
