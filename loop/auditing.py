@@ -17,7 +17,7 @@ from runs.errors import ConfigError, UsageError
 from runs.lineage import Found, iterations, resolve
 from runs.store import Store
 
-IMPLICIT = Step("implicit", 3, ("engine",), audit_implicit.inputs, audit_implicit.run)
+IMPLICIT = Step("implicit", 4, ("engine",), audit_implicit.inputs, audit_implicit.run)
 
 
 def audit_of(store: Store, address: str, overrides: Sequence[str], say: Say, implicit: bool = False) -> dict[str, Any]:
