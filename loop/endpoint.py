@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from judges.dialogue import Chances, Choose, Text, Write
 from loop.config_endpoint import Endpoint as Limits
-from loop.endpoint_replies import Failed, Kept, read_reply
+from loop.endpoint_replies import WAYS_OUT, Failed, Kept, read_reply
 from loop.engine.protocol import Used
 from loop.limits import LimitReached, LimitWatch
 from runs.canonical import digest
@@ -107,8 +107,7 @@ class Endpoint:
         try:
             self.answers([(question, 0)], Sampling(1.0, 1.0, 1), watch)
         except (WorkerError, LimitReached) as error:
-            way = "; judge.method=rubric or pairwise_reasoned read only what is written" if chooses else ""
-            raise ConfigError(f"judge.endpoint_url: {error}{way}") from error
+            raise ConfigError(f"judge.endpoint_url: {error}") from error
 
     async def _reply(
         self, client: "httpx.AsyncClient", question: Question, body: dict[str, Any], watch: LimitWatch
@@ -163,14 +162,19 @@ class Endpoint:
         except TimeoutError as error:
             raise Failed(f"no reply within {self._limits.timeout_s:g} s", most, again=True) from error
         except httpx.ConnectError as error:
-            raise Failed(f"no connection ({error})", Used(), again=True) from error
+            way = (
+                f"; start the server there, or set judge.endpoint_url; `curl {self._url}/models` asks whether it is up"
+            )
+            raise Failed(f"no connection ({error}){way}", Used(), again=True) from error
         except httpx.HTTPError as error:
             raise Failed(f"the connection broke ({type(error).__name__}: {error})", most, again=True) from error
         status = reply.status_code
         if status != 200:
             says = self._without_key(content.decode("utf-8", "replace")[:300])
             again = status in AGAIN or status >= 500
-            raise Failed(f"status {status}: {says}", Used(), again, _retry_after_s(reply.headers))
+            raise Failed(
+                f"status {status}: {says}{WAYS_OUT.get(status, '')}", Used(), again, _retry_after_s(reply.headers)
+            )
         try:
             document = json.loads(content)
         except (ValueError, RecursionError) as error:

@@ -13,6 +13,14 @@ from loop.engine.protocol import Used
 ABSENT = -700.0  # a label that is not among the likeliest tokens has no probability; e^-700 is still a number
 MASS_TOLERANCE = 1e-3
 
+WITHOUT_LIKELIHOODS = "judge.method=rubric or pairwise_reasoned read only what is written"
+WAYS_OUT = {
+    **dict.fromkeys((400, 422), f"; if it takes no `logprobs`: {WITHOUT_LIKELIHOODS}"),
+    **dict.fromkeys((401, 403), "; set SELFSAME_ENDPOINT_KEY in the environment to a key that it takes"),
+    404: "; set judge.endpoint_url (most end in /v1) and judge.endpoint_model as the server has them",
+}
+"""What to do about a status."""
+
 
 class Failed(Exception):
     """A request without a reply. `again`: another try may help, after `wait_s` if the endpoint says so."""
@@ -58,7 +66,8 @@ def read_reply(question: Write | Choose, document: dict[str, Any], used: Used) -
             content = choice["message"]["content"]
             return Text("" if content is None else _text(content), choice["finish_reason"] == "stop")
         if not (choice.get("logprobs") or {}).get("content"):
-            raise Failed("it gives no likelihoods (`logprobs`), from which this method reads verdicts", used, False)
+            why = "it gives no likelihoods (`logprobs`), from which this method reads verdicts"
+            raise Failed(f"{why}; {WITHOUT_LIKELIHOODS}", used, False)
         likeliest = choice["logprobs"]["content"][0]["top_logprobs"]
         said = [(_text(one["token"]).strip(), float(one["logprob"])) for one in likeliest]
         return Chances(tuple(_logprob(label, said) for label in _checked(question.labels, said)))

@@ -136,7 +136,7 @@ def test_what_goes_on_failing_is_a_worker_failure_with_the_reason(behave: Behavi
 
 
 def test_nobody_there_is_a_worker_failure() -> None:
-    with pytest.raises(WorkerError, match="no connection"):
+    with pytest.raises(WorkerError, match=r"no connection .*; start the server there, or set judge\.endpoint_url"):
         ask("http://127.0.0.1:9/v1", WRITE, attempts=2)
 
 
@@ -221,6 +221,7 @@ def test_the_key_goes_into_the_header_and_into_no_error(monkeypatch: pytest.Monk
         ask(seen.url, WRITE)
     assert seen.headers[0]["Authorization"] == "Bearer canary-key-123"
     assert "canary" not in str(caught.value) and "status 401" in str(caught.value)
+    assert f"set {KEY} in the environment" in str(caught.value)
     with pytest.raises(ConfigError, match="unencrypted"):
         Endpoint("http://elsewhere.example/v1", "m", Limits())
     monkeypatch.setenv(KEY, "two\x07lines")
