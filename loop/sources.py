@@ -172,7 +172,7 @@ def enumerate_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
             if not line.strip():
                 continue
             try:
-                yield number, json.loads(line)
+                yield number, json.loads(line.rstrip(b"\r\n"))  # or an error is told as of line 2
             except (ValueError, RecursionError) as error:
                 raise ConfigError(f"{path}: line {number} is no JSON: {error}") from error
 

@@ -171,7 +171,7 @@ def test_the_meaning_of_numbers_can_be_said(tmp_path: Path) -> None:
     [
         ([], "no judgment in it"),
         (["[1]"], "line 1: a judgment must be an object"),
-        (["{"], "line 1 is no JSON"),
+        (["{"], "line 1 is no JSON: Expecting property name enclosed in double quotes: line 1 column 2"),
         ([{"output_1": "a", "output_2": "b"}], "which column is the preference; it has output_1, output_2"),
         ([{"output_1": "a", "preference": 1}], "which column is the second"),
         ([ROW | {"response_a": "x"}], "output_1 and response_a could both be the first column"),
