@@ -70,7 +70,7 @@ def effects(measured: Mapping[str, ByPrompt], arms: Sequence[Arm]) -> list[Effec
                 for arm in arms
                 if (arm.mode, arm.principle) == kind and arm.name in measured and arm.seed in whole
             ]
-            if numbers := _numbers(differences):
+            if numbers := _numbers(differences, len({arm.seed for arm in arms})):
                 of_metric.append(_effect(metric, *kind, numbers, len(kinds)))
         adjusted = holm([one.p for one in of_metric]) if metric not in GOLD else [None] * len(of_metric)
         found += [Effect(**{**vars(one), "adjusted": p}) for one, p in zip(of_metric, adjusted, strict=True)]
@@ -84,10 +84,11 @@ def _differences(metric: str, whole: ByPrompt, other: ByPrompt) -> list[float]:
     return [b - a for a, b in zip(before, after, strict=True)]
 
 
-def _numbers(by_seed: Sequence[Sequence[float]]) -> list[float]:
-    """The differences on single prompts; of several seeds the mean of each, since trainings differ too."""
+def _numbers(by_seed: Sequence[Sequence[float]], seeds: int) -> list[float]:
+    """The differences on single prompts; where several `seeds` were to be run the mean of each that came to its end,
+    since trainings differ too: one of several is none."""
     known = [one for one in by_seed if len(one) > 1]
-    if len(by_seed) == 1:
+    if seeds == 1:
         return list(known[0]) if known else []
     means = [math.fsum(one) / len(one) for one in known]
     return means if len(means) > 1 else []
@@ -99,7 +100,8 @@ def _effect(metric: str, mode: Mode, principle: str, numbers: Sequence[float], b
     n, value = len(numbers), math.fsum(numbers) / len(numbers)
     spread = math.sqrt(math.fsum((one - value) ** 2 for one in numbers) / (n - 1))
     if not spread:
-        return Effect(metric, mode, principle, value, None, None, n, None, 1.0)
+        # The same on every prompt: each falls to one side by a coin's throw, if it is chance.
+        return Effect(metric, mode, principle, value, value, value, n, None, min(1.0, 2 * 0.5**n) if value else 1.0)
     error = spread / math.sqrt(n)
     half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1)) * error
     strict = float(stats.t.ppf(1 - (1 - LEVEL) / 2 / branches, n - 1))

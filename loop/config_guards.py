@@ -177,13 +177,15 @@ class Guards(Section):
         """All charts that are asked."""
         return tuple(self._acting(one) for one in self.charts if self._is_asked(one))
 
-    def after(self, braked: int) -> "Guards":
+    def after(self, braked: int, held: int) -> "Guards":
         """These guards for an iteration of a run that brakes, if `braked` is not 0: four times as quick to doubt.
 
-        A run that was in doubt, or moves too far, is likelier to be going down than one of which nothing is known.
+        A run that was in doubt, or moves too far, is likelier to be going down than one of which nothing is known. What
+        is tried again after iterations that promoted nothing (`held`) is not: what made one look bad by chance, the
+        luck of the policy that stands, is still there.
         """
-        doubt = min(0.5, self.doubt * DOUBT_WHEN_BRAKED)
-        return self.model_copy(update={"doubt": doubt}) if braked else self
+        doubt = max(self.doubt, min(0.5, self.doubt * DOUBT_WHEN_BRAKED))
+        return self.model_copy(update={"doubt": doubt}) if braked and not held else self
 
     def only_warning(self, but: Collection[str] = ()) -> dict[str, Action]:
         """Actions by which no guard but these keeps a run from going on; one that is off stays off."""

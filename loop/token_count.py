@@ -14,12 +14,15 @@ Tokens = Callable[[str], float]
 
 @lru_cache(maxsize=8)
 def counter(folder: Path | None) -> Tokens:
-    """How many tokens a text has: by the model's own tokenizer, or by the characters where there is none."""
+    """How many tokens a text has: by the model's own tokenizer, or by the characters where there is none to be read."""
     if folder is None or not (folder / "tokenizer.json").is_file():
         return lambda text: len(text) / CHARACTERS_A_TOKEN
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    try:
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    except Exception:  # the library has no error of its own; whoever serves the model refuses it with a sentence
+        return counter(None)
     return lambda text: float(len(tokenizer.encode(text, add_special_tokens=False).ids))
 
 

@@ -61,41 +61,40 @@ def compared(
     yet proven can be lost. Where the stream was measured otherwise then, the first of `anew` that has it as it is
     measured now takes the place of the reference. `observed` and `limit` are log10 of the evidence of a loss and of
     1 / alpha; `worst` is the iteration against which it is strongest. A `p` of at most `doubt` rejects, unless the test
-    has a milder action. It does not pass where fewer than `min_frac` of a reference's items have a number now, nor
-    where one is outside 0 to 1.
+    has a milder action. It does not pass, and rejects, where fewer than `min_frac` of the reference's items have a
+    number now, or one is outside 0 to 1.
     """
     if test.of not in of or not now.measured:
         return None
     first = reference(test.stream, now, test.of, of, anew)
     if first is None:
         return without_reference(test.name, test.stream, test.of, now, test.group, test.action, test.demanded)
-    others = [one for one in recent if one.index > first.index] if test.of == "best" else []
-    references = [first, *(one for one in others if test.stream in one.items and now.is_like(one, test.stream))]
-    befores = [one.items.get(test.stream, {}) for one in references]
-    after = now.items.get(test.stream, {})
-    if not test.demanded and not (befores[0] and now.took(first.step_of(test.stream))):
+    before, after = first.items.get(test.stream, {}), now.items.get(test.stream, {})
+    if not test.demanded and not (before and now.took(first.step_of(test.stream))):
         return None
+    others = [one for one in recent if one.index > first.index] if test.of == "best" else []
+    others = [one for one in others if test.stream in one.items and now.is_like(one, test.stream)]
+    references, both = _with_same_items(test.stream, first, others, after, min_frac)
     limit = levels.limit
     rows = tuple(address for one in (now, *references) for address in one.addresses(test.stream))
-    both = sorted(item for item in after if all(item in before for before in befores))
     asked = groups(test.by, now, both)
     if not asked and not test.demanded and both:
         return None
-    most = max(map(len, befores))
-    numbers = [[items[item] for item in both] for items in (after, *befores)]
+    numbers = [[one.items[test.stream][item] for item in both] for one in (now, *references)] if both else []
     faulty = sum(not 0 <= number <= 1 for row in numbers for number in row)
-    if faulty or not asked or len(both) < min_frac * most:
+    still = sum(item in before for item in after)
+    if faulty or not asked or still < min_frac * len(before):
         why = (
             f"{faulty} numbers are outside 0 to 1"
             if faulty
-            else f"{len(both)} of {most} items have a number; at least {min_frac:.0%} are needed"
-            if len(both) < min_frac * most or not both
+            else f"{still} of {len(before)} items have a number; at least {min_frac:.0%} are needed"
+            if still < min_frac * len(before) or not both
             else f"no value of their tag {test.by} has {FEWEST} items"
         )
         says = f"{test.stream} cannot be compared: {why}"
         beside: dict[str, float | int] = {"n": len(both), "alpha": levels.alpha}
         return Finding(
-            test.name, test.stream, None, limit, False, says, test.group, test.action,
+            test.name, test.stream, None, limit, False, says, test.group, min(test.action, "reject", key=ACTIONS.index),
             "at_most", None, WHOSE[test.of], rows, beside,
         )  # fmt: skip
     import numpy as np
@@ -132,13 +131,32 @@ def begun(test: Paired, now: Seen, of: Mapping[str, Seen], anew: Sequence[Seen])
     return without_reference(test.name, test.stream, test.of, now, test.group, test.action, test.demanded)
 
 
+def _with_same_items(
+    stream: str, first: Seen, others: Sequence[Seen], after: Mapping[str, float], min_frac: float
+) -> tuple[list[Seen], list[str]]:
+    """The references, and the items that all of them and `after` have.
+
+    What is missing is missing in different places each time. Of the `others` those are left out without which more than
+    a share `min_frac` of the items that the first one has is not left.
+    """
+    references, both = [first], sorted(item for item in after if item in first.items.get(stream, {}))
+    fewest = min_frac * len(both)
+    for one in others:
+        shared = [item for item in both if item in one.items[stream]]
+        if len(shared) >= fewest:
+            references, both = [*references, one], shared
+    return references, both
+
+
 def together(found: Sequence[Finding], levels: Levels, action: Action) -> Finding | None:
     """Whether small losses in several tests are a loss; None unless tests of two sets of items or more were asked.
 
+    Tests that would only warn or brake have no part in it. `worst` is the iteration of the one with most evidence.
     What tests of the same items have to say is one voice (the part of a stream's name before its first `/`).
     """
     sets: dict[str, list[Finding]] = {}
-    tests = [one for one in found if "left_log10_e" in one.beside]
+    blocking = ACTIONS.index("reject")
+    tests = [one for one in found if "left_log10_e" in one.beside and ACTIONS.index(one.action) >= blocking]
     for one in tests:
         sets.setdefault(one.metric.partition("/")[0], []).append(one)
     if len(sets) < 2:
@@ -146,7 +164,10 @@ def together(found: Sequence[Finding], levels: Levels, action: Action) -> Findin
     evidence = carried_on([[one.beside["left_log10_e"] for one in same] for same in sets.values()])
     p = p_together([[one.beside["p"] for one in same] for same in sets.values()])
     names = ", ".join(one.guard for one in tests)
-    beside = {"n": len(tests), "alpha": levels.alpha, "p": p, "doubt": levels.doubt}
+    strongest = max(tests, key=lambda one: one.observed or 0.0)
+    beside = {
+        "n": len(tests), "alpha": levels.alpha, "worst": strongest.beside["worst"], "p": p, "doubt": levels.doubt,
+    }  # fmt: skip
     says = f"{names} together: {levels.in_words(evidence, p)}"
     return Finding(
         TOGETHER, "", evidence, levels.limit, levels.passes(evidence, p), says, "quality",

@@ -33,7 +33,9 @@ def examine(
     tests = guards.every_paired()
     # A test that is not asked spends nothing, so that its share is the others'. They sum to the budget at each look.
     asked = {test.name: test.group for test in tests if test.demanded or _is_there(test, now, of, anew)}
-    if asked:
+    sets = {test.stream.partition("/")[0] for test in tests if test.name in asked}
+    action = guards.action(TOGETHER, "roll_back")
+    if len(sets) > 1 and action != "off":
         asked[TOGETHER] = "quality"
     share = shares(guards.false_alarm, asked)
     levels = {test: Levels(at_look(spent, look), guards.doubt / len(share)) for test, spent in share.items()}
@@ -43,7 +45,7 @@ def examine(
         if test.name in asked
     ]
     found += tested
-    if asked and (action := guards.action(TOGETHER, "roll_back")) != "off":
+    if TOGETHER in asked:
         found.append(together([one for one in tested if one], levels[TOGETHER], action))
     found += [begun(test, now, of, anew) for test in tests if test.name not in asked]
     found += [charted(chart, now) for chart in guards.every_chart()]

@@ -32,7 +32,10 @@ def reference(name: str, now: Seen, whose: str, of: Mapping[str, Seen], anew: Se
         return None
     stand = (of[whose], *(anew if whose != "previous" else ()))
     found = (one for one in stand if one.has(name) and now.is_like(one, name))
-    return next(found, of[whose] if now.is_like(of[whose], name) else None)
+    known = of[whose]
+    # One that says nothing of how it was measured and lacks what there is now is of a version without such a number.
+    older = now.has(name) and bool(now.yardsticks) and not known.yardsticks
+    return next(found, known if now.is_like(known, name) and not older else None)
 
 
 def without_reference(

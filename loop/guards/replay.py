@@ -21,7 +21,7 @@ def replay(guards: Guards, history: Iterable[Seen]) -> Iterator[Conclusion]:
         of = {whose: known[kept.index] for whose, kept in standing.references().items()} if standing else {}
         recent = [known[kept.index] for kept in standing.recent] if standing else []
         anew = [known[kept.index] for kept in standing.anew] if standing else []
-        asked = guards.after(standing.braked) if standing else guards
+        asked = guards.after(standing.braked, standing.held) if standing else guards
         findings = examine(asked, now, of, recent, standing.looks + 1 if standing else 1, anew)
         concluded = conclude(guards, findings, Kept(now.index, str(now.index)), standing)
         standing = concluded.standing

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from loop.config_section import Fraction, Positive, Section
+from loop.config_section import Positive, Section
 from loop.guards.finding import Action, Group
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -49,7 +49,7 @@ class Paired(Section):
     """Which numbers: a name of `selfsame show RUN@N/decide`, with a number from 0 to 1 for each item."""
     of: Literal["seed", "previous", "best"] = "best"
     """Whose numbers for the same items it is held against."""
-    margin: Fraction = 0.0
+    margin: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """How much worse, in the mean, is not yet worse."""
     by: str | None = None
     """A tag of the items: a loss is asked of those of each value by themselves, so that none can be made up for."""

@@ -79,7 +79,7 @@ def findings(desk: Desk, turn: Turn) -> list[Finding]:
     guards, standing = desk.config.guards, standing_before(desk, turn)
     now = replace(seen_of(desk, turn), yardsticks=yardsticks(desk, turn))
     before = seen_before(desk, turn, standing)
-    asked = guards.after(standing.braked) if standing else guards
+    asked = guards.after(standing.braked, standing.held) if standing else guards
     found = examine(asked, now, before.of, before.recent, standing.looks + 1 if standing else 1, before.anew)
     if turn.index or "measure" not in turn.done:
         return found

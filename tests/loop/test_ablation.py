@@ -146,4 +146,4 @@ def test_of_several_seeds_each_gives_one_number(store: Store) -> None:
     assert one.n == 2 and (one.value, one.p) == pytest.approx((11 / 12, wanted.pvalue))
     same: dict[str, ByPrompt] = {name: {LENGTH: {"p": 1.0, "q": 1.0}} for name in measured}
     (nothing,) = effects(same, [each for each in made if each.seed == 0])
-    assert (nothing.value, nothing.low, nothing.p, nothing.found) == (0.0, None, 1.0, False)
+    assert (nothing.value, nothing.low, nothing.p, nothing.found) == (0.0, 0.0, 1.0, False)

@@ -154,5 +154,6 @@ def test_a_person_is_asked_as_the_settings_say(approve: str, waiting: set[int]) 
 
 
 def test_guards_are_quicker_to_doubt_while_a_run_brakes() -> None:
-    assert [Guards().after(braked).doubt for braked in (0, 1, 3)] == pytest.approx([0.05, 0.2, 0.2])
-    assert Guards(doubt=0.4).after(1).doubt == 0.5
+    assert [Guards().after(braked, 0).doubt for braked in (0, 1, 3)] == pytest.approx([0.05, 0.2, 0.2])
+    assert Guards().after(1, 1).doubt == 0.05
+    assert [Guards(doubt=doubt).after(1, 0).doubt for doubt in (0.4, 0.9)] == [0.5, 0.9]

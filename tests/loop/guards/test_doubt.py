@@ -25,8 +25,10 @@ def test_it_is_the_paired_t_test_of_scipy_by_bonferroni_over_groups_and_the_harm
 
 def test_what_does_not_differ_is_not_in_doubt_and_what_differs_in_every_item_is() -> None:
     ones, everything = np.ones(20), np.ones((1, 20), dtype=bool)
-    assert p_worse(ones[None], ones, everything) == pytest.approx(0.5)
-    assert p_worse(ones[None], 0 * ones, everything) < 1e-100
+    assert p_worse(ones[None], ones, everything) == 1.0
+    assert p_worse(ones[None], 0 * ones, everything) == pytest.approx(0.5**20)
+    assert p_worse(ones[None, :1], 0 * ones[:1], everything[:, :1]) == 0.5
+    assert p_worse(0.8 * ones[None], 0.7 * ones, everything, margin=0.1) == 1.0
     assert p_worse(0 * ones[None], ones, everything) == 1.0
 
 

@@ -79,7 +79,7 @@ def test_a_stream_that_is_turned_on_later_is_guarded_from_then_on() -> None:
 
 def test_the_budget_is_split_over_the_tests_that_have_something_to_hold_against() -> None:
     alpha = one(examine(Guards(), seen(1, **OLD), OF), "seed_judge_fell").beside["alpha"]
-    assert alpha == pytest.approx(0.05 / 2 * 6 / math.pi**2)  # the other half is of the guard that asks them together
+    assert alpha == pytest.approx(0.05 * 6 / math.pi**2)
 
 
 @pytest.mark.parametrize("broken", [math.nan, 1.5])
