@@ -1,5 +1,6 @@
 """The shipped recipes: each passes the door, and those that differ in what they do come to their end."""
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from loop import drive, judging
 from loop.cli import main
+from loop.config_guards import Guards
 from loop.cost import estimate
 from loop.desk import Desk
 from loop.engine.protocol import Score
@@ -25,7 +27,7 @@ STUB = (
     *("measure.prompts=8", "measure.anchor_count=4", "gold.prompts=3", "capability.count=4"),
     # The stub judges by hashing: nothing that it says of labelled pairs is better than a coin.
     *("guards.min_anchor_accuracy=0", "guards.min_position_consistency=0", "guards.max_unscored_frac=1"),
-    *("guards.max_kl_to_seed_nats=1e9", "guards.max_kl_to_previous_nats=1e9"),
+    f"guards.actions={json.dumps(Guards().only_warning())}",
 )
 
 
