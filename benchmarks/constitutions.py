@@ -11,7 +11,7 @@ with reasons.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -45,6 +45,9 @@ SIZES = [
     *("drift.judge=false", "drift.prompts=false", "drift.signal=false"),
 ]
 BY_PRINCIPLE = ["judge.method=pairwise", "judge.adapter=seed", "judge.principles=null"]
+HALF_RED_TEAM = (
+    'prompts.mix=[{"share": 1, "tags": ["harm=obvious", "harm=subtle"]}, {"share": 1, "tags": ["harm=none"]}]'
+)
 STAGES = ["gold.prompts=1040", "gold.greedy=false", "audit.items=0", "export.mlflow=false"]
 # What guards would stop is what is measured.
 WARNED = f"guards.actions={json.dumps(Guards().only_warning(STILL_HALT))}"
@@ -54,8 +57,9 @@ Result = dict[str, Any]
 
 
 def swapped(id: str, seed: int) -> Result:
-    """The effects of a branch in which the one principle says its opposite."""
-    return _ablated(f"swapped-{id}-{seed}", seed, "opposite", [f"judge.principle_ids={id}"], (id,))
+    """The effects of a branch in which the one principle says its opposite, trained where it has something to say."""
+    more = [HALF_RED_TEAM, "measure.prompts=768"] if id == "decline" else []
+    return _ablated(f"swapped-{id}-{seed}", seed, "opposite", [f"judge.principle_ids={id}"], (id,), more)
 
 
 def culprit(seed: int) -> Result:
@@ -65,7 +69,9 @@ def culprit(seed: int) -> Result:
     )
 
 
-def _ablated(name: str, seed: int, mode: Mode, changes: list[str], only: tuple[str, ...]) -> Result:
+def _ablated(
+    name: str, seed: int, mode: Mode, changes: list[str], only: tuple[str, ...], more: Sequence[str] = ()
+) -> Result:
     with own_store(name) as store:
         store.home.mkdir(parents=True)
         constitution = store.home / "planted.yaml"
@@ -74,7 +80,8 @@ def _ablated(name: str, seed: int, mode: Mode, changes: list[str], only: tuple[s
             encoding="utf-8",
         )
         settings = [f"seed={seed}", "iterations=0", f"constitution={constitution}", WARNED]
-        config = load_config("self-rewarding", [*settings, *SIZES, *BY_PRINCIPLE, *ONE_CORE])
+        sizes = [one for one in SIZES if one.partition("=")[0] not in {word.partition("=")[0] for word in more}]
+        config = load_config("self-rewarding", [*settings, *sizes, *more, *BY_PRINCIPLE, *ONE_CORE])
         outcome = carried_on(store, "r", "self-rewarding", config)
         found = resolve(store, "r@0")
         branches = arms(found, (mode,), only, 1, 1, changes)
