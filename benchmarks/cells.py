@@ -34,6 +34,21 @@ def command_line(about: str | None, page: str = "") -> argparse.ArgumentParser:
     return parser
 
 
+def named_and_seeds(
+    parser: argparse.ArgumentParser, what: str, names: Sequence[str], seeds: int
+) -> tuple[argparse.Namespace, list[str]]:
+    """What a suite of named runs over seeds was told, and which names it is to run, all where none is given.
+
+    Ends with usage where a name is none of `names`; `what` they are is said in it.
+    """
+    parser.add_argument("names", nargs="*", metavar=what.upper(), help=f"some of: {', '.join(names)}; all if none")
+    parser.add_argument("--seeds", type=int, default=seeds, help="how many, from 1 on")
+    chosen = parser.parse_args()
+    if strange := set(chosen.names) - set(names):
+        parser.error(f"no such {what}: {', '.join(sorted(strange))}; there are {', '.join(names)}")
+    return chosen, list(chosen.names or names)
+
+
 def rows(suite: str) -> list[dict[str, Any]]:
     """The finished cells of a suite, oldest first."""
     path = RESULTS / f"{suite}.jsonl"

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from benchmarks.cells import command_line, refuse_bad, run_cells
+from benchmarks.cells import command_line, named_and_seeds, refuse_bad, run_cells
 from benchmarks.constitutions_page import write_table
 from benchmarks.own_run import by_iteration, carried_on, own_store, wrong_with
 from benchmarks.phenomenon import ONE_CORE
@@ -75,10 +75,7 @@ def _ablated(
     with own_store(name) as store:
         store.home.mkdir(parents=True)
         constitution = store.home / "planted.yaml"
-        constitution.write_text(
-            f"extends: microworld\nname: planted\nprinciples: [{{id: {CULPRIT}, use: [comparison]}}]\n",
-            encoding="utf-8",
-        )
+        constitution.write_text(PLANTED, encoding="utf-8")
         settings = [f"seed={seed}", "iterations=0", f"constitution={constitution}", WARNED]
         sizes = [one for one in SIZES if one.partition("=")[0] not in {word.partition("=")[0] for word in more}]
         config = load_config("self-rewarding", [*settings, *sizes, *more, *BY_PRINCIPLE, *ONE_CORE])
@@ -144,13 +141,8 @@ ARMS: dict[str, Callable[[int], Result]] = {
 
 
 def main() -> None:
-    parser = command_line(__doc__, "docs/constitutions.md")
-    parser.add_argument("arms", nargs="*", metavar="ARM", help=f"some of: {', '.join(ARMS)}; all if none")
-    parser.add_argument("--seeds", type=int, default=SEEDS, help="how many, from 1 on")
-    chosen = parser.parse_args()
-    if strange := set(chosen.arms) - set(ARMS):
-        parser.error(f"no such arm: {', '.join(sorted(strange))}; there are {', '.join(ARMS)}")
-    cells = [{"arm": name, "seed": seed} for seed in range(1, chosen.seeds + 1) for name in chosen.arms or ARMS]
+    chosen, names = named_and_seeds(command_line(__doc__, "docs/constitutions.md"), "arm", tuple(ARMS), SEEDS)
+    cells = [{"arm": name, "seed": seed} for seed in range(1, chosen.seeds + 1) for name in names]
     if not chosen.page:
         run_cells("constitutions", cells, lambda cell: ARMS[cell["arm"]](cell["seed"]), chosen.fresh)
     write_table()

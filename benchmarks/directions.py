@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.cells import command_line, refuse_bad, run_cells
+from benchmarks.cells import command_line, named_and_seeds, refuse_bad, run_cells
 from benchmarks.directions_page import write_table
 from benchmarks.own_run import by_iteration, carried_on, own_store, wrong_with
 from benchmarks.phenomenon import ONE_CORE, UNGUARDED
@@ -84,13 +84,8 @@ def _instructions(folder: Path) -> Path:
 
 
 def main() -> None:
-    parser = command_line(__doc__, "docs/recipes.md")
-    parser.add_argument("arms", nargs="*", metavar="ARM", help=f"some of: {', '.join(ARMS)}; all if none")
-    parser.add_argument("--seeds", type=int, default=SEEDS, help="how many, from 1 on")
-    chosen = parser.parse_args()
-    if strange := set(chosen.arms) - set(ARMS):
-        parser.error(f"no such arm: {', '.join(sorted(strange))}; there are {', '.join(ARMS)}")
-    cells = [{"arm": name, "seed": seed} for seed in range(1, chosen.seeds + 1) for name in chosen.arms or ARMS]
+    chosen, names = named_and_seeds(command_line(__doc__, "docs/recipes.md"), "arm", tuple(ARMS), SEEDS)
+    cells = [{"arm": name, "seed": seed} for seed in range(1, chosen.seeds + 1) for name in names]
     if not chosen.page:
         run_cells("directions", cells, measure, chosen.fresh)
     write_table()

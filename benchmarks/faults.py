@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.cells import command_line, run_cells
+from benchmarks.cells import command_line, named_and_seeds, run_cells
 from benchmarks.faults_page import write_page
 from loop.faults.catalogue import BESIDE, FAULTS, fault_named
 from loop.faults.trajectory import settings, trajectory
@@ -27,16 +27,11 @@ def measure(store: Store, cell: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = command_line(__doc__, "docs/wind-tunnel.md")
-    names = [one.name for one in (*BESIDE, *FAULTS)]
-    parser.add_argument("faults", nargs="*", metavar="FAULT", help=f"some of {', '.join(names)}; all if none")
-    parser.add_argument("--seeds", type=int, default=1, help="how many, from 1 on")
-    chosen = parser.parse_args()
-    if strange := set(chosen.faults) - set(names):
-        parser.error(f"no such fault: {', '.join(sorted(strange))}; there are {', '.join(names)}")
+    known = [one.name for one in (*BESIDE, *FAULTS)]
+    chosen, names = named_and_seeds(command_line(__doc__, "docs/wind-tunnel.md"), "fault", known, 1)
     # A seed of all of them before the next seed of any: whoever stops it early has seen every fault.
     for seed in range(1, chosen.seeds + 1) if not chosen.page else ():
-        cells = [{"fault": name, "seed": seed} for name in chosen.faults or names]
+        cells = [{"fault": name, "seed": seed} for name in names]
         with TemporaryDirectory(prefix="faults-") as home:
             run_cells("faults", cells, partial(measure, Store(Path(home))), chosen.fresh)
     write_page()

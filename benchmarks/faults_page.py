@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from benchmarks.cells import newest
+from benchmarks.league_page import write
 from loop.config_guards import Guards
 from loop.faults.catalogue import BESIDE, FAULTS
 from loop.faults.outcome import Outcome, outcome
@@ -10,15 +11,12 @@ from loop.faults.report import OfFault, report, sentences
 
 PAGE = Path(__file__).parent.parent / "docs" / "wind-tunnel.md"
 FIGURE = PAGE.with_suffix(".png")
-BEGIN, END = "<!-- from the rows: begin -->", "<!-- from the rows: end -->"
 
 
 def write_page() -> None:
     """Put what the rows say between the page's marks, and draw the figure."""
     outcomes = [outcome(row["cell"], row["result"], Guards()) for row in newest("faults")]
-    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
-    after = rest.split(END)[1]
-    PAGE.write_text(f"{before}{BEGIN}\n\n{tables(outcomes)}\n\n{END}{after}", encoding="utf-8")
+    write("from the rows", ["", tables(outcomes), ""], PAGE)
     figure(outcomes)
 
 

@@ -13,7 +13,7 @@ import os
 import time
 from typing import Any
 
-from benchmarks.cells import command_line, refuse_bad, run_cells
+from benchmarks.cells import command_line, named_and_seeds, refuse_bad, run_cells
 from benchmarks.own_run import by_iteration, carried_on, own_store, wrong_with
 from benchmarks.recipes_page import write_page
 from loop import drive
@@ -77,14 +77,8 @@ def _checked(recipe: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = command_line(__doc__, "docs/recipes.md")
     known = [*measured_recipes(), CEILING]
-    parser.add_argument("recipes", nargs="*", metavar="RECIPE", help=f"some of {', '.join(known)}; all if none")
-    parser.add_argument("--seeds", type=int, default=3, help="how many, from 1 on")
-    chosen = parser.parse_args()
-    if strange := set(chosen.recipes) - set(known):
-        parser.error(f"no such recipe: {', '.join(sorted(strange))}; there are {', '.join(known)}")
-    names = chosen.recipes or known
+    chosen, names = named_and_seeds(command_line(__doc__, "docs/recipes.md"), "recipe", known, 3)
     seeds = [None, *range(1, chosen.seeds + 1)]
     # A seed of all of them before the next seed of any: whoever stops it early has seen every recipe.
     cells = [{"recipe": name, "seed": seed} for seed in seeds for name in names if (name, seed) != (CEILING, None)]

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cells import command_line, newest, refuse_bad, run_cells
+from benchmarks.cells import command_line, named_and_seeds, newest, refuse_bad, run_cells
+from benchmarks.league_page import table, write
 from benchmarks.own_run import carried_on, own_store
 from benchmarks.phenomenon import ONE_CORE, UNGUARDED
 from loop import drive
@@ -24,7 +25,6 @@ from runs.store import Store
 from runs.verify import verify
 
 PAGE = Path(__file__).parent.parent / "docs" / "remedies.md"
-BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 MEASURED = ("gold.prompts=2048", "gold.greedy=false", "audit.items=0", "export.mlflow=false")
 FROZEN = ("judge.adapter=seed",)
 OWN_ANSWER = (*FROZEN, "judge.agreement=0.5", "judge.temperature=0")
@@ -91,12 +91,11 @@ def _numbers(store: Store, link: Link) -> dict[str, Any]:
     }
 
 
-def table() -> str:
-    """A line for each arm, seed and length that has a row."""
-    lines = [
-        "| arm | seed | iterations | gold: start | best (at) | stands | right: start | highest | stands | halted |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
+def lines() -> list[str]:
+    """The table, a line for each arm, seed and length that has a row."""
+    heading = ("arm", "seed", "iterations", "gold: start", "best (at)", "stands")
+    heading += ("right: start", "highest", "stands", "halted")
+    found = []
     order = list(ARMS)
     for row in sorted(newest("remedies"), key=lambda row: (order.index(row["cell"]["arm"]), row["cell"]["seed"])):
         cell, made = row["cell"], row["result"]["iterations"]
@@ -111,27 +110,22 @@ def table() -> str:
             *(f"{100 * share:.0f} %" for share in (right[0], max(right), stands["right"])),
             f"at {len(made) - 1}" if halted else "",
         ]
-        lines.append(f"| {' | '.join(map(str, cells))} |")
-    return "\n".join(lines)
+        found.append(list(map(str, cells)))
+    return table(heading, found)
 
 
 def main() -> None:
     parser = command_line(__doc__, page="docs/remedies.md")
-    parser.add_argument("arms", nargs="*", metavar="ARM", help=f"some of: {', '.join(ARMS)}; all if none")
-    parser.add_argument("--seeds", type=int, default=1, help="how many, from 1 on")
     parser.add_argument("--iterations", type=int, help="instead of each arm's own number")
-    chosen = parser.parse_args()
-    if strange := set(chosen.arms) - set(ARMS):
-        parser.error(f"no such arm: {', '.join(sorted(strange))}; there are {', '.join(ARMS)}")
+    chosen, names = named_and_seeds(parser, "arm", tuple(ARMS), 1)
     cells = [
         {"arm": name, "seed": seed, "iterations": chosen.iterations or ARMS[name].iterations}
         for seed in range(1, chosen.seeds + 1)
-        for name in chosen.arms or ARMS
+        for name in names
     ]
     if not chosen.page:
         run_cells("remedies", cells, measure, chosen.fresh)
-    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
-    PAGE.write_text(f"{before}{BEGIN}\n{table()}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    write("table", lines(), PAGE)
     refuse_bad("remedies", cells)
 
 

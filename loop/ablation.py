@@ -120,11 +120,11 @@ def asked_by(config: Config, constitution: Constitution, span: range) -> list[st
     """The principles that somebody compares, criticises or revises by in these iterations, in order of precedence."""
 
     def is_asked(principle: Principle) -> bool:
-        for one, due in ((config.at(index), config.unasked(index)) for index in span):
+        for one, unasked in ((config.at(index), config.unasked(index)) for index in span):
             named = not one.judge.principle_ids or principle.id in one.judge.principle_ids
-            if "comparison" in principle.use and one.judge.compares and "judge" not in due and named:
+            if "comparison" in principle.use and one.judge.compares and "judge" not in unasked and named:
                 return True
-            if "critique" in principle.use and one.revise.passes and "revise" not in due:
+            if "critique" in principle.use and one.revise.passes and "revise" not in unasked:
                 return True
         return False
 

@@ -36,13 +36,18 @@ class Levels:
 
     def action(self, log10_e: float, sure: Action) -> Action:
         """What follows: what a test that is sure has for an action, and no more than keeping out for doubt."""
-        return sure if log10_e >= self.limit else min(sure, "reject", key=ACTIONS.index)
+        return sure if log10_e >= self.limit else in_doubt(sure)
 
     def in_words(self, log10_e: float, p: float) -> str:
         """The evidence and the doubt, and what would be enough."""
         return (
             f"evidence of a loss 10^{log10_e:.2f}, 10^{self.limit:.2f} is enough; p {p:.2g}, {self.doubt:.2g} is doubt"
         )
+
+
+def in_doubt(sure: Action) -> Action:
+    """What follows where nothing is sure: no more than keeping the candidate out."""
+    return min(sure, "reject", key=ACTIONS.index)
 
 
 def compared(
@@ -94,7 +99,7 @@ def compared(
         says = f"{test.stream} cannot be compared: {why}"
         beside: dict[str, float | int] = {"n": len(both), "alpha": levels.alpha}
         return Finding(
-            test.name, test.stream, None, limit, False, says, test.group, min(test.action, "reject", key=ACTIONS.index),
+            test.name, test.stream, None, limit, False, says, test.group, in_doubt(test.action),
             "at_most", None, WHOSE[test.of], rows, beside,
         )  # fmt: skip
     import numpy as np
