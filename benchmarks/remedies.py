@@ -93,8 +93,7 @@ def _numbers(store: Store, link: Link) -> dict[str, Any]:
 
 def lines() -> list[str]:
     """The table, a line for each arm, seed and length that has a row."""
-    heading = ("arm", "seed", "iterations", "gold: start", "best (at)", "stands")
-    heading += ("right: start", "highest", "stands", "halted")
+    heading = "arm, seed, iterations, gold: start, best (at), stands, right: start, highest, stands, halted".split(", ")
     found = []
     order = list(ARMS)
     for row in sorted(newest("remedies"), key=lambda row: (order.index(row["cell"]["arm"]), row["cell"]["seed"])):
