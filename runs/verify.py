@@ -59,7 +59,7 @@ class _Survey:
             self.needed_by[path].add(path.stem)
         runs = [run for path in refs if (run := self._read(path, partial(self.store.run, path.stem)))]
         for run in runs:
-            self._chain(run)
+            self._run(run)
         for path in self.store.files("receipts"):
             self._receipt(path)
         for path in self.store.files("objects"):
@@ -75,7 +75,7 @@ class _Survey:
         """What `address` needs."""
         found = resolve(self.store, address)
         if address == found.run.name:
-            self._chain(found.run)
+            self._run(found.run)
         elif found.step is None:
             self._steps(address, found.link.outputs)
         else:
@@ -86,6 +86,13 @@ class _Survey:
                 self._copy(folder)
 
     # ---- from a run to its bytes
+
+    def _run(self, run: Run) -> None:
+        constitution = run.inputs.get("constitution", "")
+        # A run that has not set to work has not laid it down yet, and one that goes on does so again.
+        if constitution and self.store.has(constitution):
+            self._need(constitution, run.name)
+        self._chain(run)
 
     def _chain(self, run: Run) -> None:
         name, beside, below = run.iteration, run.closing, None

@@ -122,6 +122,16 @@ def test_a_changed_bit_or_a_missing_end_is_seen_before_use_and_verify_says_who_n
     assert not bad
 
 
+def test_whatever_file_of_a_run_at_work_is_damaged_verify_says_who_needs_it() -> None:
+    needed = [name for name in half_way() if not name.startswith("receipts")]
+    with home_with(half_way()) as home:
+        for name in needed:
+            (home / name).write_bytes(damaged("flip", name, 0))
+            (found,) = [problem for problem in verify(Store(home)) if problem.file == home / name]
+            assert found.needed_by, name
+            (home / name).write_bytes(half_way()[name])
+
+
 def test_a_run_that_goes_on_over_damage_stops_or_ends_well_and_no_worker_ever_sees_it(
     monkeypatch: pytest.MonkeyPatch, tally: Tally
 ) -> None:
