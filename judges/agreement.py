@@ -73,7 +73,10 @@ class Amplified:
 
 
 def in_common(one: str, other: str) -> float:
-    """The share of both texts' words that stand in both in the same order (Ratcliff and Obershelp, 1988), 0 to 1; 1 for
-    two texts without words."""
+    """The share of both texts' words that stand in both in the same order, 0 to 1; 1 for two texts without words.
+
+    Twice the words of the longest common run and of those on either side of it, by both texts' words (Ratcliff and
+    Metzener, "Pattern matching: the gestalt approach", Dr. Dobb's Journal, July 1988).
+    """
     first, second = (WORD.findall(plain(text)) for text in (one, other))
     return SequenceMatcher(None, first, second, autojunk=False).ratio()
