@@ -74,7 +74,7 @@ PROVE = Step("prove", 1, ("judge", "engine"), prove.inputs, prove.run)
 CAPABILITY = Step("capability", 2, ("capability", "engine"), capability.inputs, capability.run)
 AUDIT = Step("audit", 6, ("judge", "engine"), audit.inputs, audit.run)
 DRIFT = Step("drift", 2, ("drift", "judge", "engine"), drift.inputs, drift.run)
-DECIDE = Step("decide", 7, ("guards",), decide.inputs, decide.run)
+DECIDE = Step("decide", 8, ("guards",), decide.inputs, decide.run)
 GOLD = Step("gold", 3, ("gold", "engine"), gold.inputs, gold.run)
 
 MEASURING = (MEASURE, PROVE, CAPABILITY, AUDIT, DRIFT, DECIDE)

@@ -115,12 +115,12 @@ def conclude(guards: Guards, findings: Sequence[Finding], now: Kept, standing: S
         seed=standing.seed,
         previous=kept,
         best=now if better else standing.best,
-        first=standing.first or (now if verdict == "promote" else None),
-        recent=() if better else _recent(standing.recent, now, verdict, kept)[-RECENT:],
+        first=next(iter(_standing((standing.first or now,), kept)), None),
+        recent=() if better else _standing((*standing.recent, now), kept)[-RECENT:],
         looks=standing.looks + any("alpha" in one.beside for one in found),
         held=0 if verdict == "promote" else standing.held + 1,
         braked=standing.braked + 1 if groups else 0 if gained or not tests else standing.braked,
-        anew=_recent(standing.anew, now, verdict, kept) if starts_anew or verdict == "roll back" else standing.anew,
+        anew=_standing((*standing.anew, now) if starts_anew else standing.anew, kept),
     )
     return Conclusion(verdict, kept.policy, tuple(found), after)
 
@@ -149,11 +149,9 @@ def _tests_of_gain(found: Sequence[Finding]) -> list[Finding]:
     return [one for one in tests if one.group == "quality"] or tests
 
 
-def _recent(before: tuple[Kept, ...], now: Kept, verdict: Verdict, kept: Kept) -> tuple[Kept, ...]:
-    """The ones promoted; of what is undone nothing is a reference any more."""
-    if verdict == "promote":
-        return (*before, now)
-    return tuple(one for one in before if one.index <= kept.index) if verdict == "roll back" else before
+def _standing(known: tuple[Kept, ...], kept: Kept) -> tuple[Kept, ...]:
+    """Those up to the policy that is kept: what is undone, or was not promoted, is no reference."""
+    return tuple(one for one in known if one.index <= kept.index)
 
 
 def back_to(lost: Sequence[Finding], standing: Standing) -> Kept:

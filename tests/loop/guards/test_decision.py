@@ -122,6 +122,23 @@ def test_the_first_is_the_first_one_that_was_promoted() -> None:
     assert WHOSE["first"] == "that of the first one promoted"
 
 
+def test_a_first_one_that_is_undone_is_forgotten_and_the_next_one_promoted_is_the_first() -> None:
+    standing = after(after(SEED, evidence(gain=0.0)).standing, evidence(gain=0.0), index=2).standing
+    lost = replace(evidence(gain=0.0, passed=False), beside={"alpha": 0.001, "gain_log10_e": 0.0, "worst": 0})
+    undone = after(standing, lost, index=3)
+    assert (undone.verdict, undone.policy, undone.standing.first) == ("roll back", "p0", None)
+    assert after(undone.standing, evidence(gain=0.0), index=4).standing.first == Kept(4, "p4")
+    assert after(standing, replace(lost, beside={**lost.beside, "worst": 1}), index=3).standing.first == Kept(1, "p1")
+
+
+@pytest.mark.parametrize("halting", ["halt", "warn"])
+def test_what_is_undone_is_no_reference_whether_the_run_halts_or_not(halting: Action) -> None:
+    standing = after(after(SEED, evidence(gain=0.0)).standing, evidence(gain=0.0), index=2).standing
+    lost = replace(evidence(gain=0.0, passed=False), beside={"alpha": 0.001, "gain_log10_e": 0.0, "worst": 1})
+    undone = after(standing, lost, failing(halting), index=3)
+    assert (undone.policy, undone.standing.recent) == ("p1", (Kept(1, "p1"),))
+
+
 def test_on_gain_what_shows_none_is_held() -> None:
     held = after(SEED, evidence(gain=2.9), promote="on_gain")
     assert (held.verdict, held.policy, held.failed[-1].guard) == ("reject", "p0", "no_gain")
