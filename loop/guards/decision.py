@@ -155,13 +155,16 @@ def _standing(known: tuple[Kept, ...], kept: Kept) -> tuple[Kept, ...]:
 
 
 def back_to(lost: Sequence[Finding], standing: Standing) -> Kept:
-    """Which policy stands again: that against which the evidence of a loss is strongest, else the best so far."""
+    """Which policy stands again: that against which the evidence of a loss is strongest, else the best so far.
+
+    None older than the best: a proven gain is never undone.
+    """
     compared = [one for one in lost if "worst" in one.beside and one.observed is not None]
     if not compared:
         return standing.best
     index = max(compared, key=lambda one: one.observed or 0.0).beside["worst"]
-    known = (*standing.recent, *standing.anew, standing.best)
-    return next((one for one in known if one.index == index), standing.best)
+    since = (one for one in (*standing.recent, *standing.anew) if one.index > standing.best.index)
+    return next((one for one in since if one.index == index), standing.best)
 
 
 def _severest(found: Sequence[Finding]) -> Action | None:

@@ -131,6 +131,14 @@ def test_a_first_one_that_is_undone_is_forgotten_and_the_next_one_promoted_is_th
     assert after(standing, replace(lost, beside={**lost.beside, "worst": 1}), index=3).standing.first == Kept(1, "p1")
 
 
+def test_a_proven_gain_is_not_undone_for_what_an_older_policy_did_better() -> None:
+    """Policy 2 was the first to be measured in some other way, and policy 5 the best since, measured as before."""
+    standing = Standing(Kept(0, "p0"), Kept(6, "p6"), Kept(5, "p5"), recent=(Kept(6, "p6"),), anew=(Kept(2, "p2"),))
+    lost = replace(evidence(gain=0.0, passed=False), beside={"alpha": 0.001, "gain_log10_e": 0.0, "worst": 2})
+    undone = after(standing, lost, index=7)
+    assert (undone.verdict, undone.policy, undone.standing.best.policy) == ("roll back", "p5", "p5")
+
+
 @pytest.mark.parametrize("halting", ["halt", "warn"])
 def test_what_is_undone_is_no_reference_whether_the_run_halts_or_not(halting: Action) -> None:
     standing = after(after(SEED, evidence(gain=0.0)).standing, evidence(gain=0.0), index=2).standing
