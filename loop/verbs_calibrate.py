@@ -105,7 +105,7 @@ def _limits_table(found: "Calibration") -> str:
         chance = one.chance
         spread = [chance.n, chance.mean, chance.sd] if chance else [None, None, None]
         alarms = one.says if one.alarms is None else f"{one.alarms:.2g}"
-        now = f"{_side(one.limit.at_most).replace('_', ' ')} {one.now:g}"
+        now = f"{_side(one.limit.at_most).replace('_', ' ')} {one.limit.bound:g}"
         rows.append([one.limit.name, *spread, now, None if one.proposed is None else _rounded(one), alarms])
     return table(["limit", "n", "mean", "sd", "now", "proposed", "chance of an alarm now"], rows)
 
@@ -132,7 +132,7 @@ def _document(found: "Calibration") -> dict[str, Any]:
                 "metric": one.limit.metric,
                 "of": one.limit.of,
                 "how": one.limit.how,
-                "now": one.now,
+                "now": one.limit.bound,
                 "chance": one.chance._asdict() if one.chance else None,
                 "alarms": one.alarms,
                 "proposed": one.proposed,

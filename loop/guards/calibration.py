@@ -61,11 +61,6 @@ class Calibrated:
     proposed: float | None
     says: str = ""
 
-    @property
-    def now(self) -> float:
-        """The limit as it is set."""
-        return _bound_of(self.limit)
-
 
 def calibrated(
     limit: Limit, repeated: Sequence[Seen], of: Mapping[str, Seen], brake_at: float, rate: float
@@ -78,9 +73,9 @@ def calibrated(
     chance = Chance(len(numbers), fmean(numbers), stdev(numbers))
     if chance.sd == 0:
         return Calibrated(limit, chance, None, None, "the same each time: chance does nothing to it")
-    above, share = limit.at_most is not None, brake_at if limit.brakes else 1.0
+    above, share = limit.at_most is not None, limit.fires_at(brake_at)
     origin = 1.0 if limit.of != "nothing" and limit.how == "times" else 0.0
-    fires_at = origin + share * (_bound_of(limit) - origin)
+    fires_at = origin + share * (limit.bound - origin)
     proposed = origin + (chance.bound(rate, above) - origin) / share
     return Calibrated(limit, chance, chance.beyond(fires_at, above), proposed)
 
@@ -122,12 +117,6 @@ def asked_again(guard: str, findings: Sequence[Finding]) -> Tested | None:
         min(one.beside["p"] for one in found),
         float(interval.high),
     )
-
-
-def _bound_of(limit: Limit) -> float:
-    bound = limit.at_most if limit.at_most is not None else limit.at_least
-    assert bound is not None
-    return bound
 
 
 def _in_its_unit(limit: Limit, now: Seen, of: Mapping[str, Seen]) -> float | None:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from loop.guards.finding import ACTIONS, Action, Finding, Group, Metrics, said
+from loop.guards.finding import Action, Finding, Group, Metrics, said
 from loop.guards.references import WHOSE, reference, without_reference
 from loop.guards.rules import Limit
 from loop.guards.seen import Seen
@@ -65,8 +65,8 @@ def within(
     bound = math.nan if lacking else _bound(limit, before, 1.0)
     is_within = at_most if limit.at_most is not None else at_least
     found = is_within(limit.name, now.metrics, limit.metric, bound, limit.group, limit.action)
-    if found.passed and limit.brakes and brake_at < 1 and ACTIONS.index(limit.action) > ACTIONS.index("brake"):
-        near = _bound(limit, before, brake_at)
+    if found.passed and (share := limit.fires_at(brake_at)) < 1:
+        near = _bound(limit, before, share)
         on_the_way = is_within(limit.name, now.metrics, limit.metric, near, limit.group, "brake")
         found = found if on_the_way.passed else on_the_way
     says = found.says + (f" ({_said_of(limit, before)} {against})" if against else "")
@@ -87,18 +87,15 @@ def _is_there(limit: Limit, now: Seen, had: Seen | None) -> bool:
 
 def _bound(limit: Limit, reference: float | None, share: float) -> float:
     """The limit in the metric's own unit, or that share of the way to it from the reference (from 0 without one)."""
-    given = limit.at_most if limit.at_most is not None else limit.at_least
-    assert given is not None
     if reference is None:
-        return share * given
+        return share * limit.bound
     if limit.how == "plus":
-        return reference + share * given
-    return reference * ((1 - share) + share * given)
+        return reference + share * limit.bound
+    return reference * ((1 - share) + share * limit.bound)
 
 
 def _said_of(limit: Limit, reference: float | None) -> str:
-    given = limit.at_most if limit.at_most is not None else limit.at_least
-    how = f"{given:g} times" if limit.how == "times" else f"{given:+g} to"
+    how = f"{limit.bound:g} times" if limit.how == "times" else f"{limit.bound:+g} to"
     return f"{how} {said(reference)},"
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from loop.config_section import Positive, Section
-from loop.guards.finding import Action, Group
+from loop.guards.finding import ACTIONS, Action, Group
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -39,6 +39,17 @@ class Limit(Section):
         if self.brakes and self.at_least is not None and self.of == "nothing":
             raise ValueError(f"{self.name}: nothing says how far it is on the way to at_least; leave brakes out")
         return self
+
+    @property
+    def bound(self) -> float:
+        """Its `at_most` or `at_least`, whichever it has: a number of the metric, a multiple or a difference."""
+        given = self.at_most if self.at_most is not None else self.at_least
+        assert given is not None
+        return given
+
+    def fires_at(self, brake_at: float) -> float:
+        """At which share of the way to it it first says something: at `brake_at` where it brakes, else at all of it."""
+        return brake_at if self.brakes and ACTIONS.index(self.action) > ACTIONS.index("brake") else 1.0
 
 
 class Paired(Section):

@@ -61,6 +61,19 @@ def test_the_proposed_limit_fires_first_where_chance_rarely_comes(bound: dict[st
         assert one is not None and one.passed == passes and (passes or one.action == "brake")
 
 
+@pytest.mark.parametrize(("action", "share"), [("warn", 1.0), ("brake", 1.0), ("reject", 0.6), ("halt", 0.6)])
+def test_a_limit_that_only_warns_or_brakes_is_calibrated_where_it_fires_and_not_on_the_way(
+    action: str, share: float
+) -> None:
+    limit = limit_of(of="seed", action=action, brakes=True, at_most=1.1)
+    of, values = {"seed": Seen(0, {"m": 10.0})}, [9.5, 10.5, 10.2, 9.9]
+    found = calibrated(limit, measured(values), of, 0.6, 0.01)
+    assert found.chance is not None and found.alarms == found.chance.beyond(1 + share * 0.1, above=True)
+    for away, passes in ((-1e-9, True), (1e-9, False)):
+        one = within(limit, Seen(1, {"m": 10.0 * (1 + share * 0.1) + away}), of, 0.6)
+        assert one is not None and one.passed == passes
+
+
 def test_where_chance_does_nothing_no_limit_is_proposed_and_it_is_said_why() -> None:
     of = {"seed": Seen(0, {"m": 10.0})}
     still = calibrated(limit_of(at_most=2), measured([1.0, 1.0, 1.0]), of, 0.6, 0.01)
