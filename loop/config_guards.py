@@ -63,8 +63,8 @@ class Guards(Section):
     brake_at: Annotated[float, Field(gt=0, le=1)] = 0.6
     """Brake at this share of the way to a limit that halts; 1 brakes at none."""
     min_paired_frac: Fraction = 0.8
-    """A paired test with numbers for a smaller share of its reference's items fails: what is missing is not missing by
-    chance."""
+    """A paired test with numbers for a smaller share of its reference's items, or of those of one value of its tag,
+    fails: what is missing is not missing by chance."""
     actions: Actions = Field(default_factory=dict)
     """What follows where a guard did not pass, by the guard's name, other than by default: `{min_pairs: reject}`; `off`
     does not ask it."""

@@ -1,14 +1,13 @@
 """The same items, then and now: has what a policy or a judge does with them become worse?"""
 
 import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from loop.guards.betting import carried_on, paired
 from loop.guards.doubt import p_together, p_worse
 from loop.guards.finding import ACTIONS, Action, Finding, said
-from loop.guards.references import WHOSE, reference, without_reference
+from loop.guards.references import WHOSE, without_reference
 from loop.guards.rules import Paired
 from loop.guards.seen import Seen
 
@@ -50,53 +49,39 @@ def in_doubt(sure: Action) -> Action:
     return min(sure, "reject", key=ACTIONS.index)
 
 
-def compared(
-    test: Paired,
-    now: Seen,
-    of: Mapping[str, Seen],
-    recent: Sequence[Seen],
-    levels: Levels,
-    min_frac: float,
-    anew: Sequence[Seen] = (),
-) -> Finding | None:
-    """Whether the stream fell; None where nobody has such a stream or settings do without its step, and for the seed
-    itself.
+def is_asked(test: Paired, now: Seen, first: Seen) -> bool:
+    """Whether there is something to hold the stream against. What is demanded is asked in any case."""
+    return test.demanded or bool(asked_together(test, first) and now.took(first.step_of(test.stream)))
+
+
+def begun(test: Paired, now: Seen) -> Finding | None:
+    """What is said of a stream that nobody is to be held against before now; None where there is none to begin with."""
+    if not test.demanded and not asked_together(test, now):
+        return None
+    return without_reference(test.name, test.stream, test.of, now, test.group, test.action, test.demanded)
+
+
+def compared(test: Paired, now: Seen, first: Seen, recent: Sequence[Seen], levels: Levels, min_frac: float) -> Finding:
+    """Whether the stream fell since `first`, the test's reference.
 
     What is held against the best so far is held against the `recent` ones too, promoted after it: a gain that is not
-    yet proven can be lost. Where the stream was measured otherwise then, the first of `anew` that has it as it is
-    measured now takes the place of the reference. `observed` and `limit` are log10 of the evidence of a loss and of
-    1 / alpha; `worst` is the iteration against which it is strongest. A `p` of at most `doubt` rejects, unless the test
-    has a milder action. It does not pass, and rejects, where fewer than `min_frac` of the reference's items have a
-    number now, or one is outside 0 to 1.
+    yet proven can be lost. `observed` and `limit` are log10 of the evidence of a loss and of 1 / alpha; `worst` is the
+    iteration against which it is strongest. A `p` of at most `doubt` rejects, unless the test has a milder action. It
+    does not pass, and rejects, where fewer than `min_frac` of the reference's items have a number now, of all or of
+    those that are asked together, or one is outside 0 to 1.
     """
-    if test.of not in of or not now.measured:
-        return None
-    first = reference(test.stream, now, test.of, of, anew)
-    if first is None:
-        return without_reference(test.name, test.stream, test.of, now, test.group, test.action, test.demanded)
-    before, after = first.items.get(test.stream, {}), now.items.get(test.stream, {})
-    if not test.demanded and not (before and now.took(first.step_of(test.stream))):
-        return None
+    after, asked = now.items.get(test.stream, {}), asked_together(test, first)
+    sets = {"": list(first.items.get(test.stream, ())), **asked}
     others = [one for one in recent if one.index > first.index] if test.of == "best" else []
     others = [one for one in others if test.stream in one.items and now.is_like(one, test.stream)]
-    references, both = _with_same_items(test.stream, first, others, after, min_frac)
+    references, both = _with_same_items(test.stream, first, others, after, sets, min_frac)
     limit = levels.limit
     rows = tuple(address for one in (now, *references) for address in one.addresses(test.stream))
-    asked = groups(test.by, now, both)
-    if not asked and not test.demanded and both:
-        return None
     numbers = [[one.items[test.stream][item] for item in both] for one in (now, *references)] if both else []
     faulty = sum(not 0 <= number <= 1 for row in numbers for number in row)
-    still = sum(item in before for item in after)
-    if faulty or not asked or still < min_frac * len(before):
-        why = (
-            f"{faulty} numbers are outside 0 to 1"
-            if faulty
-            else f"{still} of {len(before)} items have a number; at least {min_frac:.0%} are needed"
-            if still < min_frac * len(before) or not both
-            else f"no value of their tag {test.by} has {FEWEST} items"
-        )
-        says = f"{test.stream} cannot be compared: {why}"
+    why = f"{faulty} numbers are outside 0 to 1" if faulty else _lacking(sets, after, min_frac, test.by)
+    if why or not asked:
+        says = f"{test.stream} cannot be compared: {why or f'no value of their tag {test.by} has {FEWEST} items'}"
         beside: dict[str, float | int] = {"n": len(both), "alpha": levels.alpha}
         return Finding(
             test.name, test.stream, None, limit, False, says, test.group, in_doubt(test.action),
@@ -104,7 +89,8 @@ def compared(
         )  # fmt: skip
     import numpy as np
 
-    after_N, before_R_N, groups_G_N = np.array(numbers[0]), np.array(numbers[1:]), np.array(list(asked.values()))
+    after_N, before_R_N = np.array(numbers[0]), np.array(numbers[1:])
+    groups_G_N = np.array([[item in items for item in both] for items in map(set, asked.values())])
     found = paired(before_R_N, after_N, test.margin, groups_G_N)
     at, group = found.worst
     chosen, name, index = groups_G_N[group], list(asked)[group], references[at].index
@@ -127,30 +113,55 @@ def compared(
     )  # fmt: skip
 
 
-def begun(test: Paired, now: Seen, of: Mapping[str, Seen], anew: Sequence[Seen]) -> Finding | None:
-    """What is said of a stream that nobody is to be held against before now; None where there is none to begin with."""
-    if test.of not in of or not now.measured or reference(test.stream, now, test.of, of, anew) is not None:
-        return None
-    if not groups(test.by, now, list(now.items.get(test.stream, ()))):
-        return None
-    return without_reference(test.name, test.stream, test.of, now, test.group, test.action, test.demanded)
+def asked_together(test: Paired, of: Seen) -> dict[str, list[str]]:
+    """The items of the stream that are asked together, by the value of the test's tag, or under "" without a tag.
+
+    Values of fewer than FEWEST items are asked by nobody.
+    """
+    items = sorted(of.items.get(test.stream, ()))
+    if test.by is None:
+        return {"": items} if items else {}
+    tags, found = of.tags.get(test.by, {}), dict[str, list[str]]()
+    for item in items:
+        if item in tags:
+            found.setdefault(tags[item], []).append(item)
+    return {value: of_value for value, of_value in sorted(found.items()) if len(of_value) >= FEWEST}
 
 
 def _with_same_items(
-    stream: str, first: Seen, others: Sequence[Seen], after: Mapping[str, float], min_frac: float
+    stream: str,
+    first: Seen,
+    others: Sequence[Seen],
+    after: Mapping[str, float],
+    sets: Mapping[str, Sequence[str]],
+    min_frac: float,
 ) -> tuple[list[Seen], list[str]]:
     """The references, and the items that all of them and `after` have.
 
     What is missing is missing in different places each time. Of the `others` those are left out without which more than
-    a share `min_frac` of the items that the first one has is not left.
+    a share `min_frac` of the items that the first one has is not left, of all or of one of the `sets`.
     """
     references, both = [first], sorted(item for item in after if item in first.items.get(stream, {}))
-    fewest = min_frac * len(both)
+    there = {name: [item for item in items if item in after] for name, items in sets.items()}
     for one in others:
         shared = [item for item in both if item in one.items[stream]]
-        if len(shared) >= fewest:
+        if not _lacking(there, set(shared), min_frac):
             references, both = [*references, one], shared
     return references, both
+
+
+def _lacking(sets: Mapping[str, Sequence[str]], there: Collection[str], min_frac: float, tag: str | None = None) -> str:
+    """Of which sets of items fewer than `min_frac`, or none, are there, as a clause; "" where enough of each are.
+
+    The sets are values of the `tag`, but for that of all items, which is called "" and stands for the others.
+    """
+    left = {name: sum(item in there for item in items) for name, items in sets.items()}
+    few = [name for name, n in left.items() if n < min_frac * len(sets[name]) or not n]
+    told = [
+        f"{left[name]} of {len(sets[name])} items{f' ({tag}={name})' if name else ''}"
+        for name in ([""] if "" in few else few)
+    ]
+    return f"{', '.join(told)} have a number; at least {min_frac:.0%} are needed" if few else ""
 
 
 def together(found: Sequence[Finding], levels: Levels, action: Action) -> Finding | None:
@@ -178,12 +189,3 @@ def together(found: Sequence[Finding], levels: Levels, action: Action) -> Findin
         TOGETHER, "", evidence, levels.limit, levels.passes(evidence, p), says, "quality",
         levels.action(evidence, action), "at_most", beside=beside,
     )  # fmt: skip
-
-
-def groups(tag: str | None, now: Seen, items: Sequence[str]) -> dict[str, list[bool]]:
-    """Which of the items are asked together, by the tag's values; all of them without a tag, none without items."""
-    if tag is None:
-        return {"": [True] * len(items)} if items else {}
-    values = [now.tags.get(tag, {}).get(item) for item in items]
-    counts = Counter(value for value in values if value is not None)
-    return {name: [value == name for value in values] for name, n in sorted(counts.items()) if n >= FEWEST}

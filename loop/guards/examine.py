@@ -5,11 +5,10 @@ from dataclasses import replace
 
 from loop.config_guards import Guards
 from loop.guards.charting import charted
-from loop.guards.comparing import TOGETHER, Levels, begun, compared, groups, together
-from loop.guards.finding import Finding
+from loop.guards.comparing import TOGETHER, Levels, begun, compared, is_asked, together
+from loop.guards.finding import Finding, Group
 from loop.guards.limits import all_finite, at_least, at_most, within
 from loop.guards.references import reference
-from loop.guards.rules import Paired
 from loop.guards.seen import Seen
 from loop.guards.spending import at_look, shares
 
@@ -30,24 +29,21 @@ def examine(
     """
     found: list[Finding | None] = list(_usable(guards, now))
     found += [within(limit, now, of, guards.brake_at, anew) for limit in guards.every_limit()]
-    tests = guards.every_paired()
+    tests = [test for test in guards.every_paired() if test.of in of] if now.measured else []
+    held = {test.name: reference(test.stream, now, test.of, of, anew) for test in tests}
+    asked = [(test, first) for test in tests if (first := held[test.name]) and is_asked(test, now, first)]
     # A test that is not asked spends nothing, so that its share is the others'. They sum to the budget at each look.
-    asked = {test.name: test.group for test in tests if test.demanded or _is_there(test, now, of, anew)}
-    sets = {test.stream.partition("/")[0] for test in tests if test.name in asked}
+    groups: dict[str, Group] = {test.name: test.group for test, _ in asked}
     action = guards.action(TOGETHER, "roll_back")
-    if len(sets) > 1 and action != "off":
-        asked[TOGETHER] = "quality"
-    share = shares(guards.false_alarm, asked)
+    if len({test.stream.partition("/")[0] for test, _ in asked}) > 1 and action != "off":
+        groups[TOGETHER] = "quality"
+    share = shares(guards.false_alarm, groups)
     levels = {test: Levels(at_look(spent, look), guards.doubt / len(share)) for test, spent in share.items()}
-    tested = [
-        compared(test, now, of, recent, levels[test.name], guards.min_paired_frac, anew)
-        for test in tests
-        if test.name in asked
-    ]
+    tested = [compared(test, now, first, recent, levels[test.name], guards.min_paired_frac) for test, first in asked]
     found += tested
-    if TOGETHER in asked:
-        found.append(together([one for one in tested if one], levels[TOGETHER], action))
-    found += [begun(test, now, of, anew) for test in tests if test.name not in asked]
+    if TOGETHER in groups:
+        found.append(together(tested, levels[TOGETHER], action))
+    found += [begun(test, now) for test in tests if held[test.name] is None]
     found += [charted(chart, now) for chart in guards.every_chart()]
     return [one for one in found if one is not None]
 
@@ -70,9 +66,3 @@ def acting(guards: Guards, found: Sequence[Finding]) -> list[Finding]:
     """What was found, with what follows from it as `guards.actions` says; nothing of a guard that is off."""
     changed = [replace(one, action=guards.action(one.guard, one.action)) for one in found]
     return [one for one in changed if one.action != "off"]
-
-
-def _is_there(test: Paired, now: Seen, of: Mapping[str, Seen], anew: Sequence[Seen]) -> bool:
-    """Whether there is something to hold the stream against."""
-    had = reference(test.stream, now, test.of, of, anew)
-    return had is not None and bool(groups(test.by, had, list(had.items.get(test.stream, ()))))
