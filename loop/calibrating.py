@@ -64,8 +64,11 @@ def held_against(name: str, guards: Guards, repeated: Sequence[Seen], before: Be
     """What the guards make of each repetition. Raises UsageError where no two of them differ."""
     limits = tuple(calibrated(limit, repeated, before.of, guards.brake_at, rate) for limit in guards.every_limit())
     findings = [one for seen in repeated for one in examine(guards, seen, before.of)]
-    tests = tuple(found for test in guards.every_paired() if (found := asked_again(test.name, findings)))
-    if not any(one.proposed is not None for one in limits) and not any(one.apart_sd for one in tests):
+    tests = tuple(
+        found for test in guards.every_paired() if (found := asked_again(test, repeated, before.of, findings))
+    )
+    moved = any(apart.sd for one in tests for apart in one.apart)
+    if not moved and not any(one.proposed is not None for one in limits):
         raise UsageError(
             f"{len(repeated)} measurements of {name}@0 came out the same to the last digit: answers that are not drawn "
             "say nothing of chance, and no limit can be had from them"

@@ -111,13 +111,14 @@ def _limits_table(found: "Calibration") -> str:
 
 
 def _tests_table(found: "Calibration") -> str:
-    rows = [
-        [
-            one.guard, one.n, one.apart_sd, one.most_log10_e, one.least_p,
-            f"{one.alarms} of {found.times}; at most {one.at_most:.2g} with 95 % confidence",
-        ]
-        for one in found.tests
-    ]  # fmt: skip
+    """A row for each test, and one for each family of items that it asks by itself."""
+    rows: list[list[Any]] = []
+    for one in found.tests:
+        alarms = f"{one.alarms} of {found.times}; at most {one.at_most:.2g} with 95 % confidence"
+        said = [one.most_log10_e, one.least_p, alarms]
+        for apart in one.apart:
+            name = f"{one.guard} ({apart.value})" if apart.value else one.guard
+            rows.append([name, apart.n, apart.sd, *(said if apart is one.apart[0] else [None, None, ""])])
     return table(["paired test", "items", "sd of the difference", "most log10 e", "least p", "alarms"], rows)
 
 
@@ -140,5 +141,5 @@ def _document(found: "Calibration") -> dict[str, Any]:
             }
             for one in found.limits
         ],
-        "tests": [vars(one) for one in found.tests],
+        "tests": [vars(one) | {"apart": [apart._asdict() for apart in one.apart]} for one in found.tests],
     }

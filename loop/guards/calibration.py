@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import NamedTuple
 
+from loop.guards.comparing import asked_together
 from loop.guards.finding import Finding
 from loop.guards.references import reference
-from loop.guards.rules import Limit
+from loop.guards.rules import Limit, Paired
 from loop.guards.seen import Seen
 
 FEWEST = 3
@@ -80,43 +81,65 @@ def calibrated(
     return Calibrated(limit, chance, chance.beyond(fires_at, above), proposed)
 
 
+class Apart(NamedTuple):
+    """How far the means of `n` items are apart by chance: the standard deviation, over repetitions, of the difference
+    to the first measurement. They are those of a value of the test's tag, "" for a test of all items at once."""
+
+    value: str
+    n: int
+    sd: float
+
+
 @dataclass(frozen=True)
 class Tested:
-    """A paired test over the repetitions: how often it did not pass, and how far the means of its items were apart.
+    """A paired test over the repetitions: how often it did not pass, and how far its items' means were apart.
 
-    `apart_sd` is the standard deviation of the difference in means over repetitions; `most_log10_e` and `least_p` are
-    the most that it had to say of a loss.
+    `most_log10_e` and `least_p` are the most that it had to say of a loss.
     """
 
     guard: str
-    n: int
     alarms: int
-    apart_sd: float
+    apart: tuple[Apart, ...]
     most_log10_e: float
     least_p: float
     at_most: float
     """The end of the exact interval of its rate of alarms (one-sided, 95 %)."""
 
 
-def asked_again(guard: str, findings: Sequence[Finding]) -> Tested | None:
+def asked_again(
+    test: Paired, repeated: Sequence[Seen], of: Mapping[str, Seen], findings: Sequence[Finding]
+) -> Tested | None:
     """What a paired test found in each repetition; None where it had nothing to compare."""
     from scipy.stats import binomtest
 
-    found = [one for one in findings if one.guard == guard and one.reference is not None and "p" in one.beside]
+    found = [one for one in findings if one.guard == test.name and "p" in one.beside]
     if len(found) < FEWEST:
         return None
-    apart = [one.beside["mean"] - one.reference for one in found if one.reference is not None]
     alarms = sum(not one.passed for one in found)
     interval = binomtest(alarms, len(found), alternative="less").proportion_ci(0.95, method="exact")
     return Tested(
-        guard,
-        int(found[0].beside["n"]),
+        test.name,
         alarms,
-        stdev(apart),
+        _apart(test, repeated, of),
         max(one.observed or 0.0 for one in found),
         min(one.beside["p"] for one in found),
         float(interval.high),
     )
+
+
+def _apart(test: Paired, repeated: Sequence[Seen], of: Mapping[str, Seen]) -> tuple[Apart, ...]:
+    """One for each set of items that is asked together, in as many repetitions as have enough of them."""
+    first, found = of[test.of], []
+    before = first.items.get(test.stream, {})
+    for value, items in asked_together(test, first).items():
+        means = [
+            fmean(after[item] - before[item] for item in items if item in after)
+            for after in (one.items.get(test.stream, {}) for one in repeated)
+            if any(item in after for item in items)
+        ]
+        if len(means) >= FEWEST:
+            found.append(Apart(value, len(items), stdev(means)))
+    return tuple(found)
 
 
 def _in_its_unit(limit: Limit, now: Seen, of: Mapping[str, Seen]) -> float | None:

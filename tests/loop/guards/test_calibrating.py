@@ -11,9 +11,10 @@ from loop import drive
 from loop.cli import main
 from loop.config_guards import Guards
 from loop.guards.calibration import Chance, asked_again, calibrated
+from loop.guards.examine import examine
 from loop.guards.finding import Finding
 from loop.guards.limits import within
-from loop.guards.rules import Limit
+from loop.guards.rules import Limit, Paired
 from loop.guards.seen import Seen
 from runs.errors import UsageError
 from runs.store import Store
@@ -82,16 +83,37 @@ def test_where_chance_does_nothing_no_limit_is_proposed_and_it_is_said_why() -> 
     assert "trained on" in gone.says
 
 
-def test_the_rate_of_a_test_has_the_exact_end_of_its_interval() -> None:
-    def one(mean: float, passed: bool) -> Finding:
-        beside = {"n": 50, "mean": mean, "p": 0.5}
-        return Finding("t", "s", 0.1, 2.0, passed, "", "quality", reference=0.5, beside=beside)
+def of_families(index: int, **means: float) -> Seen:
+    """An iteration with 16 items of each family, all with that number."""
+    items = {f"{name} {n}": mean for name, mean in means.items() for n in range(16)}
+    return Seen(index, {}, {"s": items}, tags={"family": {item: item.partition(" ")[0] for item in items}})
 
-    found = asked_again("t", [one(0.5, True), one(0.6, True), one(0.4, False), one(0.5, True)])
-    assert found is not None and (found.alarms, found.n) == (1, 50)
-    assert found.at_most == pytest.approx(1 - 0.0127, abs=0.3) and found.apart_sd == pytest.approx(0.0816, abs=1e-4)
-    none = asked_again("t", [one(0.5, True)] * 10)
+
+def test_the_rate_of_a_test_has_the_exact_end_of_its_interval() -> None:
+    def one(passed: bool) -> Finding:
+        return Finding("t", "s", 0.1, 2.0, passed, "", "quality", beside={"p": 0.5})
+
+    test = Paired(name="t", stream="s")
+    found = asked_again(test, [], {"best": Seen(0, {})}, [one(True), one(True), one(False), one(True)])
+    assert found is not None and found.alarms == 1
+    assert found.at_most == pytest.approx(0.7514, abs=1e-4)  # 1 - (1 - p)^4 - 4 p (1 - p)^3 = 0.95
+    none = asked_again(test, [], {"best": Seen(0, {})}, [one(True)] * 10)
     assert none is not None and none.at_most == pytest.approx(1 - 0.05 ** (1 / 10))  # the rule of three, exactly
+    assert asked_again(test, [], {"best": Seen(0, {})}, [one(True)] * 2) is None
+
+
+def test_families_are_apart_by_chance_each_by_itself() -> None:
+    """Two families that go up and down against each other: together they stand still, and the worst is never one."""
+    of = {"best": of_families(0, sort=0.5, reverse=0.5)}
+    repeated = [of_families(n, sort=0.5 + off, reverse=0.5 - off) for n, off in enumerate((0.3, -0.1, 0.1, -0.3), 1)]
+    guards = Guards(paired=(Paired(name="each", stream="s", by="family"), Paired(name="all", stream="s")))
+    findings = [one for now in repeated for one in examine(guards, now, of)]
+    each, everything = (asked_again(test, repeated, of, findings) for test in guards.paired)
+    assert each is not None and everything is not None
+    sd = np.std([0.3, -0.1, 0.1, -0.3], ddof=1)
+    assert [apart[:2] for apart in each.apart] == [("reverse", 16), ("sort", 16)]
+    assert [apart.sd for apart in each.apart] == pytest.approx([sd, sd])
+    assert everything.apart == (("", 32, pytest.approx(0)),)
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +143,7 @@ def test_a_run_is_calibrated_by_measuring_its_seed_again_and_the_settings_can_be
     kl = limits["max_kl_to_seed_nats"]
     assert kl["proposed"] is None and "same each time" in kl["says"]
     assert {one["guard"] for one in found["tests"]} >= {"answers_fell", "seed_judge_fell"}
+    assert all(apart["n"] >= 16 or not apart["value"] for one in found["tests"] for apart in one["apart"])
     assert chain(store) == before  # no iteration is made
     assert any(one.startswith("guards.limits=") for one in found["settings"]) or limits["own"]["proposed"] is None
     assert main(["branch", "r1@0", "tight", *found["settings"]]) == 0
