@@ -39,7 +39,7 @@ class Standing:
     `recent` are the last ones promoted after the best, the newest last: a proven gain is never undone.
     `looks` counts the iterations whose paired tests were asked, `held` those in a row that promoted nothing, `braked`
     those that braked since there was evidence of a gain: a step that was too far is not tried again because a smaller
-    one was not. Where no paired test is asked, those in a row. `anew` are the promoted ones since which something is
+    one was not. Where no test could find one, those in a row. `anew` are the promoted ones since which something is
     measured otherwise than before.
     """
 
@@ -109,7 +109,8 @@ def conclude(guards: Guards, findings: Sequence[Finding], now: Kept, standing: S
     verdict: Verdict = "promote" if severest is None else "halt" if severest == "halt" else "reject"
     if severest == "roll_back" and kept.policy != standing.previous.policy:
         verdict = "roll back"
-    better = verdict == "promote" and (gained or not (tests or groups))
+    asked = any("alpha" in one.beside for one in found)
+    better = verdict == "promote" and (gained or not (asked or groups))
     starts_anew = any(ANEW in one.beside for one in found)
     after = Standing(
         seed=standing.seed,
@@ -117,7 +118,7 @@ def conclude(guards: Guards, findings: Sequence[Finding], now: Kept, standing: S
         best=now if better else standing.best,
         first=next(iter(_standing((standing.first or now,), kept)), None),
         recent=() if better else _standing((*standing.recent, now), kept)[-RECENT:],
-        looks=standing.looks + any("alpha" in one.beside for one in found),
+        looks=standing.looks + asked,
         held=0 if verdict == "promote" else standing.held + 1,
         braked=standing.braked + 1 if groups else 0 if gained or not tests else standing.braked,
         anew=_standing((*standing.anew, now) if starts_anew else standing.anew, kept),

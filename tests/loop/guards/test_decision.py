@@ -106,6 +106,20 @@ def test_where_nothing_tests_quality_the_last_sound_one_is_the_best() -> None:
     assert after(standing, failing("brake"), index=2).standing.best.policy == "p1"
 
 
+def test_where_a_test_is_asked_that_finds_no_gains_the_best_stays_and_is_gone_back_to() -> None:
+    """As where nothing but the judge's right verdicts is tested, which are held against the seed's."""
+    kept = Finding("judge_fell", "s", 0.0, 3.0, True, "s stayed", "judge", "roll_back", beside={"alpha": 0.001})
+    standing = SEED
+    for index in (1, 2):
+        standing = after(standing, kept, index=index).standing
+    assert (standing.best.policy, [one.policy for one in standing.recent]) == ("p0", ["p1", "p2"])
+    lost = replace(kept, observed=4.0, passed=False, beside={"alpha": 0.001, "worst": 0})
+    undone = after(standing, lost, index=3)
+    assert (undone.verdict, undone.policy) == ("roll back", "p0")
+    braked_once = after(SEED, failing("brake"), kept).standing
+    assert after(braked_once, kept, index=2).standing.braked == 0  # no test could say that much was gained
+
+
 def test_what_was_promoted_before_a_new_best_is_forgotten() -> None:
     standing = SEED
     for index, gain in ((1, 0.0), (2, 0.0), (3, 3.0), (4, 0.0)):
