@@ -4,9 +4,9 @@ The severest action of what did not pass decides. `warn` and `brake` promote all
 optimisation move in sound runs too, so that each alone at most brakes by default; two groups that brake at once are
 taken for evidence, and roll back. Evidence on quality or on the judge rolls back by itself. The best so far is the
 policy that was last promoted on evidence of a gain over the best before it, beginning with the seed: chance alone
-replaces it rarely, whereas the highest mean of several is too high by itself. Where no paired test is asked, every one
-that is promoted without a brake replaces it. What is rolled back to is it, or that of the last ones promoted against
-which the loss is clearest.
+replaces it rarely, whereas the highest mean of several is too high by itself. What a person took past a halt replaces
+it too; and where no paired test is asked, every one that is promoted without a brake. What is rolled back to is it, or
+that of the last ones promoted against which the loss is clearest.
 """
 
 from collections.abc import Sequence
@@ -30,6 +30,11 @@ class Kept:
     outputs: dict[str, str] = field(default_factory=dict)
     yardsticks: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether it was measured: what a guard blocked before that was not."""
+        return "measure" in self.outputs
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -40,7 +45,8 @@ class Standing:
     `looks` counts the iterations whose paired tests were asked, `held` those in a row that promoted nothing, `braked`
     those that braked since there was evidence of a gain: a step that was too far is not tried again because a smaller
     one was not. Where no test could find one, those in a row. `anew` are the promoted ones since which something is
-    measured otherwise than before.
+    measured otherwise than before, and what was the best before a person went past a halt: of what the others lack they
+    are the references.
     """
 
     seed: Kept
@@ -126,9 +132,18 @@ def conclude(guards: Guards, findings: Sequence[Finding], now: Kept, standing: S
     return Conclusion(verdict, kept.policy, tuple(found), after)
 
 
-def accepted(candidate: Kept, standing: Standing) -> Standing:
-    """What stands after a person went past a halt: the candidate is promoted, and nothing else is forgotten."""
-    return replace(standing, previous=candidate, held=0, braked=0)
+def accepted(candidate: Kept | None, standing: Standing, starts_anew: bool) -> Standing:
+    """What stands after a person went past a halt: the candidate is promoted; the policy stays where there was none.
+
+    What was measured is the best so far from then on, as if it had proven a gain: what a person took for good enough is
+    what later ones are held against, and is gone back to. Of what is missing of it the best before stays the reference.
+    `starts_anew` says that something of it was measured otherwise than before.
+    """
+    after = replace(standing, previous=candidate or standing.previous, held=0, braked=0)
+    if candidate is None or not candidate.is_measured:
+        return after
+    anew = (*standing.anew, standing.best, *((candidate,) if starts_anew else ()))
+    return replace(after, best=candidate, first=standing.first or candidate, recent=(), anew=anew)
 
 
 def wants_word(guards: Guards, index: int, conclusion: Conclusion) -> bool:

@@ -12,6 +12,7 @@ from loop.guards.decision import Conclusion, Kept, Standing, accepted, conclude,
 from loop.guards.examine import acting, examine
 from loop.guards.finding import Finding
 from loop.guards.in_words import PASSED, in_words
+from loop.guards.references import ANEW
 from loop.proven import is_seated, proof, seat, seat_after
 from loop.steps.by_tag import by_tag
 from loop.steps.decide_seen import seen_before, seen_of
@@ -96,9 +97,11 @@ def _gone_past(desk: Desk, turn: Turn, word: Word, standing: Standing | None) ->
     halted = turn.past[-1]
     trained = desk.store.output(halted.outputs["train"]).adapter if "train" in halted.outputs else None
     assert standing is not None
-    by = desk.store.output(halted.outputs["decide"]).values.get("yardsticks", {})
-    candidate = Kept(halted.index, trained, halted.outputs, by) if trained else standing.previous
-    return Conclusion("promote", candidate.policy, (_as_finding(word),), accepted(candidate, standing))
+    left = desk.store.output(halted.outputs["decide"]).values
+    candidate = Kept(halted.index, trained, halted.outputs, left.get("yardsticks", {})) if trained else None
+    starts_anew = any(ANEW in one for one in left["decision"]["evidence"])
+    after = accepted(candidate, standing, starts_anew)
+    return Conclusion("promote", after.previous.policy, (_as_finding(word),), after)
 
 
 def _as_finding(word: Word) -> Finding:

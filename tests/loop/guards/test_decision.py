@@ -7,7 +7,7 @@ import pytest
 from loop.config import Config
 from loop.config_guards import Guards
 from loop.guards.brake import braked
-from loop.guards.decision import Conclusion, Kept, Standing, conclude, wants_word
+from loop.guards.decision import Conclusion, Kept, Standing, accepted, conclude, wants_word
 from loop.guards.finding import Action, Finding, Group
 from loop.guards.references import WHOSE
 
@@ -179,6 +179,36 @@ def test_after_so_many_iterations_in_a_row_that_promoted_nothing_it_halts() -> N
         verdicts.append(concluded.verdict)
     assert verdicts == ["reject", "reject", "halt"] and concluded.failed[-1].guard == "patience"
     assert after(standing, index=4).standing.held == 0
+
+
+MEASURED = {"measure": "s1:0"}
+
+
+def test_what_a_person_took_past_a_halt_is_what_later_ones_are_held_against() -> None:
+    standing = after(after(SEED, evidence(gain=0.0)).standing, failing("halt"), index=2).standing
+    taken = accepted(Kept(2, "p2", MEASURED), standing, starts_anew=False)
+    assert taken.references()["best"] == taken.references()["previous"] == Kept(2, "p2", MEASURED)
+    assert (taken.first, taken.recent, taken.held, taken.braked) == (Kept(1, "p1"), (), 0, 0)
+    assert accepted(Kept(2, "p2", MEASURED), SEED, starts_anew=False).first == Kept(2, "p2", MEASURED)
+    # The same loss again is none; a new one is undone up to there.
+    lost = replace(evidence(gain=0.0, passed=False), beside={"alpha": 0.001, "gain_log10_e": 0.0, "worst": 3})
+    later = after(taken, evidence(gain=0.0), index=3).standing
+    assert after(later, replace(lost, beside={**lost.beside, "worst": 2}), index=4).policy == "p2"
+
+
+def test_what_a_person_took_past_a_halt_is_the_reference_of_what_it_has_and_the_best_before_of_the_rest() -> None:
+    taken = accepted(Kept(2, "p2", MEASURED), SEED, starts_anew=True)
+    assert taken.anew == (SEED.best, Kept(2, "p2", MEASURED))
+    unmeasured = accepted(Kept(2, "p2"), SEED, starts_anew=False)
+    assert (unmeasured.previous.policy, unmeasured.best) == ("p2", SEED.best)
+    nothing = accepted(None, SEED, starts_anew=False)
+    assert (nothing.previous, nothing.best, nothing.anew) == (SEED.previous, SEED.best, ())
+
+
+def test_what_a_person_approved_is_held_against_too() -> None:
+    said = Finding("person", "", None, None, True, "a person approved", "quality", "reject")
+    standing = after(SEED, failing("warn"), said, evidence(gain=0.0), approve="on_warn").standing
+    assert standing.recent == (Kept(1, "p1"),) and standing.references()["previous"] == standing.first == Kept(1, "p1")
 
 
 @pytest.mark.parametrize(

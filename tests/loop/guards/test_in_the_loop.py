@@ -105,6 +105,8 @@ def test_a_halt_is_gone_past_once_by_name_and_for_a_reason(
     made = chain(store)
     assert made[1].policy != made[2].policy == trained and set(made[2].outputs) == {"decide"}
     assert "generate" in made[3].outputs and made[3].policy == trained
+    left = store.output(made[2].outputs["decide"]).values["standing"]
+    assert left["best"]["policy"] == left["first"]["policy"] == left["previous"]["policy"] == trained
     assert [decision_of(store, one)["reason"] for one in made][2] == "a person went past own, because short is fine"
     for verb in ("log", "show"):
         code, said = selfsame(tmp_path, verb, "r1" if verb == "log" else "r1@2", capsys=capsys)
