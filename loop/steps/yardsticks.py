@@ -37,8 +37,8 @@ def kind_of(step: str, name: str, groups: Mapping[str, str]) -> str:
 def yardsticks(desk: Desk, turn: Turn) -> dict[str, str]:
     """A digest for each kind that settings ask for: of all that decides its numbers besides the policy.
 
-    Who judges counts as who judged at iteration 0: a judge that learns is one judge. `pair.labels` and the learning
-    rate, which brakes change, decide no number here.
+    Who judges counts as who judged at iteration 0: a judge that learns is one judge. What a brake changes decides no
+    number here: neither the learning rate, nor `pair.labels`, nor answers of the seed's that nobody configured.
     """
     config = desk.config
     answers = digest(
@@ -49,6 +49,9 @@ def yardsticks(desk: Desk, turn: Turn) -> dict[str, str]:
     labelled = [anchors_digest(config.measure.anchors), config.measure.anchor_count]
     verdicts = digest([answers, _judge(desk, turn), desk.constitution.digest, labelled])
     pairs = config.pair.model_dump(mode="json", exclude={"labels", *config.pair.idle()}, exclude_defaults=True)
+    # In the settings of the run, which no brake has changed.
+    answered = desk.whole.at(turn.index).generate.model_dump(mode="json", exclude={"samples"}, exclude_defaults=True)
+    paired = pairs | {f"generate.{leaf}": value for leaf, value in answered.items()}
     drift = config.drift
     of_groups = {
         "judge": verdicts,
@@ -59,7 +62,7 @@ def yardsticks(desk: Desk, turn: Turn) -> dict[str, str]:
     return {
         "answers": answers,
         "verdicts": verdicts,
-        **({SIGNAL: digest([verdicts, pairs, config.generate.samples])} if turn.index else {}),
+        **({SIGNAL: digest([verdicts, paired, config.generate.samples])} if turn.index else {}),
         **({AUDIT: digest([verdicts, config.audit.items])} if AUDIT not in config.unasked(turn.index) else {}),
         **({"capability": _capability(desk)} if config.capability.prompts else {}),
         **{GROUP + name: found for name, found in of_groups.items() if drift.items and getattr(drift, name)},

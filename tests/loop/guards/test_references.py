@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small import SMALL, branch, chain, quiet, run_small
+from small import SMALL, branch, chain, quiet, run_small, small_config
 
 from constitutions.load import constitution_file
 from loop import drive
@@ -18,6 +18,8 @@ from loop.guards.limits import within
 from loop.guards.references import without_reference
 from loop.guards.rules import Limit
 from loop.guards.seen import Seen
+from loop.steps.turn import Turn
+from loop.steps.yardsticks import yardsticks
 from runs.lineage import decision_of
 from runs.store import Store
 
@@ -122,6 +124,31 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run_small(home, iterations="0", gold__enabled="false", **MEASURED)
     run_small(home, "bare", iterations="0", gold__enabled="false", guards__actions=HASHED | LOOSE)
     return home
+
+
+@pytest.mark.parametrize(
+    ("changed", "braked_by", "otherwise"),
+    [
+        ({"temperature": "0.7"}, 0, True),
+        ({"top_p": "0.9"}, 0, True),
+        ({"max_tokens": "20"}, 0, True),
+        ({"seed_samples": "2"}, 0, True),
+        ({}, 0, False),
+        ({}, 2, False),
+    ],
+)
+def test_pairs_of_answers_that_are_drawn_otherwise_are_held_against_nothing_but_a_brake_changes_no_yardstick(
+    home: Path, changed: dict[str, str], braked_by: int, otherwise: bool
+) -> None:
+    store, (seed,) = Store(home), chain(Store(home), "bare")
+    found = []
+    for generate in ({}, changed):
+        config = small_config(generate={"samples": "3", **generate})
+        with drive.desk_of(store, "bare", config) as desk:
+            desk.turn_to(1, braked_by if found else 0)
+            found.append(yardsticks(desk, Turn.after((seed,))))
+    differing = {kind for kind in found[0] if found[0][kind] != found[1][kind]}
+    assert differing == ({"signal"} if otherwise else set())
 
 
 def taken_on(home: Path, address: str, name: str, *changes: str) -> tuple[Store, list[dict[str, Any]]]:
