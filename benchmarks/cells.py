@@ -60,6 +60,13 @@ def newest(suite: str) -> list[dict[str, Any]]:
     return list({str(row["cell"]): row for row in rows(suite)}.values())
 
 
+def when_and_of_what(rows: Sequence[dict[str, Any]]) -> str:
+    """The days on which the rows were measured, and the commits."""
+    dates = sorted({row["date"] for row in rows})
+    commits = ", ".join(dict.fromkeys(row["commit"] for row in rows))
+    return f"{dates[0] if len(dates) == 1 else f'{dates[0]} to {dates[-1]}'}, at {commits}"
+
+
 def refuse_bad(suite: str, cells: Sequence[dict[str, Any]]) -> None:
     """Raises SystemExit, with what is bad about it, if the last row of one of these cells says that something is."""
     bad = {str(row["cell"]): row["result"].get("bad") for row in newest(suite) if row["cell"] in cells}

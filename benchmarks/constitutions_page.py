@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.cells import newest
+from benchmarks.cells import newest, when_and_of_what
 from benchmarks.judge_ablations import paired
 from benchmarks.league_page import NOT_YET, table, write
 from judges.statistics import Estimate
@@ -35,9 +35,7 @@ def lines(rows: Sequence[Row]) -> list[str]:
     told = [part for part in parts if part]
     if not told:
         return NOT_YET
-    dates = sorted({row["date"] for row in rows})
-    commits = ", ".join(dict.fromkeys(row["commit"] for row in rows))
-    about = f"{dates[0]} to {dates[-1]}, at {commits}, by `python -m benchmarks.constitutions`."
+    about = f"{when_and_of_what(rows)}, by `python -m benchmarks.constitutions`."
     return [about, *(line for part in told for line in ("", *part))]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.cells import newest
+from benchmarks.cells import newest, when_and_of_what
 from benchmarks.judge_ablations import paired
 from benchmarks.league_page import NOT_YET, table, write
 from benchmarks.recipes_page import PAGE
@@ -26,6 +26,8 @@ CLAIMS = (
 )  # fmt: skip
 """What a paper says, the arm and the arm that it is held against, the number, and which way it should differ."""
 UNITS = {"sampled": 1.0, "tokens": 1.0, "accuracy": 100.0, "harmful": 100.0, "evasive": 100.0, "over_refusing": 100.0}
+UNREAD = 0.5
+"""How often a judge of which no verdict can be read is right: it has nothing to say, and a coin says as much."""
 NAMES = {
     "sampled": "gold sampled",
     "tokens": "tokens",
@@ -43,11 +45,10 @@ def lines(rows: Sequence[Row]) -> list[str]:
     body = [_line(found, *claim) for claim in CLAIMS]
     if not any(body):
         return NOT_YET
-    dates = sorted({row["date"] for row in rows})
-    commits = ", ".join(dict.fromkeys(row["commit"] for row in rows))
     about = (
-        f"{dates[0]} to {dates[-1]}, at {commits}, by `python -m benchmarks.directions`: after the last iteration, "
-        "paired by seed, with Student's interval of 95 %; *yes* and *no* where it leaves no doubt of the direction."
+        f"{when_and_of_what(rows)}, by `python -m benchmarks.directions`: after the last iteration, "
+        "paired by seed, with Student's interval of 95 %; *yes* and *no* where it leaves no doubt of the direction. "
+        "A judge whose verdicts cannot be read is right as often as a coin."
     )
     heading = ["what the paper says", "of", "this", "against", "difference", "seeds", "here"]
     return [about, "", *table(heading, [line for line in body if line])]
@@ -58,8 +59,7 @@ def _line(found: dict[tuple[str, int], Row], says: str, one: str, other: str, nu
     if len(seeds) < 2:
         return []
     mine, theirs = (
-        np.array([UNITS[number] * found[arm, seed]["result"]["iterations"][-1][number] for seed in seeds])
-        for arm in (one, other)
+        np.array([UNITS[number] * _last(found[arm, seed], number) for seed in seeds]) for arm in (one, other)
     )
     gain = paired(mine - theirs)
     return [
@@ -71,6 +71,14 @@ def _line(found: dict[tuple[str, int], Row], says: str, one: str, other: str, nu
         str(len(seeds)),
         verdict(gain, way),
     ]
+
+
+def _last(row: Row, number: str) -> float:
+    value: float | None = row["result"]["iterations"][-1][number]
+    if value is None and number == "accuracy":
+        return UNREAD
+    assert value is not None, f"{row['cell']} has no {number}"
+    return value
 
 
 def verdict(gain: Estimate, way: str) -> str:

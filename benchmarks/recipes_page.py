@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.cells import newest
+from benchmarks.cells import newest, when_and_of_what
 from benchmarks.judge_ablations import paired
 from benchmarks.league_page import NOT_YET, table, write
 from loop.load_config import recipe_about, recipe_names
@@ -60,12 +60,9 @@ def write_page() -> None:
 
 
 def _about(rows: Sequence[Row]) -> list[str]:
-    dates = sorted({row["date"] for row in rows})
-    commits = list(dict.fromkeys(row["commit"] for row in rows))
     loads = [row["result"]["load"] for row in rows]
-    days = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
     return [
-        f"{days}, at {', '.join(commits)}, by `python -m benchmarks.recipes`; after the last iteration, means over "
+        f"{when_and_of_what(rows)}, by `python -m benchmarks.recipes`; after the last iteration, means over "
         "seeds and Student's interval of 95 %. Two cores; other work on them made a load of "
         f"{min(loads):.0f} to {max(loads):.0f} when the runs began, and wall times (engine start, gold and MLflow "
         "included) are of that machine."
