@@ -4,8 +4,8 @@ Like the drift report, whose parts it shares, it is one page that holds all it s
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from runs.audit_figure import figure as audit_figure
 from runs.audit_words import advice
@@ -21,13 +21,31 @@ from runs.store import Store
 SAID_BY = ("source", "licence", "author", "approver")
 JUDGING = ("judge", "measure", "audit", "gold")
 """The steps whose judgments are counted, gold's among them so that it is seen what entered nothing."""
+BY_CONSTITUTION = ("judge", "measure")
+"""Those whose judgments say what the run was told is good; an audit asks otherwise on purpose."""
+TRAINED_ON = ("pairs", "demonstrations", "prompts")
+"""What a row that is trained on is, as the metrics call it."""
+HELD_OUT = "signal/held_out_rows"
+
+Provenance = Mapping[str, Mapping[str, str]]
+"""For each principle, and under "" for the constitution, who says so."""
 
 
-def card(store: Store, found: Found, provenance: Mapping[str, Mapping[str, str]]) -> str:
+class Judged(NamedTuple):
+    """What some judgments have in common."""
+
+    iteration: int
+    step: str
+    by: str
+    method: str
+    adapter: str
+    constitution: str
+
+
+def card(store: Store, found: Found, provenance: Callable[[str], Provenance]) -> str:
     """The page of the run up to the iteration that was found, as HTML.
 
-    `provenance` has for each principle, and under "" for the constitution, who says so. Raises UsageError for a part
-    of an iteration.
+    `provenance` gives who says so, by a constitution's digest. Raises UsageError for a part of an iteration.
     """
     if found.step is not None:
         raise UsageError(f"{found.run.name} is shown up to a whole iteration: name it without /{found.step}")
@@ -35,6 +53,7 @@ def card(store: Store, found: Found, provenance: Mapping[str, Mapping[str, str]]
     chain = [seen(store, run, link) for link in links(store, run)[: found.iteration.index + 1]]
     audited = {title: audit_figure(audit, title) for title, audit in audits(store, run, chain).items()}
     pictures = figures(store, run, chain) | audited
+    judged = _judged(store, chain)
     return rendered(
         "card.html.jinja",
         name=f"{run.name}@{found.iteration.index}",
@@ -42,9 +61,9 @@ def card(store: Store, found: Found, provenance: Mapping[str, Mapping[str, str]]
         branched_from=run.branched_from,
         last=chain[-1],
         facts=_facts(run),
-        constitution=_constitution(store, run, provenance),
+        constitutions=_constitutions(store, run, judged, provenance),
         signal=principle_tables(store, chain),
-        judges=_judges(store, run, chain),
+        judges=_judges(run, judged),
         labels=_labels(store, chain),
         figures=inlined(pictures),
         columns=metric_columns(thinned(chain)),
@@ -92,22 +111,54 @@ def _not_looked_for(chain: Sequence[Seen]) -> list[list[str]]:
 
 
 def _facts(run: Run) -> list[list[str]]:
-    model = run.config.get("model", {})
+    model, anchors = run.config.get("model", {}), run.config.get("measure", {}).get("anchors")
     told = {
         "model": " ".join(str(model[leaf]) for leaf in ("base", "revision", "adapter") if model.get(leaf)),
         "model's digest": run.inputs.get("model.base", ""),
         "prompts": f"{run.config.get('prompts', {}).get('source', '')} {run.inputs.get('prompts.source', '')}",
-        "labelled pairs": f"{run.config.get('measure', {}).get('anchors')} {run.inputs.get('measure.anchors', '')}",
+        "labelled pairs": f"{anchors or 'none'} {run.inputs.get('measure.anchors', '')}",
         "seed": str(run.config.get("seed", "")),
     }
     return [[what, said.strip()] for what, said in told.items() if said.strip()]
 
 
-def _constitution(store: Store, run: Run, provenance: Mapping[str, Mapping[str, str]]) -> dict[str, Any] | None:
-    """What the run was judged by, with who says so; None for one that is not kept."""
-    digest = run.inputs.get("constitution", "")
-    if not digest or not store.has(digest):
-        return None
+def _judged(store: Store, chain: Sequence[Seen]) -> Counter[Judged]:
+    """How many judgments there are of each kind, in the order in which they were made."""
+    counts: Counter[Judged] = Counter()
+    for one in chain:
+        for step in JUDGING:
+            if step in one.link.outputs:
+                rows: list[Judgment] = store.all_rows("judgments", store.output(one.link.outputs[step]))
+                counts.update(
+                    Judged(one.index, step, row.by, row.method, row.adapter, row.constitution) for row in rows
+                )
+    return counts
+
+
+def _constitutions(
+    store: Store, run: Run, judged: Counter[Judged], provenance: Callable[[str], Provenance]
+) -> list[dict[str, Any]]:
+    """All that it was judged by up to there, an ancestor's too; where nothing was, what it was begun with."""
+    of: dict[str, list[int]] = {}
+    for one in judged:
+        if one.step in BY_CONSTITUTION and one.constitution:
+            of.setdefault(one.constitution, []).append(one.iteration)
+    if not of and (own := run.inputs.get("constitution", "")):
+        of[own] = []
+    return [_constitution(store, digest, _span(indices), provenance(digest)) for digest, indices in of.items()]
+
+
+def _span(indices: Sequence[int]) -> str:
+    if not indices:
+        return "no iteration yet"
+    first, last = min(indices), max(indices)
+    return f"iteration {first}" if first == last else f"iterations {first} to {last}"
+
+
+def _constitution(store: Store, digest: str, judged: str, provenance: Provenance) -> dict[str, Any]:
+    """What was said to be good and by whom, and which iterations were `judged` by it; of one not kept no more."""
+    if not store.has(digest):
+        return {"digest": digest, "judged": judged}
     said = store.get_json(digest)
     rows = [
         [
@@ -122,6 +173,7 @@ def _constitution(store: Store, run: Run, provenance: Mapping[str, Mapping[str, 
     return {
         "name": said["name"],
         "digest": digest,
+        "judged": judged,
         "scale": f"{said['scale']['low']} to {said['scale']['high']}",
         "said_by": _said_by(provenance.get("", {})),
         "principles": (("principle", "text", "reasons", "weight", "holds for", "used in", "said by"), rows),
@@ -133,15 +185,14 @@ def _said_by(provenance: Mapping[str, str]) -> str:
     return ", ".join(f"{what}: {provenance[what]}" for what in SAID_BY if provenance.get(what)) or "nobody is named"
 
 
-def _judges(store: Store, run: Run, chain: Sequence[Seen]) -> list[Table]:
+def _judges(run: Run, judged: Counter[Judged]) -> list[Table]:
     """How it was judged, and by whom in each step."""
-    settings = [[leaf, str(value)] for leaf, value in sorted(run.config.get("judge", {}).items())]
+    settings = [
+        [leaf, "none" if value is None else str(value)] for leaf, value in sorted(run.config.get("judge", {}).items())
+    ]
     counts: Counter[tuple[int, str, str, str, str]] = Counter()
-    for one in chain:
-        for step in JUDGING:
-            if step in one.link.outputs:
-                rows: list[Judgment] = store.all_rows("judgments", store.output(one.link.outputs[step]))
-                counts.update((one.index, step, row.by, row.method, row.adapter) for row in rows)
+    for one, n in judged.items():
+        counts[one[:-1]] += n
     who = [
         [f"@{index} {step}", by, method, adapter, float(n)] for (index, step, by, method, adapter), n in counts.items()
     ]
@@ -153,9 +204,15 @@ def _judges(store: Store, run: Run, chain: Sequence[Seen]) -> list[Table]:
 
 
 def _labels(store: Store, chain: Sequence[Seen]) -> list[Table]:
-    """How many pairs each iteration learnt from and whose labels they are, and of how many judgments none came."""
-    pairs, silent = [], []
+    """How many pairs each iteration made and whose labels they are, how many rows it trained on, not always these,
+    and of how many judgments no score came."""
+    pairs, trained, silent = [], [], []
     for one in chain:
+        trained += [
+            [f"@{one.index}", what, used, *(one.metrics.get(name) for name in (f"signal/{what}_too_long", HELD_OUT))]
+            for what in TRAINED_ON
+            if (used := one.metrics.get(f"signal/{what}_used")) is not None
+        ]
         if "pair" in one.link.outputs:
             made: list[PreferencePair] = store.all_rows("pairs", store.output(one.link.outputs["pair"]))
             for source, n in Counter(row.label_source for row in made).items():
@@ -166,7 +223,8 @@ def _labels(store: Store, chain: Sequence[Seen]) -> list[Table]:
             reasons = Counter(row.unscored or "a score" for row in judged)
             silent += [[f"@{one.index}", str(reason), float(n)] for reason, n in reasons.items()]
     tables: list[Table] = [
-        ("Pairs that were trained on", ("iteration", "labels by", "pairs", "mean label probability"), pairs),
+        ("Pairs that were made", ("iteration", "labels by", "pairs", "mean label probability"), pairs),
+        ("What was trained on", ("iteration", "rows of", "rows", "left out as too long", "held out"), trained),
         ("What judgments came to", ("iteration", "outcome", "judgments"), silent),
     ]
     return [table for table in tables if table[2]]

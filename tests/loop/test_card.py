@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from small import run_small
+from small import branch, chain, quiet, run_small
 
 from loop import drive
 from loop.cli import main
@@ -36,7 +36,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     (folder / "signed.yaml").write_text(SIGNED, encoding="utf-8")
     store, outcome = run_small(
         folder / "home", iterations="1", constitution=str(folder / "signed.yaml"), judge__method="pairwise",
-        judge__principles=None, judge__principle_ids="kind,polite", gold__prompts="26",
+        judge__principles=None, judge__principle_ids="kind,polite", gold__prompts="26", train__held_out_frac="0.25",
     )  # fmt: skip
     assert outcome.kind == "done", outcome.reason
     return store
@@ -56,8 +56,34 @@ def test_the_page_says_what_was_told_who_judged_what_was_learnt_and_what_failed(
     assert not re.findall(r'(?:src|href)="(?!data:image/png)', page) and "default-src 'none'" in page
     pairs = query(store, "select count(*) from pairs where run = 'r1'")[1][0][0]
     assert f'<td class="text">@1</td><td class="text">self</td><td class="number">{pairs}</td>' in page
+    trained = store.output(chain(store)[1].outputs["train"]).metrics
+    used, held_out = (trained[f"signal/{name}"] for name in ("pairs_used", "held_out_rows"))
+    assert 0 < used < pairs == used + held_out
+    counts = f'<td class="number">{used}</td><td class="number">0</td><td class="number">{held_out}</td>'
+    assert f'<td class="text">@1</td><td class="text">pairs</td>{counts}' in page
     assert "no prompts with a known answer" in page and "no labelled pairs" not in page
     assert main(["export", "r1@1", "--card", str(file)]) == 2  # nothing is written over
+
+
+def test_a_branch_shows_each_constitution_that_judged_it_and_which_iterations(store: Store, tmp_path: Path) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text("extends: microworld\nname: other\nprinciples: [{id: kind, text: Be brief.}]\n", encoding="utf-8")
+    branch(store, "r1@1", "r2", f"constitution={other}", "iterations=2", "measure.anchors=null")
+    page = page_of(store, resolve(store, "r2"))
+    assert "It judged iterations 0 to 1." in page and "Be brief." not in page  # up to there nothing else has judged
+    assert drive.carry_on(store, "r2", quiet).kind == "done"
+    page = page_of(store, resolve(store, "r2"))
+    for fact in (
+        "Be kind.",
+        "source: town meeting",
+        "Be brief.",
+        "It judged iterations 0 to 1.",
+        "It judged iteration 2.",
+    ):
+        assert page.count(fact) == 1, fact
+    facts = re.findall(r"labelled pairs</td>(.*?)</td>", page)
+    assert facts == ['<td class="text">none']
+    assert "None" not in re.sub("<img.*?>", "", page)
 
 
 def test_failures_are_what_was_not_promoted_what_audits_found_and_what_nobody_looked_for(tmp_path: Path) -> None:
