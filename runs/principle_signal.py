@@ -7,7 +7,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runs.lineage import Link
 from runs.principle_views import add_principle_views
@@ -17,7 +17,9 @@ from runs.views import Made, sharded_view
 if TYPE_CHECKING:
     import duckdb
 
-TOWARD = "select principle, coalesce(weight, 1.0), toward, chosen, rejected from signal where toward is not null"
+TOWARD = """
+select principle, coalesce(weight, 1.0), toward, chosen, rejected, iteration from signal where toward is not null
+"""
 DISAGREEING = """
 select a.principle, b.principle, count(*), avg(((a.vote > 0.5) <> (b.vote > 0.5))::int) as apart
 from votes a join votes b on a.judgment = b.judgment and a.iteration = b.iteration and a.principle < b.principle
@@ -34,13 +36,23 @@ Features = Mapping[str, Mapping[str, float]]
 TOKENS = "tokens"
 
 
+class Vote(NamedTuple):
+    """How far a vote lies on the side of the chosen answer of a pair, by the weight of its principle."""
+
+    toward: float
+    chosen: str
+    rejected: str
+    iteration: int
+
+
 @dataclass(frozen=True)
 class Pull:
-    """What one principle said of the pairs that were trained on.
+    """What one principle said of the pairs that were made: `pairs` are those on which it has a vote that can be read.
 
-    Of all votes, each counted by its weight and by how far it is from one half, `share` were its own, and of these
-    `against` preferred the rejected answer. `prefers` has for each feature how much more of it the answers have that
-    it prefers, by the same count. The principle "" stands for several that were shown in one question.
+    Of all votes, one of each member of a panel, each counted by its weight and by how far it is from one half, `share`
+    were its own, and of these `against` preferred the rejected answer. `prefers` has for each feature how much more of
+    it the answers have that it prefers, by the same count. The principle "" stands for several that were shown in one
+    question.
     """
 
     principle: str
@@ -93,24 +105,25 @@ def _votes(store: Store, links: Sequence[Link]) -> "duckdb.DuckDBPyConnection":
     return connection
 
 
-def _pulls(rows: Sequence[tuple[str, float, float, str, str]], features: Features) -> tuple[Pull, ...]:
-    by_principle: dict[str, list[tuple[float, str, str]]] = defaultdict(list)
-    for principle, weight, toward, chosen, rejected in rows:
-        by_principle[principle].append((weight * toward, chosen, rejected))
-    whole = math.fsum(abs(vote) for votes in by_principle.values() for vote, _, _ in votes)
+def _pulls(rows: Sequence[tuple[str, float, float, str, str, int]], features: Features) -> tuple[Pull, ...]:
+    by_principle: dict[str, list[Vote]] = defaultdict(list)
+    for principle, weight, toward, chosen, rejected, iteration in rows:
+        by_principle[principle].append(Vote(weight * toward, chosen, rejected, iteration))
+    whole = math.fsum(abs(vote.toward) for votes in by_principle.values() for vote in votes)
     found = [_pull(principle, votes, whole, features) for principle, votes in by_principle.items()]
     return tuple(sorted(found, key=lambda one: (-one.share, one.principle)))
 
 
-def _pull(principle: str, votes: Sequence[tuple[float, str, str]], whole: float, features: Features) -> Pull:
-    own = math.fsum(abs(vote) for vote, _, _ in votes)
+def _pull(principle: str, votes: Sequence[Vote], whole: float, features: Features) -> Pull:
+    own = math.fsum(abs(vote.toward) for vote in votes)
     prefers = {}
     for name, of in features.items():
-        known = [(vote, of[a] - of[b]) for vote, a, b in votes if a in of and b in of]
-        if weight := math.fsum(abs(vote) for vote, _ in known):
-            prefers[name] = math.fsum(vote * more for vote, more in known) / weight
-    against = math.fsum(-vote for vote, _, _ in votes if vote < 0)
-    return Pull(principle, len(votes), own / whole if whole else 0.0, against / own if own else 0.0, prefers)
+        known = [(v.toward, of[v.chosen] - of[v.rejected]) for v in votes if v.chosen in of and v.rejected in of]
+        if weight := math.fsum(abs(toward) for toward, _ in known):
+            prefers[name] = math.fsum(toward * more for toward, more in known) / weight
+    against = math.fsum(-vote.toward for vote in votes if vote.toward < 0)
+    pairs = {(vote.iteration, vote.chosen, vote.rejected) for vote in votes}
+    return Pull(principle, len(pairs), own / whole if whole else 0.0, against / own if own else 0.0, prefers)
 
 
 def _text(messages: Sequence[Mapping[str, Any]]) -> str:

@@ -1,6 +1,7 @@
 """A metric that moved points at the edit of the constitution behind it."""
 
 import json
+from pathlib import Path
 
 import pytest
 from small import branch, run_small
@@ -15,7 +16,7 @@ from runs.lineage import links, resolve
 from runs.principle_signal import TOKENS, Pull, signal
 from runs.query import query
 from runs.store import Store
-from tests.loop.test_constitution_flips import SETTINGS, written
+from tests.loop.test_constitution_flips import PANEL, SETTINGS, written
 from tests.loop.test_principle_views import SHARE
 
 EDITED = "extends: a.yaml\nname: b\nwithout: [kind]\nprinciples:\n  - {id: long, text: Be long.}\n"
@@ -58,6 +59,19 @@ def test_the_signal_of_each_principle_is_that_of_the_query_in_the_pages(store: S
         assert one.share == pytest.approx(share) and one.against == pytest.approx(against or 0)
     assert {(a, b) for a, b, _, _ in found.disagreements} == {("brief", "kind"), ("brief", "right"), ("kind", "right")}
     assert found.undecided == ()
+
+
+def test_a_pair_on_which_two_of_a_panel_vote_is_one_pair(tmp_path: Path) -> None:
+    file, _ = written(tmp_path, EDITED)
+    store, outcome = run_small(tmp_path / "home", constitution=str(file), **(SETTINGS | PANEL))
+    assert outcome.kind == "done", outcome.reason
+    made = links(store, drive.existing(store, "r1"))[1:]
+    pairs = store.all_rows("pairs", store.output(made[0].outputs["pair"]))
+    _, votes = query(store, "select principle, count(*) from signal where run = 'r1' group by principle")
+    assert pairs and all(n > len(pairs) for _, n in votes)
+    found = {one.principle: one.pairs for one in signal(store, made).pulls}
+    assert found == dict.fromkeys(("kind", "brief", "right"), len(pairs))
+    assert found == {principle: n for principle, n, *_ in query(store, SHARE)[1]}
 
 
 def test_what_a_principle_prefers_is_counted_over_the_answers_that_it_voted_on(store: Store) -> None:
