@@ -15,7 +15,8 @@ What may change is decided by what the keys after the fork are made of; the keys
 - `train.lora_rank` and `train.lora_alpha` shape a new adapter. They may change only where the policy at the fork is the
   base model, because training goes on from an adapter in that adapter's shape.
 
-A branch at a halt is refused (it would be halted there too), and one at an iteration whose weights were pruned.
+A branch at a halt is refused (it would be halted there too), and one at an iteration whose weights were pruned, or
+those of a policy that the guards could go back to from there.
 """
 
 from collections.abc import Sequence

@@ -10,7 +10,7 @@ from typing import Any
 
 from runs.durable import make_folder, read_checked, write_checked
 from runs.errors import UsageError
-from runs.lineage import iterations, nearest, newest_preference, resolve
+from runs.lineage import iterations, made_by, nearest, newest_preference, resolve
 from runs.records import Run
 from runs.store import Store
 
@@ -40,13 +40,13 @@ def policies_in_use(store: Store, run: Run) -> dict[str, str]:
     past = tuple(iterations(store, run)) if _averages(run) else nearest(store, run)
     judges = judges_of(run)
     needed = past if _averages(run) else (*past[:1], *past[-2 if "previous" in judges else -1 :])
-    used = {iteration.policy: f"{run.name}@{iteration.index}" for iteration in needed}
+    used = {iteration.policy: _address(run, iteration.index) for iteration in needed}
     by_model = "preference" in run.config or "preference" in _in_any_phase(run, "judge.method")
     if by_model:  # one may have been trained thousands of iterations ago
         used |= dict.fromkeys(models_at(store, run.iteration), run.name)
     if "proven" in judges and past:  # it may have been seated thousands of iterations ago
         left = store.output(past[-1].outputs["decide"]).values.get("seat")
-        used |= {left["policy"]: f"{run.name}@{left['index']}"} if left else {}
+        used |= {left["policy"]: _address(run, left["index"])} if left else {}
     for address in judges:
         if address not in NAMED_JUDGES:
             iteration = resolve(store, address).iteration
@@ -56,12 +56,16 @@ def policies_in_use(store: Store, run: Run) -> dict[str, str]:
     return used
 
 
-def policies_to_go_back_to(store: Store, run: Run) -> frozenset[str]:
-    """The policies that the guards could have the next iteration of `run` roll back to."""
+def policies_to_go_back_to(store: Store, run: Run) -> dict[str, str]:
+    """The policies that the guards could have the next iteration of `run` roll back to, each with an address of it:
+    the best so far, and those since."""
     last = store.iteration(run.iteration) if run.iteration else None
     left = store.output(last.outputs["decide"]).values.get("standing") if last else None
-    standing = (left["best"], *left["recent"], *left.get("anew", ())) if left else ()
-    return frozenset(kept["policy"] for kept in standing)
+    if not left:
+        return {}
+    best = left["best"]
+    since = [kept for kept in (*left["recent"], *left.get("anew", ())) if kept["index"] > best["index"]]
+    return {kept["policy"]: _address(run, kept["index"]) for kept in (best, *since)}
 
 
 def models_at(store: Store, iteration: str) -> tuple[str, ...]:
@@ -91,16 +95,23 @@ def _in_any_phase(run: Run, dotted: str) -> tuple[Any, ...]:
 
 
 def refuse_pruned(store: Store, run: Run) -> None:
-    """Returns if all that the next iteration of `run` may need is there. Raises UsageError with what was pruned."""
+    """Returns if all is there that the next iteration of `run` may need, or could roll back to.
+
+    Raises UsageError with what was pruned.
+    """
     gone = pruned(store.home)
-    for policy, address in policies_in_use(store, run).items():
+    for policy, address in (policies_to_go_back_to(store, run) | policies_in_use(store, run)).items():
         # The base model is a policy too, and no object.
         if store.has(policy) and (weights := store.adapter(policy).weights) in gone and not store.has(weights):
             raise UsageError(
-                f"the adapter of {address} was pruned by `selfsame gc --prune-adapters`, and {run.name} would need it; "
+                f"the adapter of {address} was pruned by `selfsame gc --prune-adapters`, and {run.name} may need it; "
                 f"take a later iteration (`selfsame log {address.partition('@')[0]}` lists them), "
                 "or run the same configuration again, which trains it again"
             )
+
+
+def _address(run: Run, index: int) -> str:
+    return f"{made_by(run, index)}@{index}"
 
 
 def _path(home: Path) -> Path:

@@ -309,7 +309,7 @@ def test_a_branch_at_pruned_weights_is_refused_and_doing_the_work_again_restores
         found = garbage(store, Retention(older_than=0))
         collect(store, found)
     assert found.weights == (store.object_path(weights),) and verify(store) == []
-    with pytest.raises(UsageError, match="r2@1 was pruned"):
+    with pytest.raises(UsageError, match="r1@1 was pruned"):
         proposed(store, "r1@1", "r2", [])
     proposed(store, "r1@2", "r2", ["train.beta=0.2"])
     branch(store, "r1@0", "r3")

@@ -219,10 +219,30 @@ def test_old_weights_go_by_policy_and_are_known_to_be_pruned(long: Store) -> Non
         if allowed:
             refuse_pruned(long, branch)
         else:
-            with pytest.raises(UsageError, match="r2@2 was pruned"):
+            with pytest.raises(UsageError, match="r1@2 was pruned"):
                 refuse_pruned(long, branch)
     long.object_path(str(weights[3])).unlink()
     assert [problem.file for problem in verify(long)] == [long.object_path(str(weights[3]))]
+
+
+def test_a_branch_is_refused_where_a_decision_could_go_back_to_weights_that_were_pruned(long: Store) -> None:
+    chain = iterations(long, long.runs()[0])
+
+    def kept(index: int) -> dict[str, object]:
+        return {"index": index, "policy": chain[index].policy, "outputs": {}}
+
+    with long.lock():
+        run = long.runs()[0]
+        # What is older than the best is never gone back to.
+        for index, best in ((6, 2), (7, 5)):
+            last = {"seed": kept(0), "previous": kept(5), "best": kept(best), "first": None}
+            run = close(long, run, index, chain[5].policy, standing=last | {"recent": [], "anew": [kept(1)]})
+        delete(long, "best")
+    gc(long, Retention(older_than=2))
+    assert not long.has(long.adapter(chain[1].policy).weights)
+    with pytest.raises(UsageError, match=r"r1@2 was pruned.*selfsame log r1"):
+        refuse_pruned(long, fork(long, resolve(long, "r1@6"), "r2"))
+    refuse_pruned(long, fork(long, resolve(long, "r1@7"), "r2"))
 
 
 def test_the_weights_stay_that_a_decision_could_go_back_to(long: Store) -> None:
