@@ -14,6 +14,7 @@ OFF: dict[str, object] = {
     "start": "continue",
     "pooled": False,
     "replay_frac": 0.0,
+    "rehearsal_frac": 0.0,
     "held_out_frac": 0.0,
     "loss": "sigmoid",
     "length_normalised": False,
@@ -38,8 +39,9 @@ class Train(Section):
     """Which of an answer's revisions: `all` of them, the `last` one, or, of the answer and them, the one that the judge
     scores `best`. Answers that are not to be revised (`revise.tags`) are imitated as they are."""
     demonstrations: str | None = None
-    """A JSONL file of answers to imitate: `messages` (or `prompt`), `answer` and, if they differ, `weight`; or
-    `microworld`, those of the simulated people, or `microworld:lessons`, in answering, scoring and asking."""
+    """A JSONL file of answers to imitate, alone or as `rehearsal_frac`: `messages` (or `prompt`), `answer` and, if they
+    differ, `weight`; or `microworld`, those of the simulated people, or `microworld:lessons`, in answering, scoring and
+    asking."""
     start: Literal["continue", "seed", "base", "stack"] = "continue"
     """Train the adapter promoted last further; or one afresh, from the policy of iteration 0 (`seed`) or on the bare
     model (`base`); or `stack` a new one on the one promoted last, which stays as it is below it."""
@@ -49,6 +51,9 @@ class Train(Section):
     """Train on what all iterations of the run so far gave, and not on that of this iteration alone."""
     replay_frac: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the rows that is drawn from earlier iterations of the run, as far as they have so many."""
+    rehearsal_frac: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the rows that are `train.demonstrations`, other ones in each iteration, so that what the seed was taught
+    is not forgotten. Beside pairs each costs its negative log-likelihood, a token."""
     held_out_frac: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the prompts that is never trained on in any iteration. The weights that are best on them are kept."""
     held_out_every_steps: Count | None = None
@@ -132,6 +137,11 @@ class Train(Section):
         return self.held_out_frac > 0 and self.method != "rl"
 
     @property
+    def rehearses(self) -> bool:
+        """Whether demonstrations are trained on beside rows of another source."""
+        return self.source in PAST and self.rehearsal_frac > 0
+
+    @property
     def looks_back(self) -> bool:
         """Whether rows of earlier iterations are trained on too."""
         return self.source in PAST and (self.pooled or self.replay_frac > 0)
@@ -151,10 +161,11 @@ class Train(Section):
             "flip_rate": pairs and self.loss == "robust",
             "reference_decay": self.refers and self.reference == "ema",
             "learn": self.method == "sft",
-            "demonstrations": self.source == "demonstrations",
+            "demonstrations": self.source == "demonstrations" or self.rehearses,
             "revision": self.source == "revisions",
             "pooled": past,
             "replay_frac": past and not self.pooled,
+            "rehearsal_frac": past,
             "held_out_frac": not online,
             "held_out_every_steps": self.holds_out,
             "patience": self.holds_out,

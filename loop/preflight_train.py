@@ -2,6 +2,7 @@
 
 from loop.config import Config
 from loop.demonstration_file import demonstrations_path, read_demonstrations
+from loop.strict_lines import free_to_learn
 from runs.errors import ConfigError
 
 
@@ -32,11 +33,8 @@ def check_training(config: Config) -> None:
         _check_revisions(config)
     if train.method == "rl":
         _check_online(config)
-    if train.source != "demonstrations":
-        return
-    if train.demonstrations is None:
-        raise ConfigError("train.learn=demonstrations wants a file of answers; set train.demonstrations=FILE")
-    read_demonstrations(demonstrations_path(train.demonstrations))
+    if train.source == "demonstrations" or train.rehearses:
+        _check_demonstrations(config)
 
 
 def check_moving_average(config: Config) -> None:
@@ -52,6 +50,20 @@ def check_moving_average(config: Config) -> None:
                 f"{fresh[0]} those of an earlier phase have other matrices; set train.reference=seed or previous in "
                 "the later"
             )
+
+
+def _check_demonstrations(config: Config) -> None:
+    """Whether there are answers to imitate, and some that may be rehearsed."""
+    train = config.train
+    asked = f"train.rehearsal_frac={train.rehearsal_frac:g}" if train.rehearses else "train.learn=demonstrations"
+    if train.demonstrations is None:
+        raise ConfigError(f"{asked} wants a file of answers; set train.demonstrations=FILE")
+    read = read_demonstrations(demonstrations_path(train.demonstrations))
+    if train.rehearses and not free_to_learn(read, config.prompts.source):
+        raise ConfigError(
+            f"{asked}: each prompt of train.demonstrations={train.demonstrations} is held back for measuring by "
+            f"prompts.source={config.prompts.source}; give others, or leave train.rehearsal_frac out"
+        )
 
 
 def _check_revisions(config: Config) -> None:

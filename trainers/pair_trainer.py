@@ -13,11 +13,11 @@ from trainers.losses import desensitised, likelihood_losses, policy_weights, pre
 from trainers.spec import PairLoss
 from trainers.token_trainer import Batch, Measured, PairwiseTrainer
 
-LABELS = ("label_probability", "weight")
+LABELS = ("label_probability", "weight", "rehearsed")
 
 
 class PairCollator(DataCollatorForPreference):
-    """TRL's collator, which pads ids, and the labels' two columns beside it."""
+    """TRL's collator, which pads ids, and the labels' columns beside it."""
 
     def torch_call(self, examples: list[dict[str, Any]]) -> Batch:
         batch = super().torch_call(examples)
@@ -25,7 +25,7 @@ class PairCollator(DataCollatorForPreference):
 
 
 class PairTrainer(PairwiseTrainer, DPOTrainer):
-    """Trains on rows of `TokenPair` against reference log-probabilities computed beforehand."""
+    """Trains on rows of `TokenChoice` against reference log-probabilities computed beforehand."""
 
     extra_columns = LABELS
 
@@ -76,13 +76,15 @@ class PairTrainer(PairwiseTrainer, DPOTrainer):
         if loss.length_normalised:
             ratios_2B = ratios_2B / tokens_2B
         chosen_B, rejected_B = ratios_2B.chunk(2)  # the batch is [chosen, rejected]
-        label = (inputs["label_probability"], inputs["weight"])
+        label, rehearsed_B = (inputs["label_probability"], inputs["weight"]), inputs["rehearsed"]
         cost_B = preference_losses(chosen_B - rejected_B, *label, loss)
+        mean_chosen_B, mean_rejected_B = (plain_2B / tokens_2B).chunk(2)
+        likelihood_B = likelihood_losses(mean_chosen_B, mean_rejected_B, *label)
         if loss.nll_weight:
-            mean_chosen_B, mean_rejected_B = (plain_2B / tokens_2B).chunk(2)
-            cost_B = cost_B + loss.nll_weight * likelihood_losses(mean_chosen_B, mean_rejected_B, *label)
+            cost_B = cost_B + loss.nll_weight * likelihood_B
         if loss.wpo:
             cost_B = cost_B * policy_weights(logps_2BT, output.log_sum_sq_probs, answers_2BT)
+        cost_B = torch.where(rehearsed_B, likelihood_B, cost_B)
         rewards_chosen_B, rewards_rejected_B = loss.beta * chosen_B, loss.beta * rejected_B
         margins_B = rewards_chosen_B - rewards_rejected_B
         shown = {
@@ -93,4 +95,6 @@ class PairTrainer(PairwiseTrainer, DPOTrainer):
             "logps/chosen": plain_2B.chunk(2)[0],
             "logps/rejected": plain_2B.chunk(2)[1],
         }
-        return Measured(cost_B, torch.ones_like(cost_B), shown)
+        compared = {name: values_B[~rehearsed_B] for name, values_B in shown.items()}
+        rehearsed = {"logps/rehearsed": plain_2B.chunk(2)[0][rehearsed_B]}
+        return Measured(cost_B, torch.ones_like(cost_B), compared | rehearsed)

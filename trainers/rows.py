@@ -32,6 +32,13 @@ class TokenPair:
 
 
 @dataclass(frozen=True)
+class TokenChoice(TokenPair):
+    """One pair as DPO's collator takes it. Of a `rehearsed` one the chosen answer is imitated, and no more."""
+
+    rehearsed: bool
+
+
+@dataclass(frozen=True)
 class TokenComparison(TokenPair):
     """One pair as a preference model's collator takes it. `margin` is what the better answer's reward should win by."""
 
@@ -71,6 +78,8 @@ class Rows:
     trained: list[dict[str, Any]]
     held_out: list[dict[str, Any]]
     too_long: int
+    rehearsed: int
+    """How many of those trained on are rehearsed."""
     probe_messages: tuple[Message, ...]
     probe_ids: list[int]
 
@@ -82,9 +91,12 @@ def read_pairs(path: Path, tokenizer: Any, max_length_tokens: int) -> Rows:
     Raises ValueError, naming the row, for a pair that cannot be trained on.
     """
 
-    def pair(row: dict[str, Any], messages: tuple[Message, ...]) -> TokenPair:
-        chosen, rejected = (_said(tokenizer, messages, row, side) for side in ("chosen", "rejected"))
-        return TokenPair(render(tokenizer, messages), chosen, rejected, row["label_probability"], row["weight"])
+    def pair(row: dict[str, Any], messages: tuple[Message, ...]) -> TokenChoice:
+        chosen, rehearsed = _said(tokenizer, messages, row, "chosen"), is_rehearsed(row)
+        # The collator wants two answers: what costs nothing is best short.
+        rejected = chosen[-1:] if rehearsed else _said(tokenizer, messages, row, "rejected")
+        label = (row["label_probability"], row["weight"])
+        return TokenChoice(render(tokenizer, messages), chosen, rejected, *label, rehearsed)
 
     return _read(path, max_length_tokens, pair)
 
@@ -129,9 +141,15 @@ def read_prompts(path: Path, tokenizer: Any, max_length_tokens: int) -> Rows:
         trained=[asdict(row) for row, _ in fitting],
         held_out=[],
         too_long=len(rows) - len(fitting),
+        rehearsed=0,
         probe_messages=first,
         probe_ids=answer_ids(tokenizer, first, PROBE_ANSWER) if fitting else [],
     )
+
+
+def is_rehearsed(row: dict[str, Any]) -> bool:
+    """Whether a row of the file is a demonstration beside rows that this training is about."""
+    return bool(row.get("rehearsed"))
 
 
 def _said(tokenizer: Any, messages: tuple[Message, ...], row: dict[str, Any], side: str) -> list[int]:
@@ -141,7 +159,7 @@ def _said(tokenizer: Any, messages: tuple[Message, ...], row: dict[str, Any], si
 
 
 def _read(path: Path, max_length_tokens: int, read: Callable[[dict[str, Any], tuple[Message, ...]], Row]) -> Rows:
-    fitting: list[tuple[Row, bool, tuple[Message, ...]]] = []
+    fitting: list[tuple[Row, dict[str, Any], tuple[Message, ...]]] = []
     rows = parquet.read_table(path).to_pylist()
     for number, row in enumerate(rows):
         messages = tuple(Message(m["role"], m["content"]) for m in row["prompt"])
@@ -151,13 +169,14 @@ def _read(path: Path, max_length_tokens: int, read: Callable[[dict[str, Any], tu
         except ValueError as error:
             raise ValueError(f"row {number} of {path}: {error}") from error
         if len(read_row.prompt_ids) + max(map(len, read_row.answers)) <= max_length_tokens:
-            fitting.append((read_row, row["held_out"], messages))
-    trained = [(row, messages) for row, held_out, messages in fitting if not held_out]
+            fitting.append((read_row, row, messages))
+    trained = [(row, messages) for row, given, messages in fitting if not given["held_out"]]
     first, first_messages = trained[0] if trained else (None, ())
     return Rows(
         trained=[asdict(row) for row, _ in trained],
-        held_out=[asdict(row) for row, held_out, _ in fitting if held_out],
+        held_out=[asdict(row) for row, given, _ in fitting if given["held_out"]],
         too_long=len(rows) - len(fitting),
+        rehearsed=sum(is_rehearsed(given) for _, given, _ in fitting if not given["held_out"]),
         probe_messages=first_messages,
         probe_ids=first.answers[0] if first else [],
     )

@@ -115,7 +115,8 @@ class DpoSpec(TrainingSpec):
 
     `prompt` (list of {role, content}), `label_probability`, `weight`, `held_out`, and the two answers, each either as
     `chosen_ids` and `rejected_ids` (token ids as sampled, end token included) or, where those are null, as `chosen` and
-    `rejected` (texts, which are encoded as whole answers).
+    `rejected` (texts, which are encoded as whole answers). Where `rehearsed` is there and true, the row has no rejected
+    answer: it is a demonstration, which costs its weight times its negative log-likelihood, a token.
     """
 
     loss: PairLoss
@@ -125,7 +126,8 @@ class SftSpec(TrainingSpec):
     """Supervised fine-tuning. A row is a demonstration:
 
     `prompt` (list of {role, content}), `weight`, `held_out` and the answer: either `answer_ids` (token ids as sampled,
-    end token included) or `answer` (a text, which is encoded as the whole answer); the other is null.
+    end token included) or `answer` (a text, which is encoded as the whole answer); the other is null. Where `rehearsed`
+    is there and true, it is not what the training is about, and is counted apart.
     """
 
 

@@ -26,6 +26,7 @@ LOOK = {
     "logps/chosen": -1.0,
     "logps/rejected": -2.0,
     "logps/answer": -1.0,
+    "logps/rehearsed": -1.0,
     "reward": 0.1,
     "kl_nats": 0.2,
     "entropy_nats_per_token": 1.0,
@@ -44,6 +45,7 @@ def train(spec: TrainingSpec, out: Path) -> None:
     counts = {
         "rows_in": len(rows),
         "rows_used": len(trained),
+        "rows_rehearsed": sum(bool(row.get("rehearsed")) for row in trained),
         "rows_too_long": 0,
         "rows_held_out": len(rows) - len(trained),
     }

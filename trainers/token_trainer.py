@@ -24,7 +24,8 @@ Batch = dict[str, torch.Tensor]
 
 
 class Measured(NamedTuple):
-    """What each of B rows costs and counts, (B,) each, and what is shown of them. A batch's loss is the quotient."""
+    """What each of B rows costs and counts, (B,) each, and what is shown of them or of some. A batch's loss is the
+    quotient."""
 
     cost_B: torch.Tensor
     count_B: torch.Tensor
@@ -113,7 +114,8 @@ class TokenTrainer(AdapterTrainer):
         """
         found = self.measured(model, inputs)
         for name, values_B in found.shown.items():
-            self._metrics["train"][name].append(values_B.detach().mean().item())
+            if len(values_B):
+                self._metrics["train"][name].append(values_B.detach().mean().item())
         return found.cost_B.sum() / (found.count_B.sum() if num_items_in_batch is None else num_items_in_batch)
 
     def batches(self, rows: Sequence[dict[str, Any]]) -> Iterator[Batch]:

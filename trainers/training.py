@@ -57,6 +57,7 @@ def train(spec: Asked, out: Path, pace: Pace, read: Read, prepare: Prepare[Asked
     counts = {
         "rows_in": len(rows.trained) + len(rows.held_out) + rows.too_long,
         "rows_used": len(rows.trained),
+        "rows_rehearsed": rows.rehearsed,
         "rows_too_long": rows.too_long,
         "rows_held_out": len(rows.held_out),
     }

@@ -173,8 +173,10 @@ def lora_of(desk: Desk, start: str, settings: Train | Preference) -> Lora:
 
 
 def _counts(settings: Train, result: dict[str, Any]) -> dict[str, float | None]:
-    used = USED[settings.method]
-    return {used: result["rows_used"], used.replace("_used", "_too_long"): result["rows_too_long"]}
+    # What was trained by an earlier version, and is adopted now, does not say that it rehearsed nothing.
+    used, rehearsed = USED[settings.method], result.get("rows_rehearsed", 0)
+    found = {used: result["rows_used"] - rehearsed, used.replace("_used", "_too_long"): result["rows_too_long"]}
+    return found | ({"signal/rows_rehearsed": rehearsed} if settings.rehearses else {})
 
 
 def _metrics(settings: Train, trained: Trained) -> dict[str, float | None]:
@@ -186,16 +188,23 @@ def _metrics(settings: Train, trained: Trained) -> dict[str, float | None]:
     }
     if settings.method == "dpo":
         metrics |= {
-            "signal/reward_accuracy_last": curve[-1]["rewards/accuracies"],
-            "signal/reward_margin_last": curve[-1]["rewards/margins"],
-            "signal/chosen_logp_last_nats": curve[-1]["logps/chosen"],
-            "signal/rejected_logp_last_nats": curve[-1]["logps/rejected"],
+            "signal/reward_accuracy_last": _last(curve, "rewards/accuracies"),
+            "signal/reward_margin_last": _last(curve, "rewards/margins"),
+            "signal/chosen_logp_last_nats": _last(curve, "logps/chosen"),
+            "signal/rejected_logp_last_nats": _last(curve, "logps/rejected"),
         }
+        if settings.rehearses:
+            metrics["signal/rehearsed_logp_last_nats"] = _last(curve, "logps/rehearsed")
     elif settings.method == "sft":
         metrics["signal/answer_logp_last_nats"] = curve[-1]["logps/answer"]
     else:
         metrics |= _online_metrics(curve)
     return metrics | (_held_out_metrics(settings, result) if settings.holds_out else {})
+
+
+def _last(curve: list[dict[str, Any]], name: str) -> float | None:
+    """What was shown last: not each batch has pairs, or demonstrations, where both are trained on."""
+    return next((float(row[name]) for row in reversed(curve) if name in row), None)
 
 
 def _online_metrics(curve: list[dict[str, Any]]) -> dict[str, float | None]:

@@ -7,12 +7,13 @@ from typing import Any
 import pyarrow as pa
 
 from judges.best_of_n import best_answers
-from loop.demonstration_file import demonstrations_path, read_demonstrations
+from loop.demonstration_file import Demonstration, demonstrations_path, read_demonstrations
 from loop.desk import Desk
 from loop.panel import decisive
 from loop.steps.past import earlier
 from loop.steps.revised_answers import to_learn
 from loop.steps.turn import Turn
+from loop.strict_lines import free_to_learn
 from runs.canonical import digest, digest_file, seed_of
 from runs.errors import ConfigError
 from runs.output import Output
@@ -58,6 +59,8 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
     if settings.source == "demonstrations":
         return {"demonstrations": digest_file(demonstrations_path(str(settings.demonstrations)))}
     made_of: dict[str, str] = _made_of(turn.outputs, (*_steps(desk), *META))
+    if settings.rehearses:
+        made_of["rehearsed"] = digest_file(demonstrations_path(str(settings.demonstrations)))
     if settings.looks_back:
         made_of["pool"] = digest(
             [list(_made_of(one.outputs, (*_steps(desk), *META)).values()) for one in _with_rows(desk, turn)]
@@ -75,7 +78,11 @@ def rows(desk: Desk, turn: Turn) -> pa.Table:
             before = _drawn(before, len(found), settings.replay_frac, seed_of(desk.config.seed, turn.index, "replay"))
         found = before + found
     held_out = held_out_prompts({prompt.digest for prompt, _ in found}, settings.held_out_frac, desk.config.seed)
+    if settings.rehearses:
+        found = found + _rehearsed(desk, turn, len(found), held_out)
     schema = ANSWERS if settings.method == "sft" else TEXTS if any("chosen" in row for _, row in found) else PAIRS
+    if settings.rehearses:
+        schema = schema.append(pa.field("rehearsed", pa.bool_()))
     return pa.Table.from_pylist(listed(found, held_out), schema=schema)
 
 
@@ -190,8 +197,25 @@ def _demonstrations(desk: Desk) -> list[Row]:
     return [(one.prompt, {"answer_ids": None, "answer": one.answer, "weight": one.weight}) for one in read]
 
 
+def _rehearsed(desk: Desk, turn: Turn, new: int, held_out: set[str]) -> list[Row]:
+    """The demonstrations beside `new` rows. None is of a prompt that is held out, or kept for measuring."""
+    settings = desk.config.train
+    read = read_demonstrations(demonstrations_path(str(settings.demonstrations)))
+    kept_out = held_out | held_out_prompts(
+        {one.prompt.digest for one in read}, settings.held_out_frac, desk.config.seed
+    )
+    free = [one for one in free_to_learn(read, desk.config.prompts.source) if one.prompt.digest not in kept_out]
+    rows: list[Row] = [(one.prompt, _rehearsal(settings.method, one)) for one in free]
+    return _drawn(rows, new, settings.rehearsal_frac, seed_of(desk.config.seed, turn.index, "rehearsal"))
+
+
+def _rehearsal(method: str, one: Demonstration) -> dict[str, Any]:
+    said = {"answer": one.answer} if method == "sft" else {"chosen": one.answer, "label_probability": 1.0}
+    return {**said, "weight": one.weight, "rehearsed": True}
+
+
 def _drawn(before: list[Row], new: int, share: float, seed: int) -> list[Row]:
-    """As many of the earlier rows as make up `share` of all, in their order; all of them where they are too few."""
+    """As many of these rows as make up `share` of all, in their order; all of them where they are too few."""
     wanted = min(round(new * share / (1 - share)), len(before))
     return [before[number] for number in sorted(random.Random(seed).sample(range(len(before)), wanted))]
 

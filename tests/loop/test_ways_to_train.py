@@ -65,6 +65,32 @@ def test_pooled_rows_are_those_of_all_iterations_and_replayed_ones_a_share_drawn
     assert replayed != rows(home, train__replay_frac="0.25", seed="1")
 
 
+def test_demonstrations_are_rehearsed_beside_what_the_iteration_gave_in_the_share_that_is_set(
+    home: Store, file: Path
+) -> None:
+    rehearsing = {"train__rehearsal_frac": "0.25", "train__demonstrations": str(file)}
+    own, found = rows(home), rows(home, **rehearsing)
+    shown = [row for row in found if row["rehearsed"]]
+    assert len(shown) == round(len(own) / 3) and len(found) == len(own) + len(shown)
+    assert len({row["chosen"] for row in shown}) == len(shown)
+    assert all(row["chosen"].startswith("word ") and row["rejected"] is row["rejected_ids"] is None for row in shown)
+    others = rows(home, **rehearsing, train__held_out_frac="0.9")
+    assert not any(row["held_out"] for row in others if row["rehearsed"])
+    assert {row["chosen"] for row in others if row["rehearsed"]} < {f"word {n}" for n in range(20)}
+    imitated = rows(home, **rehearsing, train__method="sft")
+    assert {row["answer"] for row in imitated if row["rehearsed"]} == {row["chosen"] for row in shown}
+    with second(home, **rehearsing) as (desk, turn):
+        assert "rehearsed" in inputs(desk, turn)
+
+
+def test_what_is_rehearsed_is_counted_apart_from_the_pairs(file: Path, tmp_path: Path) -> None:
+    rehearsing = {"train__rehearsal_frac": "0.5", "train__demonstrations": str(file), "gold__enabled": "false"}
+    store, outcome = run_small(tmp_path, iterations="1", prompts__count="8", **rehearsing)
+    metrics = store.output(chain(store)[1].outputs["train"]).metrics
+    assert metrics["signal/rows_rehearsed"] == metrics["signal/pairs_used"] == pairs_of(store, chain(store)[1]) > 0
+    assert outcome.kind == "done" and metrics["signal/rehearsed_logp_last_nats"] == -1.0
+
+
 def test_a_prompt_is_held_out_in_every_iteration_or_in_none(home: Store) -> None:
     lots: dict[str, set[bool]] = {}
     for row in rows(home, train__held_out_frac="0.3", train__pooled="true") + rows(home, train__held_out_frac="0.3"):
@@ -159,6 +185,7 @@ def imitating(path: str | None) -> Config:
     [
         (imitating(None), "set train.demonstrations=FILE"),
         (imitating("nowhere.jsonl"), "nowhere.jsonl: no such file"),
+        (small_config(train__rehearsal_frac="0.1"), r"train.rehearsal_frac=0.1 wants .* set train.demonstrations=FILE"),
         (small_config(train__reference="ema", train__start="seed"), "set train.start=continue"),
         (small_config(train__method="sft", train__learn="best", judge__method="pairwise"), "set train.learn=chosen"),
     ],

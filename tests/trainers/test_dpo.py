@@ -88,7 +88,13 @@ def test_pairs_that_are_too_long_are_left_out_whole_and_counted(base: Path, tmp_
 
 def test_where_no_pair_fits_there_is_an_account_and_no_adapter(base: Path, tmp_path: Path) -> None:
     train(write_spec(tmp_path, base, random_pairs(4), max_length_tokens=3), tmp_path / "out")
-    assert result_of(tmp_path / "out") == {"rows_in": 4, "rows_used": 0, "rows_too_long": 4, "rows_held_out": 0}
+    assert result_of(tmp_path / "out") == {
+        "rows_in": 4,
+        "rows_used": 0,
+        "rows_rehearsed": 0,
+        "rows_too_long": 4,
+        "rows_held_out": 0,
+    }
     assert not (tmp_path / "out" / FILES[0]).exists()
 
 

@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 from trl import DPOTrainer
 from trl.trainer.utils import add_fused_lm_head
 
-from tests.trainers.tiny import LOSS, random_pairs, write_spec
+from tests.trainers.tiny import LOSS, random_pairs, rehearsed, write_spec
 from trainers.dpo import pair_trainer
 from trainers.losses import desensitised, likelihood_losses, policy_weights, preference_losses
 from trainers.pair_trainer import LABELS, PairTrainer
@@ -101,6 +101,14 @@ def test_a_pair_weighs_in_wpo_what_its_tokens_are_beside_the_policys_own() -> No
     assert found.tolist() == pytest.approx([math.exp(sum(shares))])
 
 
+def answer_logp(model: Any, prompt: list[int], answer: list[int]) -> float:
+    """What a plain forward pass says of one answer, in float64, with nothing of ours or TRL's in between."""
+    with torch.no_grad():
+        logits = model(torch.tensor([prompt + answer])).logits[0].double().numpy()
+    logps = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+    return float(sum(logps[len(prompt) - 1 + place, token] for place, token in enumerate(answer)))
+
+
 @dataclass(frozen=True)
 class Case:
     """A way of ours, TRL's settings that mean the same, and which of TRL's losses."""
@@ -144,6 +152,35 @@ def test_the_trainer_holds_the_base_models_weights_once(trainer: PairTrainer, ba
     held = sum(p.numel() for name, p in trainer.model.named_parameters() if ".lora_" not in name)
     assert held == sum(p.numel() for p in AutoModelForCausalLM.from_pretrained(base).parameters())
     assert trainer.ref_model is None
+
+
+def test_a_rehearsed_answer_costs_its_likelihood_a_token_and_leaves_the_pairs_as_they_are(
+    trainer: PairTrainer, base: Path, tmp_path: Path
+) -> None:
+    given = [{**row, "weight": 0.5} for row in rehearsed(random_pairs(8), 3)]
+    spec, trainer.ld_alpha = write_spec(tmp_path, base, given), None
+    rows = trainer.with_reference(read_pairs(spec.rows, trainer.processing_class, 64).trained, [], lambda: None)
+    trainer.pair_loss = loss(beta=2.0)
+    batch = trainer.data_collator(rows)
+    found = trainer.measured(trainer.model, batch)
+
+    def logps(side: str) -> Array:
+        return np.array([answer_logp(trainer.model, row["prompt_ids"], row[side]) for row in rows])
+
+    sides = ("chosen_ids", "rejected_ids")
+    policy = [logps(side) for side in sides]
+    with trainer.model.disable_adapter():
+        chosen, rejected = (now - logps(side) for now, side in zip(policy, sides, strict=True))
+    tokens, is_rehearsed = np.array([len(row["chosen_ids"]) for row in rows]), np.arange(8) % 3 == 0
+    imitated = -0.5 * policy[0] / tokens
+    compared = 0.5 * expected("sigmoid", chosen - rejected, 2.0, 0.0)
+    assert np.allclose(found.cost_B.detach(), np.where(is_rehearsed, imitated, compared), rtol=1e-5, atol=1e-5)
+    assert [len(found.shown[name]) for name in ("rewards/accuracies", "logps/rehearsed")] == [5, 3]
+
+    trainer.pair_loss = loss(beta=2.0, kind="hinge", nll_weight=0.7, wpo=True)
+    otherwise = trainer.measured(trainer.model, batch).cost_B.detach()
+    assert np.allclose(otherwise[is_rehearsed], imitated[is_rehearsed], rtol=1e-5, atol=1e-5)
+    assert not np.isclose(otherwise[~is_rehearsed], compared[~is_rehearsed]).any()
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -16,7 +16,7 @@ from trl import DPOTrainer
 from loop.limits import LimitReached
 from loop.workers.trainers import Trainers
 from tests.trainers.outcome import assert_same, ends, log_of
-from tests.trainers.tiny import random_pairs, train, write_spec
+from tests.trainers.tiny import random_pairs, rehearsed, train, write_spec
 from trainers.adopt import WEIGHTS
 from trainers.checkpoint import Kept, asked_of
 from trainers.dpo import pair_trainer
@@ -24,7 +24,7 @@ from trainers.pair_trainer import PairTrainer
 from trainers.rows import read_pairs
 from trainers.spec import STOPPED, DpoSpec
 
-STEPS = 12  # 41 pairs in batches of 8, twice
+STEPS = 12  # 41 rows, of which 9 are rehearsed, in batches of 8, twice
 Weights = dict[str, torch.Tensor]
 
 
@@ -42,7 +42,8 @@ def whole(base: Path, adapters: dict[str, Path], tmp_path_factory: pytest.TempPa
     """It never kept a checkpoint."""
     folder, start = tmp_path_factory.mktemp("whole"), adapters["previous"]
     settings: dict[str, Any] = {"batch_size": 8, "micro_batch_size": 4, "schedule": "linear", "warmup_frac": 0.2}
-    spec = write_spec(folder, base, random_pairs(41), model={"start": start, "reference": start}, **settings)
+    rows = rehearsed(random_pairs(41), 5)
+    spec = write_spec(folder, base, rows, model={"start": start, "reference": start}, **settings)
     train(spec, folder / "out")
     assert not list((folder / "out").glob("checkpoint*"))
     return Whole(spec, folder / "out", start)

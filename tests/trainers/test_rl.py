@@ -198,7 +198,13 @@ def test_a_prompt_that_leaves_no_room_for_an_answer_is_counted_and_left_out(base
     reinforce(write_rl_spec(tmp_path, base, rows, max_length_tokens=longest - 1 + 8, epochs=1), tmp_path)
     assert result_of(tmp_path)["rows_too_long"] == lengths.count(longest)
     reinforce(write_rl_spec(tmp_path, base, rows, max_length_tokens=9, epochs=1), tmp_path / "none")
-    assert result_of(tmp_path / "none") == {"rows_in": 6, "rows_used": 0, "rows_too_long": 6, "rows_held_out": 0}
+    assert result_of(tmp_path / "none") == {
+        "rows_in": 6,
+        "rows_used": 0,
+        "rows_rehearsed": 0,
+        "rows_too_long": 6,
+        "rows_held_out": 0,
+    }
 
 
 def test_a_batch_holds_each_prompt_once_an_answer_and_the_last_one_is_filled_up() -> None:

@@ -72,6 +72,14 @@ def random_pairs(n: int, seed: int = 0) -> list[dict[str, Any]]:
     ]
 
 
+def rehearsed(pairs: list[dict[str, Any]], n: int) -> list[dict[str, Any]]:
+    """The pairs, of which each `n`th is a demonstration that has no rejected answer."""
+    return [
+        {**row, "rehearsed": True, "rejected_ids": None, "rejected": None} if not number % n else row
+        for number, row in enumerate(pairs)
+    ]
+
+
 LOSS: dict[str, Any] = {
     "kind": "sigmoid",
     "beta": 0.3,
