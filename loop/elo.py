@@ -13,8 +13,8 @@ from loop.evaluating import beware, iterations_of, seated, taught_by
 from loop.evaluating import table as at_table
 from loop.head_to_head import preferences
 from loop.progress import Say
-from loop.sources import prompt_source
 from loop.steps.measure import held_out_answers
+from loop.steps.prompts import measured_prompts
 from loop.terminal import table
 from runs.canonical import seed_of
 from runs.errors import UsageError
@@ -92,7 +92,7 @@ def ratings(
     found, temperature = iterations_of(store, addresses), 0.0 if greedy else 1.0
     own = drive.config_of(found[0].run).at(found[0].iteration.index)
     config = seated(store, own, judge, "pairwise", overrides)
-    prompts = prompt_source(config.prompts.source).held_out(config.measure.prompts, seed_of(config.seed, "held-out"))
+    prompts = measured_prompts(config)
     duels = []
     verdicts: list[Compared] = []
     with at_table(store, found[0], config, say) as asking:

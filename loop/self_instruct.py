@@ -33,7 +33,7 @@ class Drop(StrEnum):
     INVALID = "invalid"  # nothing, several lines, a control token's text, or bytes that are no text
     LENGTH = "length"  # too few words, or too many
     SEEN = "seen"  # in the pool already, word for word: so is a copied demonstration
-    HELD_BACK = "held_back"  # not for training: held out, or labelled by people
+    HELD_BACK = "held_back"  # not for training: held out, labelled by people, or too like what is measured
     ROUGE = "rouge"  # too like one of the pool
 
 
@@ -91,11 +91,16 @@ class Sieve:
     """Decides which replies become prompts. What it lets through joins the pool that later ones are held against.
 
     `pool` are the prompts that a new one may not repeat; `held_back` says whether a request in these words, whatever
-    its capitals and blanks, is not for training.
+    its capitals and blanks, is not for training; nor is one that is too like one of the `measured` prompts.
     """
 
     def __init__(
-        self, settings: Prompts, pool: Sequence[Prompt], control: frozenset[str], held_back: Callable[[str], bool]
+        self,
+        settings: Prompts,
+        pool: Sequence[Prompt],
+        control: frozenset[str],
+        held_back: Callable[[str], bool],
+        measured: Sequence[Prompt] = (),
     ) -> None:
         self._settings = settings
         self._control = control
@@ -103,7 +108,10 @@ class Sieve:
         self._seen: set[str] = set()
         self._alike = NearDuplicates(settings.max_rouge_l)
         for prompt in pool:
-            self._add(" ".join(message.content for message in prompt.messages if message.role == "user"))
+            self._add(_asked(prompt))
+        self._like_measured = NearDuplicates(settings.max_rouge_l)
+        for prompt in measured:
+            self._like_measured.add(_asked(prompt))
 
     def sift(self, response: Response) -> str | Drop:
         """The text of the new prompt that a reply holds, its blanks made single; or why there is none."""
@@ -122,7 +130,7 @@ class Sieve:
             return Drop.LENGTH
         if plain(text) in self._seen:
             return Drop.SEEN
-        if self._held_back(text):
+        if self._held_back(text) or self._like_measured.has_one_like(text):
             return Drop.HELD_BACK
         return Drop.ROUGE if self._alike.has_one_like(text) else None
 
@@ -136,3 +144,7 @@ class Sieve:
     def _add(self, text: str) -> None:
         self._seen.add(plain(text))
         self._alike.add(text)
+
+
+def _asked(prompt: Prompt) -> str:
+    return " ".join(message.content for message in prompt.messages if message.role == "user")

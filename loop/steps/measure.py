@@ -16,6 +16,7 @@ from loop.steps.by_tag import ALL, by_tag, probes_digest
 from loop.steps.generate import answer_shards
 from loop.steps.judge import judgment_metrics
 from loop.steps.probes import Judged, anchor_cases, labelled_pairs, own_cases, verdicts_on
+from loop.steps.prompts import measured_prompts
 from loop.steps.readings import Read, reading_shards
 from loop.steps.turn import Turn
 from loop.steps.votes import order_chance
@@ -56,9 +57,7 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
     """Answers, judgments, and numbers about the candidate: over all held-out prompts, and over those of each tag."""
     address = f"{desk.run}@{turn.index}/measure"
     settings = desk.config.measure
-    prompts = prompt_source(desk.config.prompts.source).held_out(
-        settings.prompts, seed_of(desk.config.seed, "held-out")
-    )
+    prompts = measured_prompts(desk.config)
     by_digest = {prompt.digest: prompt for prompt in prompts}
     judge = configured_judge(desk.config.judge, desk.constitution, desk.judge_tokens)
     who = bench(desk, turn, turn.candidate)

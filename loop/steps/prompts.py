@@ -162,3 +162,9 @@ def held_back(config: Config) -> Callable[[str], bool]:
     source = prompt_source(config.prompts.source)
     labelled = {plain(pair.messages[-1].content) for pair in anchor_pairs(config.measure.anchors)}
     return lambda text: plain(text) in labelled or source.holds_back(text)
+
+
+def measured_prompts(config: Config) -> list[Prompt]:
+    """The held-out prompts that every policy of the run is measured on: the same in all iterations."""
+    seed = seed_of(config.seed, "held-out")
+    return prompt_source(config.prompts.source).held_out(config.measure.prompts, seed)

@@ -25,7 +25,7 @@ from loop.self_instruct import RED_TEAM, Drop, Sieve, control_tokens, question, 
 from loop.sources import prompt_source
 from loop.steps.generate import write_answers
 from loop.steps.past import earlier
-from loop.steps.prompts import held_back, made_before, new_prompt, writer
+from loop.steps.prompts import held_back, made_before, measured_prompts, new_prompt, writer
 from loop.steps.turn import Turn
 from runs.canonical import digest, seed_of
 from runs.errors import ConfigError
@@ -46,7 +46,8 @@ class Kind:
 
 
 def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
-    """All that decides what is written, answered and judged, and what models wrote in earlier iterations."""
+    """All that decides what is written, answered and judged; what models wrote in earlier iterations, and what policies
+    are measured on."""
     config = desk.config
     return {
         "model": turn.model,
@@ -57,6 +58,7 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
         "source": sources_digest(config.prompts),
         "past": digest([iteration.outputs["prompts"] for iteration in earlier(desk, turn, ("prompts",))]),
         "anchors": anchors_digest(config.measure.anchors),
+        "measured": digest([prompt.digest for prompt in measured_prompts(config)]),
     }
 
 
@@ -68,7 +70,8 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
     settings = desk.config.prompts
     kinds = kinds_of(settings, turn.index, seed_of(desk.config.seed, "prompts"))
     pool = [*(example for kind in kinds for example in kind.examples), *made_before(desk, turn)]
-    sieve = Sieve(settings, pool, control_tokens(desk.base.folder), held_back(desk.config))
+    control, measured = control_tokens(desk.base.folder), measured_prompts(desk.config)
+    sieve = Sieve(settings, pool, control, held_back(desk.config), measured)
     dropped: Counter[Drop] = Counter()
     responses: list[str] = []
     judgments: list[str] = []

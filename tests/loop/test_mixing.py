@@ -19,6 +19,7 @@ from loop.preflight import check
 from loop.self_instruct import RED_TEAM, SOURCE
 from loop.show_config import annotated
 from loop.sources import plain, prompt_source
+from loop.steps.prompts import measured_prompts
 from loop.steps.red_team import kinds_of
 from microworld import splits
 from microworld.phrasings import RED_TEAM as RED_TEAM_FAMILIES
@@ -200,6 +201,33 @@ def test_the_iteration_answers_them_beside_the_sources_prompts_and_none_is_kept_
     assert texts and not any(source.holds_back(text) for text in texts)
     assert len({prompt.digest for prompt in written}) == len(written)
     assert verify(red) == []
+
+
+def test_what_is_measured_is_left_alone_where_the_writer_is_after_it(harmful: str, tmp_path: Path) -> None:
+    frozen = measured_prompts(small_config(**RED, prompts__source=harmful))
+    near = [prompt.messages[0].content.replace("ask for", "now ask for") for prompt in frozen]
+    write = StubEngine.run
+
+    def of_the_evaluation(engine: StubEngine, requests: Sequence[Any]) -> list[Any]:
+        """Every other request that is written is one that policies are measured on, but for a word."""
+        return [
+            replace(reply, text=near[request.seed % len(near)], stop="end")
+            if "new request" in request.messages[-1].content and request.seed % 2
+            else reply
+            for request, reply in zip(requests, write(engine, requests), strict=True)
+        ]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(StubEngine, "run", of_the_evaluation)
+        store, outcome = run_small(tmp_path, **RED, prompts__source=harmful)
+    assert outcome.kind == "done", outcome.reason
+    made = output(store, "red_team")
+    assert (made.metrics["red_team/dropped_held_back"] or 0) > 10
+    kept = [prompt for index in (1, 2) for prompt in store.all_rows("prompts", output(store, "red_team", index))]
+    assert kept and not {prompt.messages[0].content for prompt in kept} & {*near}
+    measured = [store.all_rows("responses", output(store, "measure", index)) for index in (0, 1, 2)]
+    asked = [{response.prompt for response in responses} for responses in measured]
+    assert asked[0] == asked[1] == asked[2] == {prompt.digest for prompt in frozen}
 
 
 def test_a_run_stopped_while_red_teaming_goes_on_to_the_same_prompts(red: Store, harmful: str, tmp_path: Path) -> None:

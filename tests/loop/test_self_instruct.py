@@ -64,6 +64,13 @@ def test_a_reply_that_is_no_new_prompt_is_dropped_with_the_reason(text: str, sto
     assert held.sift(reply(text, stop)) == drop
 
 
+def test_a_reply_that_is_too_like_a_measured_prompt_is_held_back() -> None:
+    settings = Prompts.model_validate({"self_made_frac": 1})
+    held = Sieve(settings, (), frozenset(), lambda text: False, [asked("tell me about the dog")])
+    assert held.sift(reply("tell me about the cat")) == Drop.HELD_BACK
+    assert held.sift(reply("sort these words: a b")) == "sort these words: a b"
+
+
 def test_a_new_prompt_passes_once_and_is_then_held_against_later_ones() -> None:
     held = sieve(("tell me about the dog",))
     assert held.sift(reply(" sort these\twords: a b \n")) == "sort these words: a b"
