@@ -76,7 +76,8 @@ class Judge(Section):
     model trained last, or a `verifier`, which asks nobody; two by principle: `pairwise`, `pairwise_reasoned`."""
     adapter: str = "self"
     """Who judges: `self` (the policy that answers), `previous` (the one before it), `seed`, `proven` (the seed, until a
-    promoted policy is shown to judge the labelled pairs better), an address (`r1@3`), `base`, or `endpoint`. Where
+    promoted policy is shown to judge the labelled pairs better), `own` (an adapter that begins as the seed and learns
+    from pairs of its judgments alone, `meta_judge.max_frac`), an address (`r1@3`), `base`, or `endpoint`. Where
     preference models judge: those trained last in this run (`self`), or up to an address."""
     proven_alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
     """The chance that a run ever seats a policy as `proven` that judges no better than the one before it."""

@@ -28,7 +28,7 @@ from runs.errors import UsageError
 from runs.lineage import Found, Link, links, resolve
 from runs.store import Store
 
-MOVES = ("self", "previous", "proven")
+MOVES = ("self", "previous", "own", "proven")
 FIXED = "seed, base, endpoint or an iteration such as r1@3"
 
 

@@ -16,6 +16,7 @@ from judges.voting import EXACT, commonest
 from loop.config_judge import Rule
 from loop.desk import Desk
 from loop.judging import Case, judged_shards
+from loop.own_judge import own_judge
 from loop.preference_models import seated
 from loop.proven import seat
 from loop.steps.past import policy_before
@@ -57,6 +58,8 @@ def bench(desk: Desk, turn: Turn, answering: str) -> Bench:
 def _policy(desk: Desk, turn: Turn, answering: str, name: str) -> str:
     if name == "previous":
         return policy_before(desk, turn) if answering == turn.policy else turn.policy
+    if name == "own":
+        return own_judge(desk, turn, answering)
     if name == "proven":
         return seat(desk, turn).policy
     named = {"self": answering, "seed": turn.seed_policy}

@@ -26,6 +26,7 @@ from loop.steps import (
     revise,
     seed,
     train,
+    train_judge,
 )
 from loop.steps.turn import Turn
 from runs.canonical import digest
@@ -67,6 +68,7 @@ REVISE = Step("revise", 1, ("revise", "engine"), revise.inputs, revise.run)
 JUDGE = Step("judge", 2, ("judge", "engine"), judge.inputs, judge.run)
 PAIR = Step("pair", 2, ("pair", "judge"), pair.inputs, pair.run)
 META = Step("meta", 1, ("meta_judge", "judge", "engine"), meta.inputs, meta.run)
+TRAIN_JUDGE = Step("train_judge", 1, ("train",), train_judge.inputs, train_judge.run)
 PREFERENCE = Step("preference", 1, ("preference",), preference.inputs, preference.run)
 TRAIN = Step("train", 1, ("train",), train.inputs, train.run)
 MEASURE = Step("measure", 6, ("measure", "judge", "engine"), measure.inputs, measure.run)
@@ -84,4 +86,4 @@ def steps_of(index: int) -> tuple[Step, ...]:
     """The steps of an iteration, where all are due: number 0 is the seed policy, measured."""
     if index == 0:
         return (SEED, PREFERENCE, *MEASURING)
-    return (RED_TEAM, PROMPTS, GENERATE, REVISE, JUDGE, PAIR, META, PREFERENCE, TRAIN, *MEASURING)
+    return (RED_TEAM, PROMPTS, GENERATE, REVISE, JUDGE, PAIR, META, TRAIN_JUDGE, PREFERENCE, TRAIN, *MEASURING)

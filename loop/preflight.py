@@ -11,7 +11,7 @@ from loop.config import Audit, Config, Measure, Model
 from loop.preflight_constitution import check_constitution
 from loop.preflight_context import check_context, remark_on_context
 from loop.preflight_judges import check_judges
-from loop.preflight_meta import check_meta
+from loop.preflight_meta import check_meta, check_own_judge
 from loop.preflight_pair import check_pairing
 from loop.preflight_preference import check_preference
 from loop.preflight_prompts import check_prompts
@@ -29,6 +29,7 @@ from trainers.adopt import adopt
 def check(config: Config) -> None:
     """Returns if every input of `config` is there and can be used. Raises ConfigError with the first that cannot."""
     check_moving_average(config)
+    check_own_judge(config)
     for variant in config.variants():
         check_settings(variant)
         check_pairing(variant)

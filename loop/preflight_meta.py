@@ -11,11 +11,11 @@ def check_meta(config: Config) -> None:
     if not settings.max_frac:
         return
     whole = judge.commit_first or judge.agreement or judge.rule_weight or judge.safety_first
-    if judge.method != "rubric" or judge.replies < 2 or judge.adapter != "self" or whole:
+    if judge.method != "rubric" or judge.replies < 2 or judge.adapter not in ("self", "own") or whole:
         raise ConfigError(
-            f"meta_judge.max_frac={settings.max_frac:g} compares several written judgments of the policy's own, and "
+            f"meta_judge.max_frac={settings.max_frac:g} compares several written judgments of the judge's own, and "
             f"judge.method={judge.method}, judge.adapter={judge.adapter}, judge.replies={judge.replies}; set "
-            "judge.method=rubric, judge.adapter=self, judge.replies=2 or more, and neither judge.commit_first, "
+            "judge.method=rubric, judge.adapter=self or own, judge.replies=2 or more, and neither judge.commit_first, "
             "judge.agreement, judge.rule_weight nor judge.safety_first"
         )
     if config.pair.source != "judge":
@@ -29,3 +29,17 @@ def check_meta(config: Config) -> None:
             "from none; set train.method=dpo, or meta_judge.max_frac=0"
         )
     find_constitution(config.constitution).question("meta")
+
+
+def check_own_judge(config: Config) -> None:
+    """Returns if a judge with an adapter of its own sits alone, and learns in some iteration. Raises ConfigError."""
+    variants = [one for one in config.variants() if "own" in one.judge.sitting]
+    if any(one.judge.panel for one in variants):
+        raise ConfigError(
+            "judge.adapter=own learns from its own judgments and sits alone, and there is a judge.panel; leave one out"
+        )
+    if variants and not any(one.meta_judge.max_frac for one in variants):
+        raise ConfigError(
+            "judge.adapter=own learns from pairs of its judgments, and meta_judge.max_frac=0 in all iterations gives "
+            "none, so that the seed would judge; set meta_judge.max_frac=0.15, or judge.adapter=seed"
+        )

@@ -10,7 +10,8 @@ from runs.records import Judgment, Prompt, Response, Revision
 from runs.store import Store
 
 ORDER = (
-    *("seed", "red_team", "prompts", "generate", "revise", "judge", "pair", "meta", "preference", "train", "measure"),
+    *("seed", "red_team", "prompts", "generate", "revise", "judge", "pair", "meta"),
+    *("train_judge", "preference", "train", "measure"),
     *("prove", "capability", "audit", "drift", "decide"),
     "gold",
 )

@@ -28,6 +28,7 @@ def unasked_steps(settings: Mapping[str, Any], index: int) -> frozenset[str]:
         "revise": leaf("revise.passes"),
         "red_team": leaf("prompts.red_team_frac"),
         "meta": leaf("meta_judge.max_frac"),
+        "train_judge": leaf("judge.adapter") == "own",
         # Before the first pairs there are labels alone to learn from.
         "preference": preferences != "none" and (index > 0 or not for_preferences),
         "prove": index > 0 and "proven" in (leaf("judge.adapter"), *(leaf("judge.panel") or ())),

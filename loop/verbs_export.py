@@ -32,7 +32,7 @@ def export(
     as_json: Json = False,
 ) -> int:
     """Write an iteration's adapter, its model with the adapter merged into it, its pairs, or a page about the run up to
-    there; nothing is written over.
+    there; or the judge's own adapter (`r1@3/train_judge`). Nothing is written over.
 
     Of a merged model it is said how far it is from base and adapter, in float32, on answers to held-out prompts.
     """
@@ -48,11 +48,11 @@ def export(
     from loop.people.sheet import check_new_file, write_jsonl
     from loop.start_engine import allowance
     from loop.workers.trainers import Trainers
-    from runs.lineage import resolve
+    from runs.lineage import JUDGE_TRAINING, resolve
 
     store = Store(home())
     found = resolve(store, address)
-    if found.step and (adapter or merged):
+    if found.step not in (None, JUDGE_TRAINING) and (adapter or merged):
         raise UsageError(f"{address} is a step, and a policy is an iteration's; name {address.partition('/')[0]}")
     for folder in (adapter, merged):
         if folder:

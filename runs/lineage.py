@@ -14,6 +14,9 @@ from runs.store import Store
 
 ADDRESS = re.compile(r"(?P<run>[^@/]+)(@(?P<index>[0-9]{1,9})(/(?P<step>[^@/]+)(/(?P<row>[0-9]{1,12}))?)?)?")
 
+JUDGE_TRAINING = "train_judge"
+"""The step that trains the judge's own adapter, where it has one."""
+
 
 @dataclass(frozen=True)
 class Link:
@@ -130,6 +133,12 @@ def newest_preference(store: Store, iteration: str, planned: Sequence[Iteration]
             return output
         iteration = one.parent
     return None
+
+
+def judge_made(store: Store, outputs: Mapping[str, str]) -> str | None:
+    """The judge's own adapter that an iteration with these outputs proposed; None where it has none."""
+    made = outputs.get(JUDGE_TRAINING)
+    return str(store.output(made).values["adapter"]) if made else None
 
 
 def decision_of(store: Store, iteration: Iteration) -> dict[str, Any]:

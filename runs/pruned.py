@@ -10,11 +10,11 @@ from typing import Any
 
 from runs.durable import make_folder, read_checked, write_checked
 from runs.errors import UsageError
-from runs.lineage import iterations, made_by, nearest, newest_preference, resolve
+from runs.lineage import iterations, judge_made, made_by, nearest, newest_preference, resolve
 from runs.records import Run
 from runs.store import Store
 
-NAMED_JUDGES = ("self", "previous", "seed", "proven", "base", "endpoint")
+NAMED_JUDGES = ("self", "previous", "seed", "own", "proven", "base", "endpoint")
 """The words that say who judges; any other name is an address."""
 
 
@@ -33,9 +33,9 @@ def note_pruned(store: Store, weights: Iterable[str]) -> None:
 def policies_in_use(store: Store, run: Run) -> dict[str, str]:
     """The policies that the next iteration of `run` may need, each with an address of it.
 
-    They are that of iteration 0, the one promoted last, the judges', and all where the reference is their mean; and the
-    preference models trained last, where there are any. Raises UsageError where the configuration names a judge by an
-    address that names nothing.
+    They are that of iteration 0, the one promoted last, the judges' (its own adapter too), and all where the reference
+    is their mean; and the preference models trained last, where there are any. Raises UsageError where the
+    configuration names a judge by an address that names nothing.
     """
     past = tuple(iterations(store, run)) if _averages(run) else nearest(store, run)
     judges = judges_of(run)
@@ -47,6 +47,10 @@ def policies_in_use(store: Store, run: Run) -> dict[str, str]:
     if "proven" in judges and past:  # it may have been seated thousands of iterations ago
         left = store.output(past[-1].outputs["decide"]).values.get("seat")
         used |= {left["policy"]: _address(run, left["index"])} if left else {}
+    if "own" in judges and past:
+        standing = store.output(past[-1].outputs["decide"]).values["standing"]["previous"]
+        judge = judge_made(store, standing["outputs"])
+        used |= {judge: _address(run, standing["index"])} if judge else {}
     for address in judges:
         if address not in NAMED_JUDGES:
             iteration = resolve(store, address).iteration
@@ -57,15 +61,20 @@ def policies_in_use(store: Store, run: Run) -> dict[str, str]:
 
 
 def policies_to_go_back_to(store: Store, run: Run) -> dict[str, str]:
-    """The policies that the guards could have the next iteration of `run` roll back to, each with an address of it:
-    the best so far, and those since."""
+    """The policies that the guards could have the next iteration of `run` roll back to, with their judges, each with an
+    address of it: the best so far, and those since."""
     last = store.iteration(run.iteration) if run.iteration else None
     left = store.output(last.outputs["decide"]).values.get("standing") if last else None
     if not left:
         return {}
     best = left["best"]
     since = [kept for kept in (*left["recent"], *left.get("anew", ())) if kept["index"] > best["index"]]
-    return {kept["policy"]: _address(run, kept["index"]) for kept in (best, *since)}
+    used = {}
+    for kept in (best, *since):
+        used |= dict.fromkeys(
+            filter(None, (kept["policy"], judge_made(store, kept["outputs"]))), _address(run, kept["index"])
+        )
+    return used
 
 
 def models_at(store: Store, iteration: str) -> tuple[str, ...]:

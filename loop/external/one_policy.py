@@ -13,7 +13,7 @@ from loop.load_config import with_overrides
 from loop.preflight import check_model, check_vllm
 from loop.start_engine import start_engine
 from runs.errors import UsageError
-from runs.lineage import resolve
+from runs.lineage import JUDGE_TRAINING, judge_made, resolve
 from runs.store import Store
 
 
@@ -28,10 +28,10 @@ class Policy:
 
 
 def find_policy(store: Store, model: str | None, address: str | None, overrides: Sequence[str]) -> Policy:
-    """The policy of `address` (an iteration's), or the model of that name. `overrides` set the model and the engine.
+    """The policy of `address` (an iteration's, or the judge's own of `r1@3/train_judge`), or the model of that name.
 
-    Raises UsageError for both at once or an address that is no iteration's, and ConfigError for settings that do not
-    hold.
+    `overrides` set the model and the engine. Raises UsageError for both at once or an address that is no iteration's,
+    and ConfigError for settings that do not hold.
     """
     if address is not None and model is not None:
         raise UsageError(f"--adapter {address} names its run's model itself; leave --model {model} out")
@@ -39,9 +39,11 @@ def find_policy(store: Store, model: str | None, address: str | None, overrides:
     digest = None
     if address is not None:
         found = resolve(store, address)
-        if found.step is not None:
+        if found.step not in (None, JUDGE_TRAINING):
             raise UsageError(f"--adapter {address} is a step; name an iteration, such as {address.partition('/')[0]}")
         tree, digest = config_of(found.run).model_dump(mode="json"), found.iteration.policy
+        if found.step:
+            digest = judge_made(store, found.iteration.outputs)
     config = with_overrides(tree, overrides, "the command line")
     if address is None and config.model.adapter is not None:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""Step `meta`: the policy judges its own judgments in pairs, and pairs of them are learnt from beside those of answers.
+"""Step `meta`: the judge judges its own judgments in pairs, and pairs of them are learnt from beside those of answers.
 
 Meta-Rewarding Language Models (Wu et al., 2407.19594, section 2.2): the judgments of one answer a prompt, whose scores
 vary most, meet each other in both orders; the strongest of them is chosen over the weakest.
@@ -23,6 +23,7 @@ from judges.tournament import pairs_of
 from loop.configured_judge import configured_judge
 from loop.desk import Desk
 from loop.judging import Case, case
+from loop.own_judge import own_judge
 from loop.panel import Bench, judged_by
 from loop.steps.turn import Turn
 from runs.canonical import digest
@@ -35,30 +36,30 @@ SOURCE = "judging"
 
 
 def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
-    """The model, the policy that judges judgments, what was judged, and the pairs of answers that they join."""
+    """The model, who judges judgments, what was judged, and the pairs of answers that they join."""
     made_of = {step: turn.outputs[step] for step in ("prompts", "generate", "judge", "pair")}
-    return {"model": turn.model, "policy": turn.policy, "constitution": desk.constitution.digest, **made_of}
+    return {"model": turn.model, "policy": _judge(desk, turn), "constitution": desk.constitution.digest, **made_of}
 
 
 def run(desk: Desk, turn: Turn, key: str) -> Output:
     """The verdicts on pairs of judgments, and the pairs to learn from: the judge's question, and two replies to it."""
-    settings = desk.config.meta_judge
+    settings, who = desk.config.meta_judge, _judge(desk, turn)
     prompts: dict[str, Prompt] = {one.digest: one for one in desk.store.all_rows("prompts", turn.done["prompts"])}
     answers: dict[str, Response] = {r.digest: r for r in desk.store.all_rows("responses", turn.done["generate"])}
     judgments: list[Judgment] = desk.store.all_rows("judgments", turn.done["judge"])
-    written = written_judgments([one for one in judgments if one.adapter == turn.policy], answers)
+    written = written_judgments([one for one in judgments if one.adapter == who], answers)
     disputed = most_disputed(written)
     judge = Meta(desk.constitution, settings.min_mass, settings.strip_scores)
     cases = [case_of(desk.config.seed, prompts, answers, a, b) for same in disputed.values() for a, b in _met(same)]
     way = {"method": judge.method, **settings.model_dump(mode="json", include={"min_mass", "strip_scores"})}
-    shards = judged_by(desk, f"{desk.run}@{turn.index}/meta", judge, Bench((turn.policy,), None), cases, way)
+    shards = judged_by(desk, f"{desk.run}@{turn.index}/meta", judge, Bench((who,), None), cases, way)
     battles = battles_of(desk.store.rows_of("judgments", shards))
     strength = judgment_strengths(battles)
     found = judgment_pairs([one for same in disputed.values() for one in same], strength, settings.max_characters)
     others = len(desk.store.all_rows("pairs", turn.done["pair"]))
     kept = capped(found, others, settings.max_frac)
     asked = {one.response: _question(desk, prompts, answers[one.response]) for pair in kept for one in pair}
-    said = {one.digest: _reply(desk, turn, asked[one.response], one) for pair in kept for one in pair}
+    said = {one.digest: _reply(desk, who, asked[one.response], one) for pair in kept for one in pair}
     pairs = [_preferred(asked[pair.chosen.response], said, strength, pair) for pair in kept]
     metrics: dict[str, float | None] = {
         "signal/judgments_disputed": len(disputed),
@@ -120,6 +121,11 @@ def _met(same: Sequence[WrittenJudgment]) -> list[tuple[WrittenJudgment, Written
     return [(by_digest[a], by_digest[b]) for a, b in pairs_of(by_digest)]
 
 
+def _judge(desk: Desk, turn: Turn) -> str:
+    """Who wrote the judgments, and judges them: the policy, or the judge's own adapter."""
+    return own_judge(desk, turn, turn.policy) if desk.config.judge.adapter == "own" else turn.policy
+
+
 def _question(desk: Desk, prompts: dict[str, Prompt], answer: Response) -> Prompt:
     """What the judge was asked about the answer."""
     judge = configured_judge(desk.config.judge, desk.constitution)
@@ -130,13 +136,13 @@ def _question(desk: Desk, prompts: dict[str, Prompt], answer: Response) -> Promp
     return Prompt(judge.ask(made.item, [])[0].messages, SOURCE, "train", prompt.tags)
 
 
-def _reply(desk: Desk, turn: Turn, question: Prompt, judgment: WrittenJudgment) -> Response:
+def _reply(desk: Desk, who: str, question: Prompt, judgment: WrittenJudgment) -> Response:
     """The judgment as an answer to the judge's question. Its tokens are not kept: it is encoded as a whole answer."""
     settings = desk.config.judge
     return Response(
         prompt=question.digest,
-        adapter=turn.policy,
-        by=desk.by(turn.policy),
+        adapter=who,
+        by=desk.by(who),
         sampling=Sampling(settings.temperature, settings.top_p, settings.max_tokens),
         seed=0,
         text=judgment.text,

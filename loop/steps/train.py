@@ -71,7 +71,7 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
     pq.write_table(table, rows)
     reference = _reference(desk, turn) if settings.refers else ""
     begin = _beginning(desk, turn, start, folder / "stacked")
-    spec = _spec(desk, turn, rows, begin, reference)
+    spec = training_spec(desk, turn, rows, begin, reference)
     made_of = turn.outputs["pair"] if settings.source == "pairs" else ""
     try:
         trained = train_adapter(desk, spec, folder / "out", start, reference, made_of)
@@ -112,7 +112,8 @@ def _beginning(desk: Desk, turn: Turn, start: str, stacked: Path) -> Beginning:
     return Beginning(stacked, shape, {"signal/stack_rank": shape.rank, "signal/stack_lost_frac": lost})
 
 
-def _spec(desk: Desk, turn: Turn, rows: Path, begin: Beginning, reference: str) -> TrainingSpec:
+def training_spec(desk: Desk, turn: Turn, rows: Path, begin: Beginning, reference: str) -> TrainingSpec:
+    """What a training program is asked by the settings of `train`; `reference` is "" where none is."""
     settings = desk.config.train
     micro_batch_size = fitting_micro_batch(settings, desk.micro_batch_divisor)
     if micro_batch_size != settings.micro_batch_size:

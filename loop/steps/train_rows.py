@@ -1,7 +1,7 @@
 """What an adapter is trained on: rows of this iteration, and of those before it where the settings say so."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +16,7 @@ from loop.steps.turn import Turn
 from loop.strict_lines import free_to_learn
 from runs.canonical import digest, digest_file, seed_of
 from runs.errors import ConfigError
+from runs.lineage import JUDGE_TRAINING
 from runs.output import Output
 from runs.records import Iteration, Judgment, PreferencePair, Prompt, Response, Revision
 
@@ -47,9 +48,6 @@ STEPS = {
     "revisions": ("prompts", "generate", "revise"),
 }
 """The steps of an iteration that its rows are made of."""
-META = ("meta",)
-"""The step that gives pairs of judgments beside them, where it was taken."""
-
 Row = tuple[Prompt, dict[str, Any]]
 
 
@@ -58,12 +56,15 @@ def inputs(desk: Desk, turn: Turn) -> dict[str, str]:
     settings = desk.config.train
     if settings.source == "demonstrations":
         return {"demonstrations": digest_file(demonstrations_path(str(settings.demonstrations)))}
-    made_of: dict[str, str] = _made_of(turn.outputs, (*_steps(desk), *META))
+    made_of: dict[str, str] = _made_of(turn.outputs, (*_steps(desk), *_meta(turn.outputs)))
     if settings.rehearses:
         made_of["rehearsed"] = digest_file(demonstrations_path(str(settings.demonstrations)))
     if settings.looks_back:
         made_of["pool"] = digest(
-            [list(_made_of(one.outputs, (*_steps(desk), *META)).values()) for one in _with_rows(desk, turn)]
+            [
+                list(_made_of(one.outputs, (*_steps(desk), *_meta(one.outputs))).values())
+                for one in _with_rows(desk, turn)
+            ]
         )
     return made_of
 
@@ -154,6 +155,11 @@ def _made_of(outputs: dict[str, str], steps: Sequence[str]) -> dict[str, str]:
     return {step: outputs[step] for step in steps if step in outputs}
 
 
+def _meta(outputs: Mapping[str, str]) -> tuple[str, ...]:
+    """The step that gave pairs of judgments beside them, unless a judge of its own adapter learnt from those."""
+    return ("meta",) if "meta" in outputs and JUDGE_TRAINING not in outputs else ()
+
+
 def _steps(desk: Desk) -> tuple[str, ...]:
     settings = desk.config.train
     judged = ("judge",) if settings.source == "revisions" and settings.revision == "best" else ()
@@ -163,7 +169,7 @@ def _steps(desk: Desk) -> tuple[str, ...]:
 def _own(desk: Desk, outputs: dict[str, str], index: int) -> list[Row]:
     """The rows that one iteration gives, from its steps' outputs."""
     if desk.config.train.method == "dpo":
-        return pair_rows(desk, outputs) + (judgment_rows(desk, outputs["meta"]) if "meta" in outputs else [])
+        return pair_rows(desk, outputs) + [row for meta in _meta(outputs) for row in judgment_rows(desk, outputs[meta])]
     done = {step: desk.store.output(got) for step, got in _made_of(outputs, _steps(desk)).items()}
     prompts, responses = _known(desk, {step: outputs[step] for step in done})
     judgments = _scores(desk, done["judge"], index) if "judge" in done else []
