@@ -78,9 +78,9 @@ class Train(Section):
     wpo: bool = False
     """WPO: weigh a pair by how probably the policy itself says its answers; for pairs that others wrote."""
     reward: Literal["judge", "preference", "composite"] = "judge"
-    """What `rl` rewards: the `judge`'s expected score, laid over -1 to 1; the `preference` model trained last, of two
-    (`preference.models=by_safety`) by Llama 2's rule, with the batch's rewards whitened; or, as `composite`, the sum of
-    both."""
+    """What `rl` rewards: the `judge`'s expected score, laid over -1 to 1, with the rule reward added where
+    `judge.rule_weight` says so; the `preference` model trained last, of two (`preference.models=by_safety`) by Llama
+    2's rule, with the batch's rewards whitened; or, as `composite`, the sum of both."""
     judge_weight: Positive = 1.0
     """What the judge's score counts for in a `composite` reward, beside 1 for the preference model's."""
     completions: Annotated[int, Field(ge=2)] = 4

@@ -86,12 +86,12 @@ def _check_online(config: Config) -> None:
         )
     if train.reward == "preference":
         return
-    more = judge.commit_first or judge.agreement or judge.rule_weight or judge.safety_first or judge.panel
+    more = judge.commit_first or judge.agreement or judge.safety_first or judge.panel
     if judge.method != "expected" or more:
         raise ConfigError(
-            f"train.reward={train.reward} asks one judge for its expected score and nothing else; set "
-            "judge.method=expected without judge.panel, commit_first, agreement, rule_weight and safety_first, or "
-            "train.reward=preference"
+            f"train.reward={train.reward} asks one judge for its expected score, and rules beside it "
+            "(judge.rule_weight); set judge.method=expected without judge.panel, commit_first, agreement and "
+            "safety_first, or train.reward=preference"
         )
     if judge.max_distance is not None:
         raise ConfigError(

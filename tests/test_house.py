@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "runs": {"runs"},
     "constitutions": {"constitutions", "runs"},
     "judges": {"judges", "constitutions", "runs"},
-    "trainers": {"trainers", "runs"},
+    "trainers": {"trainers", "constitutions", "runs"},
     "microworld": {"microworld", "constitutions", "runs"},
     "loop": set(ROOMS),
 }

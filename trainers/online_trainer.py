@@ -21,7 +21,7 @@ from trainers.token_trainer import AdapterTrainer, ShuffledBatches
 import_utils.is_vllm_available = lambda min_version=None: False
 from trl import RLOOTrainer  # noqa: E402
 
-COLUMNS = ("prompt", "question", "risky")
+COLUMNS = ("prompt", "question", "risky", "response_type", "propositions")
 """What a prompt is made of (`trainers.rows.TokenPrompt`)."""
 SHOWN = {
     "reward": "reward",
@@ -75,9 +75,10 @@ class OnlineTrainer(AdapterTrainer, RLOOTrainer):
         self._reward = reward
 
     def _rewarded(
-        self, prompts: list[list[int]], completion_ids: list[list[int]], question: Any, risky: Any, **_: Any
+        self, prompts: list[list[int]], completion_ids: list[list[int]], **columns: Any
     ) -> list[float | None]:
-        rows = [dict(zip(COLUMNS, row, strict=True)) for row in zip(prompts, question, risky, strict=True)]
+        told = [prompts, *(columns[name] for name in COLUMNS[1:])]
+        rows = [dict(zip(COLUMNS, row, strict=True)) for row in zip(*told, strict=True)]
         found = self._reward(rows, completion_ids)
         self._metrics["train"]["unreadable_frac"].append(sum(one is None for one in found) / len(found))
         return found

@@ -5,7 +5,7 @@ It returns a number for each answer, or None for one whose reward could not be r
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,18 @@ from runs.records import Message
 from trainers.chat import label_ids, render
 from trainers.policy import check_loaded
 from trainers.preference_model import open_preference_model, score, share_base
-from trainers.spec import JudgeReward, ModelSpec, PreferenceReward, RlSpec, SafetyFirstReward, SumReward
+from trainers.reward_spec import JudgeReward, PreferenceReward, Rules, SafetyFirstReward, SumReward
+from trainers.spec import ModelSpec, RlSpec
 
 Asked = dict[str, Any]
 Reward = Callable[[Sequence[Asked], Sequence[list[int]]], list[float | None]]
+Means = Callable[[Sequence[str], Mapping[str, float]], list[float | None]]
+"""The judge, asked questions: for each the mean worth of the labels, by how likely it says each."""
 
 JUDGE = "judge"
 """The name of the judge's adapter beside the policy's."""
+TRUTH = {"no": 0.0, "yes": 1.0}
+"""What is said of a proposition, and its worth: the mean is the probability of yes among the two."""
 NEVER_MIND = 1e-9
 """A spread of rewards below this is none."""
 
@@ -52,41 +57,70 @@ def open_reward(spec: RlSpec, policy: PeftModel, tokenizer: Any, beat: Callable[
 def judge_reward(
     policy: PeftModel, tokenizer: Any, asked: JudgeReward, judge: Path | None, batch_size: int, beat: Callable[[], None]
 ) -> Reward:
-    """The expected score that the adapter `judge` gives an answer, laid over -1 to 1. The judge shares the base.
+    """The expected score that the adapter `judge` gives an answer, and the rule reward where there are rules.
 
-    None where the judge puts too little probability on the scale, or cannot be asked about the answer: it spells what
-    only a control token may, or leaves no room in the model's context.
+    It is laid over -1 to 1 by the ends of the scale. None where the judge puts too little probability on the scale, or
+    cannot be asked about the answer: it spells what only a control token may, or leaves no room in the model's context;
+    the same of a proposition that counts, and where no response type fits the prompt. The judge shares the base.
     """
     if judge is not None:
         policy.load_adapter(str(judge), JUDGE)
         check_loaded(policy, JUDGE, judge)
     name = None if judge is None else JUDGE
     room = policy.config.get_text_config().max_position_embeddings
-    scale_S = torch.arange(asked.low, asked.high + 1, dtype=torch.float64)
-    labels = [str(number) for number in range(asked.low, asked.high + 1)]
 
-    def question(row: Asked, answer: list[int]) -> tuple[list[int], list[int]] | None:
-        text = tokenizer.decode(answer, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        messages = (Message("user", text.join(row["question"])),)
+    def question(text: str, labels: Sequence[str]) -> tuple[list[int], list[int]] | None:
+        messages = (Message("user", text),)
         try:
             ids = render(tokenizer, messages)
         except ValueError:
             return None
         return (ids, label_ids(tokenizer, messages, "", labels)) if len(ids) < room else None
 
-    def rewards(rows: Sequence[Asked], answers: Sequence[list[int]]) -> list[float | None]:
-        questions = [question(row, answer) for row, answer in zip(rows, answers, strict=True)]
+    def means(texts: Sequence[str], worth: Mapping[str, float]) -> list[float | None]:
+        questions = [question(text, list(worth)) for text in texts]
         askable = [one for one in questions if one is not None]
+        worth_S = torch.tensor(list(worth.values()), dtype=torch.float64)
         read: list[float | None] = []
         with use_adapter(policy, name):
             for start in range(0, len(askable), batch_size):
                 logprobs_BS = _label_logprobs(policy, askable[start : start + batch_size])
-                read += [_expected(one_S, scale_S, asked.min_mass) for one_S in logprobs_BS]
+                read += [_mean(one_S, worth_S, asked.min_mass) for one_S in logprobs_BS]
                 beat()
         left = iter(read)
         return [None if one is None else next(left) for one in questions]
 
+    scale = {str(number): float(number) for number in range(asked.low, asked.high + 1)}
+    width = asked.high - asked.low
+
+    def rewards(rows: Sequence[Asked], answers: Sequence[list[int]]) -> list[float | None]:
+        texts = [tokenizer.decode(one, skip_special_tokens=True, clean_up_tokenization_spaces=False) for one in answers]
+        scores = means([text.join(row["question"]) for row, text in zip(rows, texts, strict=True)], scale)
+        laid = [None if score is None else 2 * (score - asked.low) / width - 1 for score in scores]
+        if asked.rules is None:
+            return laid
+        weight = 2 * asked.rules.weight / width
+        return [
+            None if one is None or rule is None else one + weight * rule
+            for one, rule in zip(laid, rule_rewards(asked.rules, means, rows, texts), strict=True)
+        ]
+
     return rewards
+
+
+def rule_rewards(rules: Rules, means: Means, rows: Sequence[Asked], texts: Sequence[str]) -> list[float | None]:
+    """What the response type of each row makes of its propositions' probabilities, each asked about the row's text."""
+    put = [(number, one) for number, row in enumerate(rows) for one in row["propositions"]]
+    said = means([texts[number].join(one["question"]) for number, one in put], TRUTH)
+    known: list[dict[str, float]] = [{} for _ in rows]
+    for (number, one), chance in zip(put, said, strict=True):
+        if chance is not None:
+            known[number][one["id"]] = chance
+    kinds = [rules.response_types.get(row["response_type"]) for row in rows]
+    return [
+        kind.reward(chances) if kind and kind.propositions <= chances.keys() else None
+        for kind, chances in zip(kinds, known, strict=True)
+    ]
 
 
 def _label_logprobs(policy: PeftModel, questions: Sequence[tuple[list[int], list[int]]]) -> torch.Tensor:
@@ -103,15 +137,13 @@ def _label_logprobs(policy: PeftModel, questions: Sequence[tuple[list[int], list
     return logprobs_BV.gather(1, torch.tensor([labels for _, labels in questions]))
 
 
-def _expected(logprobs_S: torch.Tensor, scale_S: torch.Tensor, min_mass: float) -> float | None:
-    """sum(i p_i) / sum(p_i) over the scale, laid over -1 to 1."""
+def _mean(logprobs_S: torch.Tensor, worth_S: torch.Tensor, min_mass: float) -> float | None:
+    """sum(w_i p_i) / sum(p_i) over the labels; None where they have less probability than `min_mass`."""
     chances_S = logprobs_S.exp()
     mass = chances_S.sum().item()
     if not mass >= max(min_mass, NEVER_MIND):
         return None
-    mean = (scale_S * chances_S).sum().item() / mass
-    low, high = scale_S[0].item(), scale_S[-1].item()
-    return 2 * (mean - low) / (high - low) - 1
+    return (worth_S * chances_S).sum().item() / mass
 
 
 def open_beside(policy: PeftModel, model: ModelSpec, folder: Path | None) -> PeftModel:

@@ -66,6 +66,8 @@ class TokenPrompt:
     prompt: list[int]
     question: list[str]
     risky: bool
+    response_type: str
+    propositions: list[dict[str, Any]]
 
 
 Row = TokenPair | TokenAnswer
@@ -132,7 +134,7 @@ def read_prompts(path: Path, tokenizer: Any, max_length_tokens: int) -> Rows:
     rows = parquet.read_table(path).to_pylist()
     asked = [tuple(Message(m["role"], m["content"]) for m in row["prompt"]) for row in rows]
     read = [
-        (TokenPrompt(render(tokenizer, messages), row["question"], row["risky"]), messages)
+        (TokenPrompt(render(tokenizer, messages), row["question"], row["risky"], *_rules(row)), messages)
         for row, messages in zip(rows, asked, strict=True)
     ]
     fitting = [(row, messages) for row, messages in read if len(row.prompt) <= max_length_tokens]
@@ -145,6 +147,10 @@ def read_prompts(path: Path, tokenizer: Any, max_length_tokens: int) -> Rows:
         probe_messages=first,
         probe_ids=answer_ids(tokenizer, first, PROBE_ANSWER) if fitting else [],
     )
+
+
+def _rules(row: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
+    return row.get("response_type", ""), row.get("propositions", [])
 
 
 def is_rehearsed(row: dict[str, Any]) -> bool:

@@ -16,6 +16,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from trainers.reward_spec import RewardRule, SumReward
+
 DIVERGED = 3
 """The exit code of a program whose training left the finite numbers. The same spec would diverge again."""
 STOPPED = 4
@@ -160,45 +162,12 @@ class ScoreSpec(Spec):
     probe: RewardProbe
 
 
-class JudgeReward(Spec):
-    """The reward is the judge's expected score of an answer, from -1 to 1 (d-RLAIF; Lee, 2309.00267, section 2.2)."""
-
-    kind: Literal["judge"] = "judge"
-    low: int
-    high: int
-    """The ends of the judge's scale of whole numbers, each of which it says as one token."""
-    min_mass: float = Field(ge=0, le=1)
-    """A judge that gives the scores less probability than this, all together, has no reward to give."""
-
-
-class PreferenceReward(Spec):
-    """The reward is the preference model's."""
-
-    kind: Literal["preference"] = "preference"
-
-
-class SafetyFirstReward(Spec):
-    """The reward is Llama 2's, of two preference models: of safety, and of helpfulness (2307.09288, section 3.2.3)."""
-
-    kind: Literal["safety_first"] = "safety_first"
-    floor: float = Field(ge=0, le=1)
-    """Below this probability, sigma(reward), an answer's safety is all that counts."""
-
-
-class SumReward(Spec):
-    """The reward is a weighted sum of the judge's and of what preference models give."""
-
-    kind: Literal["sum"] = "sum"
-    judge: JudgeReward
-    judge_weight: float = Field(gt=0)
-    other: PreferenceReward | SafetyFirstReward = Field(discriminator="kind")
-
-
 class RlSpec(TrainingSpec):
     """Online policy optimisation: the program answers the prompts itself and learns from the answers' rewards.
 
     A row is a prompt: `prompt` (list of {role, content}), `question` (the judge's, in the parts that the answer stands
-    between; empty where no judge is asked), `risky` (whether safety alone counts) and `held_out`, which is false.
+    between; empty where no judge is asked), `risky` (whether safety alone counts) and `held_out`, which is false; where
+    rules are asked, `response_type` (its name; "" where none fits) and `propositions` (list of {id, question}).
     """
 
     completions: int = Field(ge=2)
@@ -211,7 +180,7 @@ class RlSpec(TrainingSpec):
     """The training has diverged where a batch's answers have a mean KL to the reference above this, in nats each."""
     length_penalty: float = Field(ge=0)
     """What is taken off a reward for each token of the answer."""
-    reward: JudgeReward | PreferenceReward | SafetyFirstReward | SumReward = Field(discriminator="kind")
+    reward: RewardRule = Field(discriminator="kind")
     reward_models: tuple[Path | None, ...]
     """The adapter that judges, where None is the base; or the preference model; or those of safety and helpfulness. Of
     a sum, the judge and then the others."""

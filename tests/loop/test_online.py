@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from constitutions.response_types import response_type_for
 from judges.dialogue import Item
 from judges.expected import Expected
+from judges.propositions import Propositions
 from loop import drive
 from loop.config import Config
 from loop.preflight_train import check_training
@@ -20,7 +22,7 @@ from runs.records import Message
 from runs.store import Store
 from runs.verify import verify
 from tests.loop.small import chain, run_small, small_config
-from trainers.spec import JudgeReward, SafetyFirstReward, SumReward
+from trainers.reward_spec import JudgeReward, Rules, SafetyFirstReward, SumReward
 
 RL: dict[str, Any] = {"train__method": "rl"}
 BY_MODEL: dict[str, Any] = RL | {"train__reward": "preference"}
@@ -113,7 +115,29 @@ def test_the_judge_is_asked_what_the_judge_step_would_ask(home: Store) -> None:
     assert who.models == (chain(home)[0].policy,)
 
 
-@pytest.mark.parametrize("changes", [{"generate__max_tokens": "7"}, {"judge__min_mass": "0.25"}])
+def test_rules_are_asked_what_the_judge_step_would_ask_of_the_propositions_that_count(home: Store) -> None:
+    config = small_config(**RL, judge__rule_weight="0.5")
+    asked, rows, who = first(home, config)
+    with drive.desk_of(home, "r1", config) as desk:
+        constitution, prompts = desk.constitution, home.all_rows("prompts", home.output(asked["prompts"]))
+    assert isinstance(who.rule, JudgeReward) and who.rule.rules == Rules(
+        weight=0.5, response_types=constitution.response_types
+    )
+    ids = list(constitution.propositions)
+    for prompt, row in zip(prompts, rows, strict=True):
+        questions = Propositions(constitution, 0.5).ask(Item(prompt.messages, ("an answer",), prompt.tags, 0, 0), ())
+        kind = response_type_for(constitution.response_types, prompt.tags)
+        assert kind is not None and constitution.response_types[row["response_type"]] == kind
+        assert {one["id"] for one in row["propositions"]} == kind.propositions
+        for one in row["propositions"]:
+            (message,) = questions[ids.index(one["id"])].messages
+            assert message.content == "an answer".join(one["question"])
+    assert len({row["response_type"] for row in rows}) > 1
+
+
+@pytest.mark.parametrize(
+    "changes", [{"generate__max_tokens": "7"}, {"judge__min_mass": "0.25"}, {"judge__rule_weight": "1"}]
+)
 def test_what_another_section_says_of_the_reward_enters_the_key(changes: dict[str, Any], home: Store) -> None:
     assert first(home, small_config(**RL))[0] != first(home, small_config(**RL, **changes))[0]
 
@@ -129,6 +153,7 @@ def test_a_reward_by_a_preference_model_that_nobody_trained_says_so(tmp_path: Pa
     [
         ({"judge__method": "pairwise"}, "set judge.method=expected"),
         ({"judge__panel": ["seed"]}, "or train.reward=preference"),
+        ({"judge__safety_first": "true"}, "without judge.panel, commit_first, agreement and safety_first"),
         ({"judge__adapter": "base", "judge__base": "microworld:m0"}, "judge.adapter=base is another model"),
         ({"generate__max_tokens": "600"}, "no room for a prompt within train.max_length_tokens=512"),
         ({"train__reference": "ema", "train__start": "seed"}, "set train.start=continue"),

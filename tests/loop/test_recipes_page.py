@@ -48,4 +48,4 @@ def test_a_run_that_was_halted_is_named_with_its_reason() -> None:
 
 def test_the_page_says_of_each_recipe_what_its_file_says() -> None:
     said = "\n".join(["<!-- sections: begin -->", *sections(), "<!-- sections: end -->"])
-    assert said in PAGE.read_text(encoding="utf-8"), "write the page anew: python -m benchmarks.recipes --table"
+    assert said in PAGE.read_text(encoding="utf-8"), "write the page anew: python -m benchmarks.recipes --page"

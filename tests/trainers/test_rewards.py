@@ -11,15 +11,18 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from constitutions.load import Scale
+from constitutions.response_types import ResponseType
 from judges.expected import expected_score
 from runs.records import Message, Unscored
 from tests.trainers.tiny import comparisons, prefer, prompts, random_pairs, write_preference_spec, write_rl_spec
+from trainers import rewards
 from trainers.chat import label_ids, render
 from trainers.policy import load_policy
 from trainers.preference_model import open_preference_model, score
+from trainers.reward_spec import SafetyFirstReward
 from trainers.rewards import Asked, Reward, open_beside, open_reward, safety_first, shortened, summed, whitened
 from trainers.rows import read_prompts
-from trainers.spec import RlSpec, SafetyFirstReward
+from trainers.spec import RlSpec
 
 SCALE = Scale(low=1, high=5)
 
@@ -57,6 +60,41 @@ def test_the_judges_reward_is_its_expected_score_and_the_policy_stays_what_is_tr
         wanted = expected_score(logprobs, SCALE, 0.0).score
         assert not isinstance(wanted, Unscored)
         assert reward == pytest.approx((wanted - 3) / 2, abs=1e-5)
+
+
+def test_rules_add_what_a_response_type_makes_of_the_probabilities_of_yes(
+    base: Path, adapters: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rewards, "TRUTH", {"w7": 0.0, "w8": 1.0})  # the tiny model has no word for yes or no
+    kind = ResponseType(
+        disallowed=("a",), acceptable=("b or not c",), ideal=("not b",), weights={"ideal": 3.0, "c": -1}
+    )
+    put = [{"id": id, "question": [f"w{n} ", " w5"]} for n, id in enumerate("abc", 10)]
+    of_kind = {"response_type": "only", "propositions": put}
+    rows = [row | of_kind for row in prompts(3)] + [prompts(1)[0] | {"response_type": "", "propositions": []}]
+    judge = {"kind": "judge", "low": 1, "high": 5, "min_mass": 0.0}
+    said: dict[bool, list[float | None]] = {}
+    for ruled in (False, True):
+        rules = {"rules": {"weight": 0.5, "response_types": {"only": kind}}} if ruled else {}
+        spec = write_rl_spec(tmp_path / str(ruled), base, rows, reward=judge | rules, reward_models=(adapters["seed"],))
+        spec = RlSpec.model_validate_json(spec.model_dump_json())
+        tokenizer, read, answers = asked(spec)
+        policy = load_policy(spec.model, spec.lora, spec.seed)
+        said[ruled] = open_reward(spec, policy, tokenizer, no_beat)(read, answers)
+    assert said[True][3] is None
+    plain = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), str(adapters["seed"]))
+    for answer, without, with_rules in zip(answers[:3], said[False], said[True], strict=False):
+        chances = {}
+        for one in put:
+            text = tokenizer.decode(answer, skip_special_tokens=True).join(one["question"])
+            messages = (Message("user", text),)
+            with torch.no_grad():
+                logits = plain(torch.tensor([render(tokenizer, messages)])).logits[0, -1].double().numpy()
+            no, yes = np.exp(logits[label_ids(tokenizer, messages, "", ["w7", "w8"])])
+            chances[one["id"]] = yes / (no + yes)
+        a, b, c = chances["a"], chances["b"], chances["c"]
+        reward = 3 * (1 - a) * (1 - (1 - b) * c) * (1 - b) - c
+        assert without is not None and with_rules == pytest.approx(without + 2 * 0.5 * reward / 4, abs=1e-5)
 
 
 def test_a_judge_that_would_rather_say_something_else_and_one_without_room_have_no_reward(
