@@ -1,6 +1,6 @@
 """In what two constitutions differ: principle by principle, in all else, and in how much both speak of the same."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -43,38 +43,55 @@ class Overlap:
 
 
 def changes(a: Constitution, b: Constitution) -> list[Change]:
-    """What became of each principle from `a` to `b`, in the order of `a`, then what is new, in the order of `b`."""
-    before, after = ({one.id: one for one in c.principles} for c in (a, b))
-    gone = [one for one in a.principles if one.id not in after]
-    new = [one for one in b.principles if one.id not in before]
-    renamed = {one.id: other.id for one in gone for other in new if _said(one) == _said(other)}
-    moved = _moved([id for id in before if id in after], [id for id in after if id in before])
+    """What became of each principle from `a` to `b`, in the order of `a`, then what is new, in the order of `b`.
+
+    One whose text is there under another id is renamed, whatever else of it changed.
+    """
+    after = {one.id: one for one in b.principles}
+    renamed = _renamed(a, b)
+    ids_now = {one.id: renamed.get(one.id, one.id) for one in a.principles}
+    kept = [id for id in ids_now.values() if id in after]
+    moved = _moved(kept, [id for id in after if id in kept])
     found: list[Change] = []
-    for one in a.principles:
-        if one.id in renamed:
-            found.append(Change("renamed", one.id, one.id, renamed[one.id]))
-        elif one.id not in after:
+    for place, one in enumerate(a.principles, 1):
+        now = ids_now[one.id]
+        if now not in after:
             found.append(Change("removed", one.id, one.text, None))
-        else:
-            found += _changes_of(one, after[one.id])
-            if one.id in moved:
-                places = (list(before).index(one.id) + 1, list(after).index(one.id) + 1)
-                found.append(Change("reordered", one.id, *places))
-    return found + [Change("added", one.id, None, one.text) for one in new if one.id not in renamed.values()]
+            continue
+        if now != one.id:
+            found.append(Change("renamed", one.id, one.id, now))
+        found += _changes_of(one, after[now], ids_now)
+        if now in moved:
+            found.append(Change("reordered", one.id, place, list(after).index(now) + 1))
+    return found + [Change("added", one.id, None, one.text) for one in b.principles if one.id not in kept]
 
 
 def other_parts(a: Constitution, b: Constitution) -> list[str]:
-    """What differs beside the principles: `scale`, `questions.pairwise`, and so on."""
+    """What differs beside the principles: `scale`, `questions.pairwise`, and so on.
+
+    What says the same under another name is one difference: `propositions.curt, now propositions.brief`.
+    """
     before, after = a.said, b.said
     found = []
     for key in sorted((before.keys() | after.keys()) - {"principles", "name"}):
         old, new = before.get(key), after.get(key)
         if isinstance(old or {}, dict) and isinstance(new or {}, dict):
-            was, now = old or {}, new or {}
-            found += [f"{key}.{name}" for name in sorted(was.keys() | now.keys()) if was.get(name) != now.get(name)]
+            found += _differing_parts(key, old or {}, new or {})
         elif old != new:
             found.append(key)
     return found
+
+
+def _differing_parts(key: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    gone, new = ([name for name in one if name not in other] for one, other in ((was, now), (now, was)))
+    renamed: dict[str, str] = {}
+    for name in gone:
+        if same := next((one for one in new if now[one] == was[name] and one not in renamed.values()), None):
+            renamed[name] = same
+    differing = {name for name in was.keys() | now.keys() if was.get(name) != now.get(name)} - {*renamed.values()}
+    return [
+        f"{key}.{name}, now {key}.{renamed[name]}" if name in renamed else f"{key}.{name}" for name in sorted(differing)
+    ]
 
 
 def overlap(a: Constitution, b: Constitution) -> Overlap:
@@ -96,12 +113,32 @@ def overlap(a: Constitution, b: Constitution) -> Overlap:
     return Overlap(tuple(found), len(found) / len(of_a), back / len(of_b))
 
 
+def _renamed(a: Constitution, b: Constitution) -> dict[str, str]:
+    """The ids of principles that are there under another: of those with the same text first what is the same in all."""
+    ids_a, ids_b = ({one.id for one in c.principles} for c in (a, b))
+    gone = [one for one in a.principles if one.id not in ids_b]
+    new = [one for one in b.principles if one.id not in ids_a]
+    found: dict[str, str] = {}
+    for same in (_said, _text):
+        for one in gone:
+            free = (other for other in new if other.id not in found.values() and same(other) == same(one))
+            if one.id not in found and (other := next(free, None)):
+                found[one.id] = other.id
+    return found
+
+
 def _said(principle: Principle) -> dict[str, Any]:
     return principle.model_dump(exclude={"id", "provenance"})
 
 
-def _changes_of(before: Principle, after: Principle) -> list[Change]:
+def _text(principle: Principle) -> str:
+    return principle.text
+
+
+def _changes_of(before: Principle, after: Principle, ids_now: Mapping[str, str]) -> list[Change]:
+    """What differs beside the id; `ids_now` are the ids by those before, for a principle names its opposite."""
     said, says = before.model_dump(mode="json"), after.model_dump(mode="json")
+    said["opposite"] = ids_now.get(said["opposite"], said["opposite"])
     found: list[Change] = []
     kinds: tuple[tuple[Kind, Sequence[str]], ...] = (
         ("reworded", WORDS),

@@ -48,6 +48,19 @@ def test_one_edit_is_one_change(after: tuple[Principle, ...], change: Change) ->
     assert changes(BEFORE, constitution(*after)) == [change]
 
 
+def test_a_principle_that_stands_under_another_id_is_not_gone_whatever_else_changed() -> None:
+    curt = BRIEF.model_copy(update={"id": "curt", "weight": 1.0})
+    assert changes(BEFORE, constitution(curt, KIND, RIGHT, SAFE)) == [
+        Change("renamed", "brief", "brief", "curt"),
+        Change("reweighted", "brief", 2.0, 1.0),
+        Change("reordered", "brief", 2, 1),
+    ]
+    opposed, now = (SAFE.model_copy(update={"opposite": opposite}) for opposite in ("brief", "curt"))
+    renamed = BRIEF.model_copy(update={"id": "curt"})
+    expected = [Change("renamed", "brief", "brief", "curt")]
+    assert changes(constitution(BRIEF, opposed), constitution(renamed, now)) == expected
+
+
 def test_what_is_the_same_is_no_change_and_what_nobody_sees_is_none_either() -> None:
     approved = KIND.model_copy(update={"provenance": KIND.provenance.model_copy(update={"approver": "B. Chair"})})
     assert changes(BEFORE, constitution(approved, BRIEF, RIGHT, SAFE)) == []
@@ -57,6 +70,14 @@ def test_what_is_the_same_is_no_change_and_what_nobody_sees_is_none_either() -> 
 def test_what_changes_beside_the_principles_is_named() -> None:
     after = constitution(KIND, BRIEF, RIGHT, SAFE, order="shuffled", propositions={"right": "Is it right?"})
     assert other_parts(BEFORE, after) == ["order", "propositions.right"]
+
+
+def test_a_proposition_that_did_not_change_is_not_gone_and_new_because_its_name_did() -> None:
+    kept = {"kind": "It is kind.", "safe": "It is safe."}
+    before = constitution(propositions={**kept, "brief": "It is brief."})
+    after = constitution(propositions={**kept, "curt": "It is brief.", "right": "It is right."})
+    assert other_parts(before, after) == ["propositions.brief, now propositions.curt", "propositions.right"]
+    assert other_parts(before, constitution(propositions=kept)) == ["propositions.brief"]
 
 
 LABELLED = [
