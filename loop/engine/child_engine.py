@@ -56,6 +56,8 @@ class ChildEngine:
             "VLLM_NO_USAGE_STATS": "1",
             "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # why: loop/workers/environment.py
         }
+        if options.device == "cpu":  # all that would be compiled is a count of tokens, for seconds at each start
+            environment["TORCH_COMPILE_DISABLE"] = "1"
         self._say, self._began = say, time.monotonic()
         self._child = Child("the engine", module, (), environment, self.log, allowance, on_moved)
         self.pid = self._child.pid
