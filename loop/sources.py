@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from constitutions.principle import in_scope
+from loop.known_file import known_by_its_bytes
 from microworld import grammar, splits
 from runs.canonical import digest, digest_file
 from runs.errors import ConfigError
@@ -123,6 +124,7 @@ def plain(text: str) -> str:
     return " ".join(text.lower().split())
 
 
+@known_by_its_bytes
 def read_prompts(path: Path) -> list[Prompt]:
     """Every prompt of a file, in order. Raises ConfigError with the file, the line and what is wrong with it."""
     return [_prompt(row, f"{path}: line {number}", path.name) for number, row in numbered_rows(path)]
