@@ -116,6 +116,8 @@ def share_of_pairs(counts_P: "Floats", drawn: Sequence[tuple[str, str]], seed: i
 
     def total(values_P: "Floats") -> Callable[["Floats"], "Floats"]:
         within_N = np.bincount(pairs_P_2[of_one_P, 0], values_P[of_one_P], minlength=len(names))
+        if of_one_P.all():
+            return lambda weights_R_N: weights_R_N @ within_N
         across_N_N = coo_array((values_P[~of_one_P], pairs_P_2[~of_one_P].T), shape=(len(names),) * 2).tocsr()
         return lambda weights_R_N: weights_R_N @ within_N + ((weights_R_N @ across_N_N) * weights_R_N).sum(axis=1)
 
