@@ -69,7 +69,7 @@ def policies_to_go_back_to(store: Store, run: Run) -> dict[str, str]:
         return {}
     best = left["best"]
     since = [kept for kept in (*left["recent"], *left.get("anew", ())) if kept["index"] > best["index"]]
-    used = {}
+    used: dict[str, str] = {}
     for kept in (best, *since):
         used |= dict.fromkeys(
             filter(None, (kept["policy"], judge_made(store, kept["outputs"]))), _address(run, kept["index"])
