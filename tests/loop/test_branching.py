@@ -64,6 +64,7 @@ TOGETHER = {
     "pair.labels": ["pair.labels=soft", "judge.method=pairwise"],
     "judge.base": ["judge.base=microworld:m0", "judge.adapter=base"],
     "train.batch_size": ["train.batch_size=32"],
+    "train.rehearsal_frac": ["train.demonstrations=microworld"],
     "train.micro_batch_size": ["train.micro_batch_size=4"],
     "prompts.self_made_frac": ["prompts.self_made_frac=0.5"],
     "prompts.red_team_frac": ["prompts.red_team_frac=0.25"],

@@ -83,7 +83,7 @@ def test_the_policy_learns_nothing_of_pairs_of_judgments(store: Store) -> None:
 
 def test_a_branch_has_the_judge_of_where_it_began_and_pruning_leaves_it(store: Store) -> None:
     run = branch(store, "r1@1", "r2", "iterations=2", "train.learning_rate=1e-5")
-    assert policies_in_use(store, run)[judge_of(store, 1)] == "r2@1"
+    assert policies_in_use(store, run)[judge_of(store, 1)] == "r1@1"
     assert judge_of(store, 3) in policies_to_go_back_to(store, drive.existing(store, "r1"))
     assert drive.carry_on(store, "r2", quiet).kind == "done"
     assert store.adapter(judge_of(store, 2, "r2")).parent == judge_of(store, 1)
