@@ -136,7 +136,7 @@ READ_BY_NOBODY = {
     "pair": small_config().pair.idle() - {"source", "length_control", "max_longer_tokens"},
     "meta_judge": set(MetaJudge.model_fields) - {"max_frac"},
     "preference": small_config().preference.idle() - {"source"},
-    "train": TRAIN_READ,
+    "train": TRAIN_READ.keys() - {"rehearsal_frac"},
     "capability": small_config().capability.idle() - {"prompts"},
     "drift": set(Drift.model_fields) - {"items"},
 }
