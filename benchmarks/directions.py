@@ -50,6 +50,8 @@ ARMS = {
     "with verdicts": Arm("self-rewarding-m0", ("iterations=1",)),
     "soft": Arm("rlaif-dpo"),
     "hard": Arm("rlaif-dpo", ("pair.labels=hard",)),
+    # As many pairs as people labelled: a tenth of them are ties.
+    "AI": Arm("rlaif-dpo", ("prompts.count=424",)),
     "people": Arm("dpo-human", ("iterations=1",)),
     "two reward models": Arm("llama2-chat"),
     "one reward model": Arm("llama2-chat", ("preference.models=one", "judge.safety_first=false")),

@@ -17,7 +17,7 @@ CLAIMS = (
     ("length control holds length (2407.19594) ...", "length controlled", "pairs", "tokens", "less"),
     ("... at equal quality", "length controlled", "pairs", "sampled", "no less"),
     ("soft labels beat hard ones (2212.08073)", "soft", "hard", "sampled", "more"),
-    ("AI's labels are no worse than people's (2309.00267)", "soft", "people", "sampled", "no less"),
+    ("AI's labels are no worse than as many of people (2309.00267)", "AI", "people", "sampled", "no less"),
     ("two reward models beat a blended one (2307.09288)", "two reward models", "one reward model", "sampled", "more"),
     ("... and are safer", "two reward models", "one reward model", "harmful", "less"),
     ("principles make less evasive than refusing (2212.08073) ...", "principles", "refusing", "evasive", "less"),
@@ -48,7 +48,8 @@ def lines(rows: Sequence[Row]) -> list[str]:
     about = (
         f"{when_and_of_what(rows)}, by `python -m benchmarks.directions`: after the last iteration, "
         "paired by seed, with Student's interval of 95 %; *yes* and *no* where it leaves no doubt of the direction. "
-        "A judge whose verdicts cannot be read is right as often as a coin."
+        "A judge whose verdicts cannot be read is right as often as a coin. People's labels are of answers that were "
+        "written before, AI's of the policy's own."
     )
     heading = ["what the paper says", "of", "this", "against", "difference", "seeds", "here"]
     return [about, "", *table(heading, [line for line in body if line])]
