@@ -16,9 +16,11 @@ from loop.desk import Desk
 from loop.engine.protocol import Score
 from loop.engine.stub import StubEngine
 from loop.load_config import load_config, recipe_names
+from loop.progress import Event
+from runs.lineage import last_index
 from runs.store import Store
 from runs.verify import verify
-from tests.loop.small import quiet
+from tests.loop.small import branch, chain, quiet
 
 RUNNABLE = [name for name in recipe_names() if load_config(name).model.base.startswith("microworld:")]
 """All but those that want a model of the user's own."""
@@ -56,7 +58,7 @@ BY_MODEL = "the preference model: verdicts"
 
 
 @pytest.mark.parametrize("name", RUNNABLE)
-def test_a_recipe_comes_to_its_end_on_the_stub_and_asks_what_a_dry_run_says(
+def test_a_recipe_stopped_on_its_way_comes_to_its_end_asks_what_a_dry_run_says_and_branches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     asked: Counter[str] = Counter()
@@ -75,9 +77,16 @@ def test_a_recipe_comes_to_its_end_on_the_stub_and_asks_what_a_dry_run_says(
     store, config = Store(tmp_path), load_config(name, STUB, smoke=True)
     cost = estimate(store, config, [])
     drive.begin(store, "r1", name, config)
+    under_way: list[str] = []
+
+    def watch(event: Event) -> None:
+        if event.kind in ("shard", "end") and event.address.startswith("r1@1/"):
+            under_way.append(event.address)
+
+    stopped = drive.carry_on(store, "r1", watch, stop=lambda: "enough" if under_way else "")
+    assert stopped.kind == "stopped" and last_index(store, drive.existing(store, "r1")) == 0
     outcome = drive.carry_on(store, "r1", quiet)
     assert outcome.kind == "done", outcome.reason
-    assert verify(store) == []
 
     forecast = {share.work: share.requests for share in cost.shares}
     certain = sum(count for work, count in forecast.items() if work not in (*AT_MOST, BY_MODEL))
@@ -86,6 +95,16 @@ def test_a_recipe_comes_to_its_end_on_the_stub_and_asks_what_a_dry_run_says(
     assert all(0 < asked[work] <= forecast[work] for work in AT_MOST if work in forecast)
     # Whether a second model is heard is the prompt's to say, so that there it is a mean over some prompts.
     assert asked[BY_MODEL] == pytest.approx(forecast.get(BY_MODEL, 0), rel=0.1 if config.judge.safety_first else 0)
+
+    branch(store, f"r1@{config.iterations - 1}", "r2", "guards.patience=7")
+    before = asked.total()
+    outcome = drive.carry_on(store, "r2", quiet)
+    assert outcome.kind == "done", outcome.reason
+    own, other = (chain(store, name) for name in ("r1", "r2"))
+    # Another guard looks at the same candidate: nobody is asked or trained again.
+    assert asked.total() == before and own[-1].policy == other[-1].policy
+    assert own[:-1] == other[:-1] and own[-1].config != other[-1].config
+    assert verify(store) == []
 
 
 def work_of(request: Any) -> str:
