@@ -14,6 +14,7 @@ from loop.start_sender import sender_command, start_sender
 from loop.workers.effort import processor_s
 from loop.workers.guardian import descendants
 from loop.workers.patience import Patience
+from runs.counted import counted
 from runs.errors import SelfsameError
 from runs.lineage import find_run
 from runs.mlflow_mark import default_uri, forget, owed, read_mark, wanted_uri
@@ -86,7 +87,7 @@ class Feeder:
             self._sender.stdin.close()
             why = self._wait(self._sender, hurried or not self._owed()) or why
         if (count := self._owed()) and not hurried:
-            iterations = f"{count} iteration{'s' * (count > 1)} of {self._run}"
+            iterations = f"{counted(count, 'iteration')} of {self._run}"
             self._note(
                 f"{iterations} could not be sent to MLflow at {self._uri}: {why}; `selfsame resume {self._run}` sends "
                 "what is owed, nothing is lost"

@@ -5,6 +5,7 @@ from typing import Any
 
 from loop.summary import metrics_of
 from loop.terminal import block, cell, harmless, table
+from runs.counted import counted
 from runs.lineage import Found, decision_of, made_by
 from runs.records import Judgment, Prompt, Response, Revision
 from runs.store import Store
@@ -89,7 +90,7 @@ def step(store: Store, found: Found, most: int) -> Shown:
         head = records[:most]
         numbered = [{"row": first + n, "digest": record.digest, **asdict(record)} for n, record in enumerate(head)]
         tables[noun] = {"rows": len(records), "first": numbered}
-        text.append(f"{noun}: {len(records)} rows" + (f", the first {most}" if len(records) > most else ""))
+        text.append(f"{noun}: {counted(len(records), 'row')}" + (f", the first {most}" if len(records) > most else ""))
         if head:
             columns = ["row", *_telling(head)]
             text.append(table(columns, [[one[column] for column in columns] for one in numbered]))

@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from loop.home import home
 from loop.terminal import Json, print_document, print_line
+from runs.counted import counted
 from runs.errors import UsageError
 from runs.records import Unscored
 from runs.store import Store
@@ -202,7 +203,7 @@ def _second_wins(read: "Labels", wins: "WinRate") -> dict[str, Any] | None:
 
 
 def _summary(read: "Labels", wins: "WinRate", length_first: float | None) -> str:
-    lines = [f"{read.rows} judgments of {len(read.pairs)} pairs."]
+    lines = [f"{counted(read.rows, 'judgment')} of {counted(len(read.pairs), 'pair')}."]
     if read.columns.label is None:
         lines.append(f"Labels: {NO_LABELS}.")
     if read.missing:

@@ -10,6 +10,7 @@ import typer
 
 from loop.home import home
 from loop.terminal import Json, print_aside, print_document, print_line
+from runs.counted import counted
 from runs.errors import ConfigError, UsageError
 from runs.store import Store
 
@@ -169,7 +170,7 @@ def import_(
         print_aside(f"much alike, and kept for you to decide (--merge-near leaves out the later one): {_some(pairs)}")
     for (file, why), places in groupby(found.left_out, lambda one: (one.file, one.why)):
         print_aside(f"{file}: left out, as {why}: {_some([one.place for one in places])}")
-    print_line(f"{out}: {len(principles)} principles, {found.constitution.digest}")
+    print_line(f"{out}: {counted(len(principles), 'principle')}, {found.constitution.digest}")
     print_line(f"Next: selfsame constitution lint {out}")
     if "pairwise" in found.constitution.questions:
         print_line(f"      selfsame run self-rewarding constitution={out} judge.method=pairwise")

@@ -13,6 +13,7 @@ from loop.clock import utc_now
 from loop.home import home
 from loop.people.choosing import By
 from loop.terminal import Json, print_document, print_line
+from runs.counted import counted
 from runs.errors import ConfigError, UsageError
 from runs.store import Store
 
@@ -72,7 +73,9 @@ def next_pairs(
     if as_json:
         print_document(document)
     else:
-        print_line(f"{filled} asks about {len(questions)} pairs of {shown.address}, at most one to a prompt.")
+        print_line(
+            f"{filled} asks about {counted(len(questions), 'pair')} of {shown.address}, at most one to a prompt."
+        )
         print_line(f"Fill in `label` with a, b or tie, then: {document['next']}")
     return 0
 
@@ -88,7 +91,8 @@ def _ask(store: Store, shown: "Judged", batch: "Batch", n: int, who: str) -> int
     def keep(question: "Question", answer: "Answer", reasons_seen: bool) -> None:
         kept.add(store.home, batch, [Given(question.id, who, _now(), answer, reasons_seen)])
 
-    print_line(f"{len(questions)} pairs of {shown.address} for {who}. What was answered is kept; quit when you like.")
+    asked = counted(len(questions), "pair")
+    print_line(f"{asked} of {shown.address} for {who}. What was answered is kept; quit when you like.")
     done = ask_all(questions, print_line, _hear, keep, lambda question: reasons(shown, question))
     print_line(f"\n{done} done, {len(batch.open(who)) - done} left; the same command goes on.")
     print_line(f"How the judge agrees: selfsame label report {shown.address}")
@@ -131,7 +135,7 @@ def add(
         document = {"source": who, "answers": len(filled), "new": added, "refused": [one._asdict() for one in bad]}
         print_document(document | {"reports": [report_json(one) for one in reports]})
     else:
-        print_line(f"{len(filled)} answers of {who}, {added} of them new.")
+        print_line(f"{counted(len(filled), 'answer')} of {who}, {added} of them new.")
         for one in bad:
             print_line(f"not kept: {one.place}: {one.reason}")
         _say(reports)
@@ -207,7 +211,7 @@ def export(
         print_document({"labelled": len(found), "written": written})
     else:
         for name, count in written.items():
-            print_line(f"{name}: {count} of {len(found)} labelled pairs.")
+            print_line(f"{name}: {count} of {counted(len(found), 'labelled pair')}.")
     return 0
 
 

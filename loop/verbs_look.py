@@ -9,6 +9,7 @@ import typer
 from loop.home import home
 from loop.terminal import Json, harmless, print_aside, print_document, print_line, table
 from loop.unasked import unasked_steps
+from runs.counted import counted
 from runs.records import Run
 from runs.store import Store
 
@@ -241,7 +242,11 @@ def verify(
         for problem in problems:
             print_line(f"{problem.file}: {problem.what}")
             print_line(f"  needed by: {', '.join(problem.needed_by) or 'nobody any more'}")
-        print_line(f"{len(problems)} problems." if problems else f"{address or store.home} is as it was written.")
+        print_line(
+            f"{counted(len(problems), 'problem')}." if problems else f"{address or store.home} is as it was written."
+        )
         if gone:
-            print_line(f"{len(gone)} weights of old adapters were pruned by `selfsame gc`, and are gone on purpose.")
+            print_line(
+                f"Weights of {counted(len(gone), 'old adapter')} were pruned by `selfsame gc`, and are gone on purpose."
+            )
     return CorruptError.exit_code if problems else 0

@@ -6,6 +6,7 @@ from typing import Any
 
 from runs.audit_subject import tests_of
 from runs.audit_words import FAMILIES, advice, against, meaning
+from runs.counted import counted
 
 MOST_ITEMS = 100_000
 """Nobody judges more for an audit: beyond it a number would be pretence."""
@@ -43,7 +44,7 @@ def as_markdown(document: Mapping[str, Any]) -> str:
 def found_lines(document: Mapping[str, Any]) -> list[str]:
     """The findings, of what the judge is cleared, and what would not have been found, as lines of Markdown."""
     tests = tests_of(document)
-    none = f"None, in {tests} test{'' if tests == 1 else 's'}." if tests else "None: nothing was tested."
+    none = f"None, in {counted(tests, 'test')}." if tests else "None: nothing was tested."
     rows = [f"- **{name}** ({shown}) {to_do}" for name, shown, to_do in finding_rows(document)]
     lines = [_cell(row) for row in rows] or [none]
     # Audits from before these were kept say nothing of them.
@@ -51,7 +52,7 @@ def found_lines(document: Mapping[str, Any]) -> list[str]:
     if cleared:
         lines += ["", f"Would probably (9 in 10) have shown, and does not: {'; '.join(cleared)}."]
     if unseen:
-        kinds = f"{len(unseen)} kind{'' if len(unseen) == 1 else 's'} of fault"
+        kinds = f"{counted(len(unseen), 'kind')} of fault"
         lines += [
             "",
             f"This clears the judge of nothing{' else' if cleared else ''}: {kinds} would not have been found.",

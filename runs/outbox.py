@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from runs.canonical import canonical_json, digest
+from runs.counted import counted
 from runs.errors import CorruptError
 from runs.held_limits import limits
 from runs.lineage import Link, back_from, decision_of, first_link, first_own, links
@@ -71,7 +72,7 @@ def run_page(store: Store, run: Run) -> Page:
         "selfsame.recipe": run.recipe,
         "selfsame.branched_from": run.branched_from,
         "selfsame.depth": str(len(run.shared)),
-        "mlflow.note.content": f"**{run.name}**, recipe {run.recipe}: {count} iterations of its own{after}, "
+        "mlflow.note.content": f"**{run.name}**, recipe {run.recipe}: {counted(count, 'iteration')} of its own{after}, "
         f"the last one {last.iteration.index} ({decision['verdict']}: {decision['reason']}).",
     }
     operational = {f"selfsame.{name}": text for name, text in _flat(run.operational) if not name.startswith("export.")}
