@@ -36,7 +36,7 @@ def as_markdown(document: Mapping[str, Any]) -> str:
         rows = [
             (f"{_cell(group)}: {name}", one) for group, of_group in groups.items() for name, one in of_group.items()
         ]
-        if rows:
+        if len({group for group, of_group in groups.items() if of_group}) > 1:  # one alone says what stands above
             parts += ["", f"## By {kind}", "", *_table(rows)]
     return "\n".join(parts) + "\n"
 

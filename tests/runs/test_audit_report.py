@@ -37,6 +37,14 @@ def test_a_judge_without_a_fault_is_said_to_have_none() -> None:
     assert "- **failing to answer**: verdict/failed has n 40, too few to be likely to show one pair in ten with" in page
 
 
+def test_a_table_by_group_is_there_where_there_is_more_than_one_group() -> None:
+    document = as_json(audit(simulate(KnownJudge(), 0, n=40)))
+    kinds = {kind: f"## By {kind}" in as_markdown(document) for kind in ("family", "margin")}
+    assert kinds == {"family": True, "margin": True}
+    one_each = {kind: dict([*groups.items()][:1]) for kind, groups in document["groups"].items()}
+    assert "## By " not in as_markdown({**document, "groups": one_each})
+
+
 def test_a_page_tells_what_the_judge_is_cleared_of_from_what_nobody_could_see() -> None:
     document = as_json(audit(simulate(KnownJudge(), 0, n=500)))
     assert {"position bias", "intransitivity"} <= set(document["cleared"]) and document["unseen"]
@@ -104,8 +112,9 @@ def test_more_items_than_anybody_judges_are_not_counted() -> None:
 
 def test_a_group_cannot_break_out_of_its_table() -> None:
     judged = simulate(KnownJudge(), 0, n=20)
-    strange = replace(judged, pairs=[replace(p, family="a|b\n# c") for p in judged.pairs])
-    assert "| a\\|b # c: label/accuracy | 20 |" in as_markdown(as_json(audit(strange)))
+    half = [replace(p, family="a|b\n# c") for p in judged.pairs[:10]]
+    strange = replace(judged, pairs=[*half, *judged.pairs[10:]])
+    assert "| a\\|b # c: label/accuracy | 10 |" in as_markdown(as_json(audit(strange)))
 
 
 def test_a_pictures_title_says_what_could_be_seen_and_what_could_not() -> None:
