@@ -17,7 +17,7 @@ from runs.outbox import is_number, receipts_of
 from runs.page import inlined, rendered
 from runs.pair_table import COLUMNS, sample_pairs
 from runs.principle_tables import principle_tables
-from runs.records import DriftItem, Prompt, Response, Run
+from runs.records import DriftItem, Iteration, Prompt, Response, Run
 from runs.store import Store
 
 GROUPS = ("judge", "policy", "prompts", "signal", "capability", "gold")
@@ -75,7 +75,10 @@ def report_and_figures(store: Store, run: Run) -> tuple[str, dict[str, bytes]]:
         signal=principle_tables(store, chain),
         cost_columns=["step", *(f"@{one.index}" for one in shown)],
         costs=_costs(shown),
-        answer_columns=["prompt", *(f"{what} @{one.index}" for one in (before, after) for what in ANSWER)],
+        answer_columns=[
+            "prompt",
+            *(f"{what} @{one.index}" for one in (before, after) for what in answer_columns(one.link.iteration)),
+        ],
         answers=_answers(store, before, after),
         pair_columns=COLUMNS,
         pairs=sampled(store, chain),
@@ -187,7 +190,15 @@ def _costs(shown: Sequence[Seen]) -> list[list[Any]]:
     return [*([step, *(one.seconds.get(step) for one in shown)] for step in steps), share]
 
 
-ANSWER = ("answer", "own score", "the seed judge's")
+def answer_columns(one: Iteration) -> tuple[str, str, str]:
+    """What is shown of an answer of this iteration: a score is its own where the policy that wrote it judges."""
+    judge = one.config.get("judge", {})
+    scored = "the judge's score"
+    if judge.get("method") == "verifier":
+        scored = "right by the verifier"
+    elif judge.get("adapter") == "self" and judge.get("method") != "preference":
+        scored = "own score"
+    return "answer", scored, "the seed judge's"
 
 
 def _before_and_after(chain: Sequence[Seen]) -> tuple[Seen, Seen]:

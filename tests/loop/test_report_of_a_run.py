@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from loop.cli import main
 from runs.held_limits import SIDES
 from runs.lineage import decision_of, links
 from runs.outbox import iteration_page
-from runs.report import MOST, report_and_figures, thinned
+from runs.report import MOST, answer_columns, report_and_figures, thinned
 from runs.store import Store
 from tests.loop.small import run_small
 from tests.runs.history import small_history
@@ -46,6 +47,20 @@ def test_the_page_says_what_happened_what_drifted_and_what_it_cost(store: Store,
     assert "every guard passed" in page and "drift: policy" in page and "drift, by all else but gold" in page
     assert page.count('src="data:image/png;base64,') == 2
     assert "chosen score" in page.replace("_", " ") and "the seed judge&#39;s @1" in page
+
+
+@pytest.mark.parametrize(
+    ("judge", "scored"),
+    [
+        ({"method": "expected", "adapter": "self"}, "own score"),
+        ({"method": "expected", "adapter": "seed"}, "the judge's score"),
+        ({"method": "preference", "adapter": "self"}, "the judge's score"),
+        ({"method": "verifier", "adapter": "self"}, "right by the verifier"),
+    ],
+)
+def test_only_a_policys_own_score_is_called_that(store: Store, judge: dict[str, str], scored: str) -> None:
+    iteration = links(store, drive.existing(store, "r1"))[0].iteration
+    assert answer_columns(replace(iteration, config={**iteration.config, "judge": judge}))[1] == scored
 
 
 def test_the_page_loads_and_runs_nothing_and_what_a_model_wrote_is_text(page: str) -> None:
