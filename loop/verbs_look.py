@@ -78,8 +78,13 @@ def status(as_json: Json = False) -> int:
         from loop.daemon.telling import in_lines
 
         print_line("\n" + "\n".join(in_lines(daemon)))
+    elif owner:
+        print_line(f"\nProcess {owner} is at work here.")
     elif rows or waiting:
-        print_line(f"\nProcess {owner} is at work here." if owner else "\nNot running. Nobody is at work here.")
+        print_line("\nNot running. Nobody is at work here.")
+        for row in rows:
+            if row["next"] is not None and not row["waits"] and row["run"] not in waiting:
+                print_line(f"{row['run']} has {row['next']} before it: `selfsame resume {row['run']}` goes on there.")
     return 0
 
 

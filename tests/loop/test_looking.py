@@ -71,7 +71,11 @@ def test_status_says_what_each_run_is_at_and_what_is_under_way(cli: Cli) -> None
     assert (r1["run"], r1["iteration"], r1["decision"], r1["under_way"]) == ("r1", 2, "promote", ["prompts"])
     assert (r2["run"], r2["iteration"], r2["under_way"]) == ("r2", 2, [])
     assert said["pid"] is None
-    assert "Nobody is at work here" in cli.text("status")
+    told = cli.text("status")
+    assert "Nobody is at work here" in told
+    assert {name for name in ("r1", "r2") if f"`selfsame resume {name}`" in told} == {
+        one["run"] for one in said["runs"] if one["next"]
+    }
 
 
 def test_status_names_the_process_that_is_at_work(cli: Cli, home: Path) -> None:

@@ -45,7 +45,8 @@ def test_right_after_a_kill_it_says_not_running_and_the_right_step(
     assert (said["running"], said["pid"]) == (False, None)
     assert (run["iteration"], run["under_way"], run["next"]) == (0, ["generate", "judge", "prompts"], "1/pair")
     assert main(["status"]) == 0
-    assert "Not running" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "Not running" in told and "r1 has 1/pair before it: `selfsame resume r1` goes on there." in told
 
 
 @pytest.mark.parametrize(
