@@ -173,8 +173,27 @@ def import_(
     print_line(f"{out}: {counted(len(principles), 'principle')}, {found.constitution.digest}")
     print_line(f"Next: selfsame constitution lint {out}")
     if "pairwise" in found.constitution.questions:
-        print_line(f"      selfsame run self-rewarding constitution={out} judge.method=pairwise")
+        settings = (f"constitution={out}", "judge.method=pairwise")
+        if _fits_the_recipes_judge(settings):
+            print_line(f"      selfsame run self-rewarding {' '.join(settings)}")
+        else:
+            print_line(
+                "      The microworld's models, with which recipes run here, read too little for these questions: for "
+                "them\n      import it again with --like microworld --force"
+            )
     return 0
+
+
+def _fits_the_recipes_judge(settings: Sequence[str]) -> bool:
+    """Whether the questions fit the context of the small model that judges in a shipped recipe."""
+    from loop.load_config import load_config
+    from loop.preflight_context import check_context
+
+    try:
+        check_context(load_config("self-rewarding", settings))
+    except ConfigError:
+        return False
+    return True
 
 
 def _place(principle: "Principle") -> str:

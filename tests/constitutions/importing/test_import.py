@@ -264,7 +264,19 @@ def test_a_file_that_is_there_is_not_written_over_unasked(tmp_path: Path, capsys
     assert out.read_text(encoding="utf-8") == "mine" and "--force" in capsys.readouterr().err
     assert main(["constitution", "import", str(path), "--out", str(out), "--force", "--licence", "CC0-1.0"]) == 0
     assert load_constitution(out).provenance == Provenance(source="list.txt", licence="CC0-1.0")
-    assert f"selfsame run self-rewarding constitution={out} judge.method=pairwise" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("like", "fits"), [("microworld", True), ("helpful-honest-harmless", False)])
+def test_the_command_that_is_named_next_is_one_that_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], like: str, fits: bool
+) -> None:
+    monkeypatch.setenv("SELFSAME_HOME", str(tmp_path / "home"))
+    path, out = tmp_path / "list.txt", tmp_path / "own.yaml"
+    path.write_text("Be kind.", encoding="utf-8")
+    assert main(["constitution", "import", str(path), "--out", str(out), "--like", like]) == 0
+    told, command = capsys.readouterr().out, ["run", "self-rewarding", f"constitution={out}", "judge.method=pairwise"]
+    assert (f"selfsame {' '.join(command)}" in told, "--like microworld" in told) == (fits, not fits)
+    assert main([*command, "--dry-run"]) == (0 if fits else 78)
 
 
 @pytest.mark.parametrize(
