@@ -93,8 +93,10 @@ def edits(store: Store, a: Run, b: Run, before: Sequence[Link], after: Sequence[
     pulls = [
         {one.principle: one for one in signal(store, links, _signs_of(store, links)).pulls} for links in (before, after)
     ]
-    told = tuple(Edited(one, *(of.get(one.principle) for of in pulls)) for one in changes(first, second))
-    return Edits(told, tuple(other_parts(first, second)))
+    found, (was, now) = changes(first, second), pulls
+    renamed = {one.principle: one.after for one in found if one.kind == "renamed"}
+    told = [Edited(one, was.get(one.principle), now.get(renamed.get(one.principle, one.principle))) for one in found]
+    return Edits(tuple(told), tuple(other_parts(first, second)))
 
 
 def constitution_of(store: Store, run: Run) -> Constitution | None:

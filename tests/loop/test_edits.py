@@ -104,6 +104,21 @@ def test_diff_names_the_principles_that_differ_beside_the_metrics_that_moved(
     assert all(fact in said for fact in ("Their constitutions differ", "Be kind.", "Be long.", "share of votes r2@1"))
 
 
+def test_a_principle_that_is_renamed_keeps_what_its_votes_said_on_either_side(store: Store, tmp_path: Path) -> None:
+    renamed = "extends: a.yaml\nname: c\nwithout: [brief]\nprinciples:\n  - {id: curt, text: Be brief., weight: 2}\n"
+    _, file = written(tmp_path, renamed)
+    branch(store, "r1@0", "r3", f"constitution={file}")
+    assert drive.carry_on(store, "r3", lambda event: None).kind == "done"
+    found = compare(store, resolve(store, "r1"), resolve(store, "r3")).edits
+    assert found is not None
+    (now,) = [
+        one for one in signal(store, links(store, drive.existing(store, "r3"))[1:]).pulls if one.principle == "curt"
+    ]
+    told = {one.change.kind: one for one in found.principles if one.change.principle == "brief"}
+    assert told.keys() >= {"renamed", "reweighted"}
+    assert all(one.before and one.after and one.after.share == now.share for one in told.values())
+
+
 def test_runs_with_one_constitution_have_no_edits(store: Store) -> None:
     assert compare(store, resolve(store, "r1@0"), resolve(store, "r1")).edits is None
 
