@@ -103,8 +103,9 @@ def ratings(
             )
             answers[address] = store.rows_of("responses", shards)
         for first, second in combinations(addresses, 2):
-            chances = list(preferences(asking, f"{first}/elo", prompts, answers[first], answers[second]).values())
-            verdicts += [Compared(first, second, chance) for chance in chances]
+            by_prompt = preferences(asking, f"{first}/elo", prompts, answers[first], answers[second])
+            verdicts += [Compared(first, second, chance, about=prompt) for prompt, chance in by_prompt.items()]
+            chances = list(by_prompt.values())
             wins = mean_difference([0.0] * len(chances), chances, seed_of(config.seed, "elo"))
             duels.append(Duel(first, second, wins, len(chances)))
         taught = taught_by(store, found, asking.who)

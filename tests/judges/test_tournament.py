@@ -70,6 +70,22 @@ def test_more_comparisons_make_narrower_intervals() -> None:
     assert _width(many) < _width(few) / 5
 
 
+def test_intervals_hold_the_truth_where_all_six_answers_to_a_prompt_are_compared_with_each_other() -> None:
+    # 300 intervals of 95 %. Taken for evidence of their own, the 15 verdicts on a prompt hold it in 81 %.
+    lot, held = random.Random(1), 0
+    for _ in range(50):
+        answers = {str(prompt): {key: lot.gauss(0, 1) for key in "abcdef"} for prompt in range(20)}
+        verdicts = [
+            Compared(x, y, float(of[x] > of[y]), about=prompt)
+            for prompt, of in answers.items()
+            for x, y in pairs_of(of)
+        ]
+        for _, low, high in strengths(verdicts).values():
+            assert low is not None and high is not None
+            held += low <= 0 <= high
+    assert 0.91 <= held / 300 <= 0.99
+
+
 def test_who_never_met_has_an_interval_that_says_so() -> None:
     found = strengths([Compared("a", "b", 0.8, 1000.0), Compared("c", "d", 0.8, 1000.0)])
     within = strengths([Compared("a", "b", 0.8, 1000.0)])
