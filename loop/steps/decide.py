@@ -15,7 +15,7 @@ from loop.guards.in_words import PASSED, in_words
 from loop.guards.references import ANEW
 from loop.proven import is_seated, proof, seat, seat_after
 from loop.steps.by_tag import by_tag
-from loop.steps.decide_seen import seen_before, seen_of
+from loop.steps.decide_seen import MUST_BE_FINITE, seen_before, seen_of
 from loop.steps.past import standing_before
 from loop.steps.remedies import remedies
 from loop.steps.turn import Turn
@@ -158,4 +158,4 @@ def is_due(desk: Desk, turn: Turn, step: str) -> bool:
         return False
     if step in ("prove", "capability", "audit", "drift"):
         return "measure" in turn.done
-    return step not in ("preference", "train", "measure") or not any(one.blocks for one in findings(desk, turn))
+    return step not in MUST_BE_FINITE or not any(one.blocks for one in findings(desk, turn))

@@ -10,11 +10,12 @@ from loop.guards.seen import Seen
 from loop.steps.train import USED
 from loop.steps.turn import Turn
 from loop.steps.yardsticks import kind_of
+from runs.lineage import JUDGE_TRAINING
 from runs.output import Output
 from runs.records import DriftItem
 
-MUST_BE_FINITE = ("preference", "train", "measure")
-"""The steps whose every metric must be a number."""
+MUST_BE_FINITE = (JUDGE_TRAINING, "preference", "train", "measure")
+"""The steps whose every metric must be a number, and which are not taken once a guard has failed."""
 NEVER = ("gold", "decide")
 """Steps of which no guard may see anything."""
 

@@ -41,7 +41,8 @@ def run(desk: Desk, turn: Turn, key: str) -> Output:
     try:
         trained = train_adapter(desk, spec, folder / "out", start, start, turn.outputs["meta"])
     except DivergedError as error:
-        return Output(JUDGE_TRAINING, {}, as_it_was | {"diverged": str(error), "metrics": {"signal/judge_diverged": 1}})
+        metrics = {"signal/judge_loss_last": None}
+        return Output(JUDGE_TRAINING, {}, as_it_was | {"diverged": str(error), "metrics": metrics})
     result = trained.result
     metrics = {"signal/judge_pairs_used": result["rows_used"], "signal/judge_pairs_too_long": result["rows_too_long"]}
     if trained.adapter is None:

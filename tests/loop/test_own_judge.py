@@ -13,12 +13,13 @@ from loop.steps import train_rows
 from loop.steps.train_rows import judgment_rows
 from loop.steps.turn import Turn
 from runs.errors import ConfigError
-from runs.lineage import JUDGE_TRAINING, judge_made
+from runs.lineage import JUDGE_TRAINING, judge_made, links
 from runs.output import Output
 from runs.pruned import policies_in_use, policies_to_go_back_to
 from runs.records import Judgment
 from runs.store import Store
 from runs.verify import verify
+from trainers.stub_faults import VARIABLE, Fault, write_faults
 
 OWN: dict[str, Any] = {
     "judge": {"method": "rubric", "replies": "4", "adapter": "own"},
@@ -49,6 +50,17 @@ def judges(store: Store, index: int, name: str) -> set[str]:
 
 def judge_of(store: Store, index: int, run: str = "r1") -> str:
     return str(step(store, index, JUDGE_TRAINING, run).values["adapter"])
+
+
+def test_a_judge_whose_training_diverges_halts_the_run_before_the_policy_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_faults(tmp_path / "faults", [Fault("train", "diverge")])
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "faults"))
+    made, outcome = run_small(tmp_path / "home", iterations="1", **OWN)
+    assert outcome.kind == "halted" and "diverged at step" in outcome.reason
+    assert "lower train.learning_rate" in outcome.reason
+    assert "train" not in links(made, drive.existing(made, "r1"))[-1].outputs
 
 
 def test_the_judge_goes_on_from_its_own_last_adapter_and_stays_where_nothing_is_learnt(store: Store) -> None:
@@ -101,7 +113,7 @@ def test_its_adapter_is_written_as_any_other(
 
 
 def test_a_judge_is_kept_out_with_the_policy_that_it_came_with(tmp_path: Path) -> None:
-    never = [{"name": "never", "metric": "signal/pairs", "at_most": 0, "group": "quality", "action": "reject"}]
+    never = [{"name": "never", "metric": "policy/length_mean_tokens", "at_most": 0, "group": "quality", "action": "reject"}]
     kept_out = OWN | {"guards": {**OWN["guards"], "limits": never}}
     store, outcome = run_small(tmp_path, iterations="2", **kept_out)
     assert outcome.kind == "done", outcome.reason
