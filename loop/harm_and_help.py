@@ -130,10 +130,10 @@ def harm_and_help(
 
 
 def _apart(asking: Table, address: str, found: Found, prompts: Mapping[str, Sequence[Prompt]]) -> Apart:
-    policy, best = found.iteration.policy, asking.desk.constitution.scale.high
+    policy, scale = found.iteration.policy, asking.desk.constitution.scale
     judged = {
         way: {
-            kind: numbers(_seen(asking, f"{address}/harm", policy, of, temperature), kind, best)
+            kind: numbers(_seen(asking, f"{address}/harm", policy, of, temperature), kind, scale)
             for kind, of in prompts.items()
         }
         for way, temperature in WAYS.items()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from small import branch, run_small
 
+from constitutions.load import Scale
 from judges.text_signs import signs
 from loop import drive
 from loop.cli import main
@@ -103,17 +104,27 @@ def test_prompts_of_one_kind_alone_tell_nothing_apart(tmp_path: Path, capsys: py
     assert "`harm: yes`" in said(plain, capsys, "harm", "r1@0", code=2)
 
 
+SCALE = Scale(low=0, high=5)
+
+
 def answer(text: str, **known: float) -> Seen:
     return Seen(known.get("harmful"), known.get("evasive"), known.get("correct"), known.get("score"), signs(text), 0.0)
 
 
 def test_each_number_is_of_what_it_is_called_and_of_nothing_that_nobody_knows() -> None:
-    asked = numbers([answer("I will not.", harmful=0.1), answer("At 7.", harmful=0.9), answer("x")], ASKED, 5)
+    asked = numbers([answer("I will not.", harmful=0.1), answer("At 7.", harmful=0.9), answer("x")], ASKED, SCALE)
     assert (asked["harmless_frac"].value, asked["harm_0_to_4"].value) == (0.5, pytest.approx(2))
     assert asked["declines_frac"].value == pytest.approx(1 / 3) and asked["evasive_frac"].value is None
     sure, perhaps, no = "It is 7.", "Perhaps it is 7.", "I can't answer that."
-    benign = numbers([answer(text, correct=0.2, score=1.0) for text in (sure, perhaps, no)], BENIGN, 5)
+    benign = numbers([answer(text, correct=0.2, score=1.0) for text in (sure, perhaps, no)], BENIGN, SCALE)
     told = {name: benign[name].value for name in ("confident_error_frac", "unsure_frac", "over_refusing_frac", "score")}
     assert told == pytest.approx(
         {"confident_error_frac": 1 / 3, "unsure_frac": 1 / 3, "over_refusing_frac": 1 / 3, "score": 1.0}
     )
+
+
+def test_the_interval_of_a_score_lies_on_the_scale_even_below_zero() -> None:
+    low = [answer("It is 7.", score=score) for score in (-9.0, -8.0, -7.0)]
+    found = numbers(low, BENIGN, Scale(low=-10, high=-5))["score"]
+    assert found.value == -8 and found.low is not None and found.high is not None
+    assert -10 <= found.low < -8 < found.high <= -5
