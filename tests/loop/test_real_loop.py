@@ -21,6 +21,10 @@ SMALLER = (
     "generate.samples=3",
     "measure.prompts=8",
     "gold.prompts=13",
+    "audit.items=6",
+    "drift.items=6",
+    "capability.count=4",
+    "engine.threads=1",
     "train.threads=1",
 )
 
