@@ -113,7 +113,7 @@ def test_its_adapter_is_written_as_any_other(
 
 
 def test_a_judge_is_kept_out_with_the_policy_that_it_came_with(tmp_path: Path) -> None:
-    never = [{"name": "never", "metric": "policy/length_mean_tokens", "at_most": 0, "group": "quality", "action": "reject"}]
+    never = [{"name": "never", "metric": "signal/loss_last", "at_most": 0, "group": "quality", "action": "reject"}]
     kept_out = OWN | {"guards": {**OWN["guards"], "limits": never}}
     store, outcome = run_small(tmp_path, iterations="2", **kept_out)
     assert outcome.kind == "done", outcome.reason
