@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from constitutions.load import find_constitution
 from loop import drive
-from loop.ablation import Arm, take_on
+from loop.ablation import Arm, settings_of, take_on
 from loop.ablation_effects import PREFERRED, SCORED, Effect, effects
 from loop.by_prompt import ByPrompt, by_prompt
+from loop.config import Config
 from loop.evaluating import seated, table
 from loop.head_to_head import preferences, scores
 from loop.limits import Stop
@@ -64,7 +66,13 @@ class Ablated:
 
 
 def ablate(store: Store, found: Found, arms: Sequence[Arm], index: int, judge: str, say: Say, stop: Stop) -> Ablated:
-    """Take all branches to iteration `index`, from wherever they are, and say what each of them did there."""
+    """Take all branches to iteration `index`, from wherever they are, and say what each of them did there.
+
+    Raises as `seated` for a judge that cannot sit, before any branch is taken on.
+    """
+    asks = arms[0].constitution.questions.keys() & {PAIRWISE, EXPECTED}
+    if asks:
+        _seat(store, settings_of(found, arms[0], Path()).at(index), judge)
     halted: dict[str, str] = {}
     stopped = ""
     for arm in arms:
@@ -76,7 +84,6 @@ def ablate(store: Store, found: Found, arms: Sequence[Arm], index: int, judge: s
             halted[arm.name] = outcome.reason
     ends = {arm.name: one for arm in arms if (one := _end(store, arm, index)) is not None}
     measured = {name: by_prompt(store, link.outputs) for name, link in ends.items()}
-    asks = arms[0].constitution.questions.keys() & {PAIRWISE, EXPECTED}
     if asks and not stopped:
         for whole in arms:
             if whole.mode == "whole" and whole.name in ends:
@@ -105,8 +112,7 @@ def _end(store: Store, arm: Arm, index: int) -> Link | None:
 def _judged(store: Store, whole: str, index: int, ends: dict[str, Link], judge: str, say: Say) -> dict[str, ByPrompt]:
     """What one judge says of each branch's answers, by the whole constitution: alone, and against those of `whole`."""
     at = resolve(store, f"{whole}@{index}")
-    asks = PAIRWISE in find_constitution(drive.config_of(at.run).constitution).questions
-    config = seated(store, drive.config_of(at.run).at(index), judge, PAIRWISE if asks else EXPECTED)
+    config = _seat(store, drive.config_of(at.run).at(index), judge)
     found: dict[str, ByPrompt] = {}
     with table(store, at, config, say) as asking:
         prompts, theirs = _answers(store, ends[whole])
@@ -115,9 +121,15 @@ def _judged(store: Store, whole: str, index: int, ends: dict[str, Link], judge: 
             address = f"{name}@{index}/judged"
             score = scores(asking, address, prompts, mine)
             found[name] = {SCORED: {one.prompt: score[one.digest] for one in mine if one.digest in score}}
-            if asks and name != whole:
+            if config.judge.compares and name != whole:
                 found[name][PREFERRED] = preferences(asking, address, prompts, mine, theirs)
     return found
+
+
+def _seat(store: Store, config: Config, judge: str) -> Config:
+    """The settings by which answers are judged, against each other where the constitution can ask that."""
+    asks = PAIRWISE in find_constitution(config.constitution).questions
+    return seated(store, config, judge, PAIRWISE if asks else EXPECTED)
 
 
 def _answers(store: Store, link: Link) -> tuple[list[Prompt], list[Response]]:

@@ -27,7 +27,7 @@ from runs.canonical import digest
 from runs.durable import write_file
 from runs.errors import UsageError
 from runs.lineage import Found, nearest
-from runs.naming import fork
+from runs.records import Run
 from runs.store import RUN_NAME, Store
 
 Mode = Literal["whole", "leave-one-out", "none", "opposite"]
@@ -65,8 +65,8 @@ def arms(
     """
     run, index = found.run, found.iteration.index
     config = with_overrides(drive.config_of(run).model_dump(mode="json"), changes, f"the configuration of {run.name}")
-    constitution = find_constitution(config.constitution)
-    asked = asked_by(config, constitution, range(index + 1, index + 1 + iterations))
+    constitution, span = find_constitution(config.constitution), range(index + 1, index + 1 + iterations)
+    asked = asked_by(config, constitution, span)
     if not asked:
         raise UsageError(
             f"{run.name}@{index}: no principle decides anything there: judge.method={config.judge.method} asks one "
@@ -76,6 +76,13 @@ def arms(
     if strange := [id for id in only if id not in asked]:
         raise UsageError(f"{', '.join(strange)}: nobody asks by that; the principles are {', '.join(asked)}")
     of = list(only) or asked
+    if "leave-one-out" in modes and (
+        alone := [id for id in of if not asked_by(config, without(constitution, id), span)]
+    ):
+        raise UsageError(
+            f"without {alone[0]} nobody asks by any principle, and nothing would be judged; --modes none says what it "
+            "does, by a judge that is told no principle"
+        )
     turned = [id for id in of if constitution.principle(id).opposite]
     if "opposite" in modes and not turned:
         raise UsageError(
@@ -98,21 +105,26 @@ def arms(
             seed,
             _name(run.name, index, mode, id, seed, config.seed, changes),
             says,
-            _settings(common, config, says, seed),
+            _settings(common, config, mode, says, seed),
         )
         for seed in range(config.seed, config.seed + seeds)
         for mode, id, says in wanted
     ]
 
 
-def _settings(common: Sequence[str], config: Config, says: Constitution, seed: int) -> tuple[str, ...]:
-    """The settings of one branch: those of all, with its seed, and with those of the named principles that are left."""
-    named, left = config.judge.principle_ids, [one.id for one in says.principles]
+def _settings(common: Sequence[str], config: Config, mode: Mode, says: Constitution, seed: int) -> tuple[str, ...]:
+    """The settings of one branch: those of all, with its seed, and of the principles that are named, and of as many as
+    are drawn, those that are left."""
+    named, drawn = config.judge.principle_ids, config.judge.principles
+    compare = [one.id for one in says.principles if "comparison" in one.use]
+    left = [id for id in compare if id in named or not named or mode == "none"]
     own = {}
     if seed != config.seed:
         own["seed"] = str(seed)
     if named and not set(named) <= set(left):
-        own["judge.principle_ids"] = ",".join([id for id in named if id in left] or left)
+        own["judge.principle_ids"] = ",".join(left)
+    if drawn is not None and 0 < len(left) < drawn:
+        own["judge.principles"] = str(len(left))
     return (*(one for one in common if one.partition("=")[0] not in own), *(f"{k}={v}" for k, v in own.items()))
 
 
@@ -139,25 +151,36 @@ def file_of(store: Store, arm: Arm) -> Path:
 def prepare(store: Store, found: Found, arm: Arm) -> None:
     """Make the branch, and the file that it is judged by, if they are not there. Needs the lock.
 
-    Raises UsageError for a run of that name that is something else.
+    Raises as `branch_of`.
     """
-    file = file_of(store, arm)
-    known = store.run(arm.name)
-    if arm.mode != "whole":
+    file, known = file_of(store, arm), store.run(arm.name)
+    if arm.mode != "whole" and (known is None or not file.exists()):
         file.parent.mkdir(parents=True, exist_ok=True)
-        if known is None or not file.exists():
-            write_file(file, as_text(arm.constitution, file).encode())
+        write_file(file, as_text(arm.constitution, file).encode())
+    run, config = branch_of(store, found, arm, file), settings_of(found, arm, file)
     if known is None:
-        store.move(proposed(store, f"{found.run.name}@{found.iteration.index}", arm.name, arm.overrides(file)))
-        return
-    config = _config(found, arm, file)
-    same = known.config == config.semantic() and known.inputs["constitution"] == arm.constitution.digest
-    if known.tag or not same or known.branched_from != f"{found.run.name}@{found.iteration.index}":
+        store.move(run)
+    elif config.iterations > drive.config_of(known).iterations:
+        drive.change(store, arm.name, config)
+
+
+def branch_of(store: Store, found: Found, arm: Arm, file: Path) -> Run:
+    """The branch as it is, or else as it would be made; its constitution lies in `file`.
+
+    Raises as branching does, and UsageError for a run of that name that is something else.
+    """
+    address, known = f"{found.run.name}@{found.iteration.index}", store.run(arm.name)
+    if known is None:
+        return proposed(store, address, arm.name, arm.overrides(file))
+    config = settings_of(found, arm, file).semantic()
+    # Where its constitution lies says nothing: what it says has a digest.
+    same = {**known.config, "constitution": ""} == {**config, "constitution": ""}
+    judged_by = known.inputs["constitution"] == arm.constitution.digest
+    if known.tag or not same or not judged_by or known.branched_from != address:
         raise UsageError(
             f"a run called {arm.name} exists and is not this branch; `selfsame delete {arm.name}` takes the name away"
         )
-    if config.iterations > drive.config_of(known).iterations:
-        drive.change(store, arm.name, config)
+    return known
 
 
 def take_on(store: Store, found: Found, arm: Arm, say: Say, stop: Stop) -> Outcome:
@@ -170,17 +193,17 @@ def take_on(store: Store, found: Found, arm: Arm, say: Say, stop: Stop) -> Outco
 def ahead(store: Store, found: Found, arm: Arm, folder: Path) -> Forecast:
     """What a branch has before it, by the times of its run; its constitution is laid into `folder` to be read.
 
-    Nothing is written in the store.
+    Nothing is written in the store. Raises as `branch_of`.
     """
     file = folder / f"{arm.name}.yaml"
     if arm.mode != "whole":
         file.write_text(as_text(arm.constitution, file), encoding="utf-8")
-    config = _config(found, arm, file)
-    known = store.run(arm.name) or fork(store, found, arm.name)
-    return forecast(store, found.run, config, drive.planned(store, arm.name, config, nearest(store, known)))
+    run, config = branch_of(store, found, arm, file), settings_of(found, arm, file)
+    return forecast(store, found.run, config, drive.planned(store, arm.name, config, nearest(store, run)))
 
 
-def _config(found: Found, arm: Arm, file: Path) -> Config:
+def settings_of(found: Found, arm: Arm, file: Path) -> Config:
+    """The configuration of a branch whose constitution lies in `file`."""
     tree = drive.config_of(found.run).model_dump(mode="json")
     return with_overrides(tree, arm.overrides(file), f"the configuration of {found.run.name}")
 
@@ -188,6 +211,8 @@ def _config(found: Found, arm: Arm, file: Path) -> Config:
 def _name(run: str, index: int, mode: Mode, id: str, seed: int, own: int, changes: Sequence[str]) -> str:
     """What the branch is called: the same each time that the same is asked for, so that asking again goes on."""
     parts = [run, str(index), CALLED[mode], id.replace("_", "-")]
+    if "_" in id:  # another may be called so, with `-` for `_`
+        parts.append(digest(id)[-6:])
     if changes:
         parts.append(digest(sorted(changes))[-6:])
     if seed != own:

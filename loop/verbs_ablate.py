@@ -53,9 +53,10 @@ def ablate(
     from loop.ablation_page import cost_text, text
     from loop.watching import watch
 
+    # Of all branches before any is trained, so that what one of them is refused for is said at once.
+    with TemporaryDirectory(prefix="ablation-") as folder:
+        before = [ahead(store, found, arm, Path(folder)) for arm in branches]
     if dry_run:
-        with TemporaryDirectory(prefix="ablation-") as folder:
-            before = [ahead(store, found, arm, Path(folder)) for arm in branches]
         if as_json:
             todo = [
                 {"run": arm.name, "mode": arm.mode, "principle": arm.principle, "seconds": one.seconds,

@@ -119,6 +119,36 @@ def test_what_cannot_be_taken_out_is_refused(store: Store, tmp_path: Path, capsy
         seated(single, drive.config_of(drive.existing(single, "r1")), "self", "pairwise")
 
 
+def test_what_any_branch_would_be_refused_for_is_said_before_one_is_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.yaml").write_text(OPPOSED, encoding="utf-8")
+    own, _ = run_small(tmp_path / "home", **SETTINGS | {"iterations": "0", "constitution": str(tmp_path / "a.yaml")})
+    refused = [
+        (("judge.principle_ids=kind",), "without kind nobody asks by any principle"),
+        (("--judge", "self"), "somebody else in each iteration"),
+        (("--judge", "r9@3"), "there is no run 'r9'"),
+    ]
+    for words, why in refused:
+        assert why in said(own, capsys, *words, code=2)
+    assert [run.name for run in own.runs()] == ["r1"]
+    run_small(tmp_path / "home", "r1-0-without-right", iterations="0", prompts__count="7")
+    assert "r1-0-without-right exists and is not this branch" in said(own, capsys, code=2)
+    assert {run.name for run in own.runs()} == {"r1", "r1-0-without-right"}
+
+
+def test_of_the_principles_that_are_drawn_as_many_are_as_are_left(store: Store) -> None:
+    found = arms(resolve(store, "r1@0"), ("leave-one-out", "none"), ("kind",), 1, 1, ("judge.principles=3",))
+    drawn = [[word for word in one.changes if word.startswith("judge.principles=")] for one in found]
+    assert drawn == [["judge.principles=3"], ["judge.principles=2"], ["judge.principles=1"]]
+
+
+def test_two_principles_whose_ids_are_nearly_one_have_a_branch_each(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(A.replace("id: brief", "id: ki-nd").replace("id: right", "id: ki_nd"), "utf-8")
+    own, _ = run_small(tmp_path / "home", **SETTINGS | {"iterations": "0", "constitution": str(tmp_path / "a.yaml")})
+    assert len({one.name for one in arms(resolve(own, "r1"), ("leave-one-out",), (), 1, 1, ())}) == 4
+
+
 def test_the_principles_that_a_run_names_are_those_that_are_taken_out(store: Store) -> None:
     found = arms(resolve(store, "r1@0"), ("leave-one-out", "none"), (), 2, 1, ("judge.principle_ids=kind,brief",))
     assert [(one.mode, one.principle, one.seed) for one in found[:4]] == [
