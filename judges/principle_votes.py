@@ -41,9 +41,19 @@ def votes_of(judgment: Judgment) -> dict[str, dict[str, float]]:
     }
 
 
-def preference(orders: dict[str, float]) -> int:
-    """Which answer a principle prefers, over the orders that were read: 1 the first, -1 the second, 0 neither."""
-    return _sign(fmean(orders.values())) if orders else 0
+def preferences(judgment: Judgment) -> dict[str, int]:
+    """Which answer each principle that was asked prefers: 1 the first, -1 the second, 0 neither.
+
+    As the judge counts it, one of whose orders could not be read casts no vote: it would be a preference for a place.
+    """
+    asked: dict[str, set[str]] = defaultdict(set)
+    for reply in judgment.replies:
+        if reply.order:
+            asked[reply.principle].add(reply.order)
+    return {
+        principle: _sign(fmean(orders.values())) if orders.keys() == asked[principle] else 0
+        for principle, orders in votes_of(judgment).items()
+    }
 
 
 def by_principle(judgments: Iterable[Judgment]) -> dict[str, Voted]:
@@ -51,8 +61,9 @@ def by_principle(judgments: Iterable[Judgment]) -> dict[str, Voted]:
     found: dict[str, Voted] = defaultdict(Voted)
     for judgment in judgments:
         verdict = _sign(judgment.score) if judgment.score is not None else 0
+        prefer = preferences(judgment)
         for principle, orders in votes_of(judgment).items():
-            own, prefers = found[principle], preference(orders)
+            own, prefers = found[principle], prefer[principle]
             own.asked += 1
             own.decided += prefers != 0
             own.both += len(orders) == 2
@@ -67,7 +78,7 @@ def agreements(judgments: Iterable[Judgment]) -> dict[tuple[str, str], tuple[int
     """Of the comparisons that both of two principles decided: in how many they prefer the same answer, and all."""
     same, all_of = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     for judgment in judgments:
-        prefer = {principle: preference(orders) for principle, orders in votes_of(judgment).items()}
+        prefer = preferences(judgment)
         for a, b in combinations(sorted(principle for principle, which in prefer.items() if which), 2):
             all_of[a, b] += 1
             same[a, b] += prefer[a] == prefer[b]
@@ -76,9 +87,7 @@ def agreements(judgments: Iterable[Judgment]) -> dict[tuple[str, str], tuple[int
 
 def undecided(judgments: Iterable[Judgment]) -> list[Judgment]:
     """The comparisons in which principles were asked and none of them prefers an answer."""
-    return [
-        judgment for judgment in judgments if (votes := votes_of(judgment)) and not any(map(preference, votes.values()))
-    ]
+    return [one for one in judgments if (prefer := preferences(one)) and not any(prefer.values())]
 
 
 def _sign(probability: float) -> int:

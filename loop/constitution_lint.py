@@ -6,7 +6,7 @@ from typing import Any
 
 from constitutions.lint import Finding, Linted
 from constitutions.load import Constitution
-from judges.principle_votes import Voted, agreements, by_principle, undecided
+from judges.principle_votes import Voted, agreements, by_principle, undecided, votes_of
 from judges.statistics import Estimate, proportion
 from loop.constitution_shown import question_by
 from loop.terminal import table
@@ -65,15 +65,20 @@ def measured(store: Store, address: str, constitution: Constitution) -> Measured
 
 
 def comparisons_of(store: Store, address: str) -> list[Judgment]:
-    """What each who sat said of each two answers of an iteration. Raises UsageError where nothing was compared."""
+    """What each who sat said of each two answers of an iteration. Raises UsageError where no principle has a vote."""
     found = resolve(store, address)
     step = found.iteration.outputs.get("judge")
     rows: list[Judgment] = store.all_rows("judgments", store.output(step)) if step else []
     compared = [one for one in rows if one.target == "pair" and one.by != "panel"]
-    if not compared or found.step is not None:
+    if not any(map(votes_of, compared)) or found.step is not None:
         raise UsageError(
             f"{address} holds no comparisons of two answers by principle; name an iteration of a run with "
             "judge.method=pairwise, such as r1@3"
+        )
+    if not by_principle(compared):
+        raise UsageError(
+            f"{address} was judged with judge.together=true: all principles stood in one question, and none has a vote "
+            "of its own; name an iteration that asked by each"
         )
     return compared
 

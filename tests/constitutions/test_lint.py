@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from constitutions.lint import Finding, grade, lint
+from constitutions.lint import Finding, Linted, grade, lint
 from constitutions.load import load_with_origins
+from judges.principle_votes import Voted
 from loop.cli import main
+from loop.constitution_lint import Measured, lint_measured
 
 HEAD = """\
 name: own
@@ -149,3 +151,27 @@ def test_questions_are_measured_in_the_judges_own_tokens(tmp_path: Path, capsys:
         assert main([*ask, context]) == 0
         findings.append(json.loads(capsys.readouterr().out)["findings"])
     assert [[one["rule"] for one in each] for each in findings] == [["context"], []]
+
+
+def test_votes_show_what_never_decides_what_turns_with_the_order_and_what_votes_alike(tmp_path: Path) -> None:
+    ids = ("idle", "rare", "turning", "sound", "alike", "unasked")
+    about = ("weather", "parliament", "chemistry", "football", "grammar", "music")
+    lines = [f"  - {{id: {id}, text: The response is on {on}., {APART}}}\n" for id, on in zip(ids, about, strict=True)]
+    found(tmp_path, "".join(lines))
+    read = Linted(*load_with_origins(tmp_path / "own.yaml"))
+    votes = {
+        "idle": Voted(asked=100, decided=1),
+        "rare": Voted(asked=8, decided=0),  # of so few nobody can say
+        "turning": Voted(asked=100, decided=90, both=100, flipped=70),
+        "sound": Voted(asked=100, decided=90, both=100, flipped=45),
+        "alike": Voted(asked=100, decided=90, both=100, flipped=45),
+    }
+    same = {("alike", "sound"): (100, 100), ("alike", "turning"): (97, 100)}
+    measured = Measured("r1@1", 100, 3, votes, same)
+    told = [(one.rule, one.principle, one.why) for one in lint_measured(read, measured)]
+    assert told == [
+        ("never decides", "idle", "it prefers an answer in 1 of 100 comparisons"),
+        ("flips with order", "turning", "its verdict turns with the order in 70 of 100 comparisons"),
+        ("uncovered", "unasked", "no comparison of r1@1 asked by it alone"),
+        ("overlapping", "sound", "it prefers what alike does in 100 of 100 comparisons"),
+    ]

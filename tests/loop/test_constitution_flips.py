@@ -156,3 +156,13 @@ def test_verdicts_without_votes_are_not_counted_again(tmp_path: Path) -> None:
     asked = drive.find_constitution(config.constitution)
     with pytest.raises(UsageError, match=r"judge\.method=expected, whose verdicts hold no votes"):
         flips(store, "r1@1", asked, asked)
+
+
+def test_where_all_principles_stood_in_one_question_none_is_said_to_be_idle(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, _ = written(tmp_path, FEWER)
+    run_small(tmp_path / "home", constitution=str(file), **SETTINGS | {"judge__together": "true"})
+    monkeypatch.setenv("SELFSAME_HOME", str(tmp_path / "home"))
+    assert main(["constitution", "lint", str(file), "--with", "r1@1"]) == 2
+    assert "r1@1 was judged with judge.together=true" in capsys.readouterr().err
