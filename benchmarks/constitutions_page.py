@@ -31,12 +31,18 @@ SIXTEEN = (
 def lines(rows: Sequence[Row]) -> list[str]:
     """All tables for which there are rows, and what they say of the claims."""
     sound = [row for row in rows if not row["result"]["bad"]]
-    parts = [_swaps(sound), _culprits(sound), _stages(sound), _counts(sound)]
+    parts = [_swaps(sound), _culprits(sound), _stages(sound), _counts(sound), _left_out(rows)]
     told = [part for part in parts if part]
     if not told:
         return NOT_YET
     about = f"{when_and_of_what(rows)}, by `python -m benchmarks.constitutions`."
     return [about, *(line for part in told for line in ("", *part))]
+
+
+def _left_out(rows: Sequence[Row]) -> list[str]:
+    """The cells that did not come to their end: who counts seeds must know of them."""
+    bad = [f"{row['cell']['arm']}, seed {row['cell']['seed']}" for row in rows if row["result"]["bad"]]
+    return [f"In no table, as they did not come to their end: {'; '.join(bad)}."] if bad else []
 
 
 def _of(rows: Sequence[Row], arm: str) -> dict[int, Row]:
@@ -51,7 +57,7 @@ def _swaps(rows: Sequence[Row]) -> list[str]:
             {name: times * one[name] for name in ("value", "low", "high")}
             for result in _of(rows, arm).values()
             for one in result["effects"]
-            if one["metric"] == metric and one["low"] is not None
+            if one["metric"] == metric
         ]
         if found:
             sign = DIRECTION[arm]

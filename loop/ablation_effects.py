@@ -30,15 +30,16 @@ class Effect:
 
     `n` counts prompts, or seeds where there are several: then each gives one number. `p` is two-sided, `adjusted` by
     Holm over all branches; gold, which is for the eye, has none. `seeable` is the size of an effect that would have
-    been found in 4 of 5 such trials. Ends are None where nothing differs on any prompt.
+    been found in 4 of 5 such trials. Where the difference is the same on every prompt, both ends are that difference
+    and `seeable` is None: nothing says how far it would scatter.
     """
 
     metric: str
     mode: Mode
     principle: str
     value: float
-    low: float | None
-    high: float | None
+    low: float
+    high: float
     n: int
     seeable: float | None
     p: float

@@ -16,10 +16,10 @@ IN_WORDS = {"leave-one-out": "without", "none": "no principles", "opposite": "op
 def text(found: Ablated) -> str:
     """What was found on each metric, the largest effect first; what could not be told from chance is counted."""
     seeds = len({arm.seed for arm in found.arms})
-    over = "the same held-out prompts" if seeds == 1 else f"{seeds} seeds"
+    over, its = ("the same held-out prompts", "") if seeds == 1 else (f"{seeds} seeds", " of its own seed")
     lines = [
-        f"{found.address}, measured at iteration {found.index}: each branch less {found.arms[0].name}, over {over}, "
-        "with Student's interval of 95 %; p by Holm over the branches of a metric."
+        f"{found.address}, measured at iteration {found.index}: each branch less {found.arms[0].name}{its}, over "
+        f"{over}, with Student's interval of 95 %; p by Holm over the branches of a metric."
     ]
     if seeds == 1:
         lines.append("Of one training: how far two trainings are apart by chance is not in it (--seeds 3 would say).")
@@ -72,7 +72,7 @@ def _which(one: Effect) -> str:
 
 
 def _interval(one: Effect) -> str:
-    return "-" if one.low is None or one.high is None else f"{one.low:+.3g} to {one.high:+.3g}"
+    return "-" if one.seeable is None else f"{one.low:+.3g} to {one.high:+.3g}"
 
 
 def _next(found: Ablated) -> str:

@@ -25,6 +25,7 @@ def test_a_seed_counts_only_where_the_interval_leaves_no_doubt_of_the_direction_
     broken = row("concise", 5, bad="halted", effects=[])
     page = "\n".join(lines([*longer, doubtful, shorter, broken]))
     assert "| tokens | +1.25 (-1.00 to +2.00) | 2 of 4 |" in page
+    assert "In no table, as they did not come to their end: concise, seed 5." in page
     declining = row("decline", 1, effects=[effect("policy/declines_frac", -0.2, "decline")])
     assert "| declining, points | -20.00 (-20.00 to -20.00) | 1 of 1 |" in "\n".join(lines([declining]))
 
