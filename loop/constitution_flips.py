@@ -65,7 +65,7 @@ class Flips:
 def flips(store: Store, address: str, a: Constitution, b: Constitution) -> Flips:
     """What becomes of the labels of an iteration that was judged by `a`, if it had been judged by `b`.
 
-    Raises UsageError for an iteration without comparisons by principle, or one that was judged by neither.
+    Raises UsageError for an iteration without comparisons by principle, or one that was not judged by `a`.
     """
     found = resolve(store, address)
     config = config_of(found.run).at(found.iteration.index)
@@ -163,7 +163,8 @@ def _pairs(
     ]
     for prompt in sorted(was.keys() | will.keys()):
         old, new = was.get(prompt), will.get(prompt)
-        rows.append({"prompt": prompt, "fate": _pair_fate(old, new), "before": _shown(old), "after": _shown(new)})
+        shown = [_shown(pair, config.pair.labels) for pair in (old, new)]
+        rows.append({"prompt": prompt, "fate": _pair_fate(old, new), "before": shown[0], "after": shown[1]})
     return rows
 
 
@@ -175,8 +176,9 @@ def _pair_fate(old: PreferencePair | None, new: PreferencePair | None) -> Fate:
     return "turned" if (old.chosen, old.rejected) == (new.rejected, new.chosen) else "other answers"
 
 
-def _shown(pair: PreferencePair | None) -> dict[str, Any] | None:
-    told = ("chosen", "rejected", "label_probability", "margin")
+def _shown(pair: PreferencePair | None, labels: str) -> dict[str, Any] | None:
+    """The pair; how probable its label is only where that asks nothing of the judge before."""
+    told = ("chosen", "rejected", "margin", *(() if labels == "consistency" else ("label_probability",)))
     return None if pair is None else {name: value for name, value in asdict(pair).items() if name in told}
 
 

@@ -14,14 +14,11 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from constitutions.importing.draft import Draft, LeftOut, drafted, id_of
 from constitutions.principle import Votes
 from runs.errors import ConfigError
-
-if TYPE_CHECKING:
-    pass
 
 Vote = Literal[-1, 0, 1]
 SAID: dict[str, Vote] = {"-1": -1, "0": 0, "1": 1, "disagree": -1, "pass": 0, "agree": 1}

@@ -101,21 +101,27 @@ def _judged(
 def paired(
     config: Config, responses: Sequence[Response], judgments: Sequence[Judgment], never_chosen: frozenset[str]
 ) -> Pairing:
-    """The pairs that the judgments make by the settings, prompt by prompt."""
+    """The pairs that the judgments make by the settings, prompt by prompt; how far two judges agree is not in them."""
     settings, label_source = config.pair, "panel" if config.judge.panel else config.judge.adapter
     choice = Choice(settings.length_control, settings.max_longer_tokens, never_chosen)
-    if not config.judge.compares:
-        return by_scores(responses, judgments, settings.min_margin, label_source, choice)
-    soft = settings.labels == "soft"
-    return by_comparisons(responses, judgments, settings.min_margin, label_source, soft, choice)
+    if config.judge.compares:
+        soft = settings.labels == "soft"
+        found = by_comparisons(responses, judgments, settings.min_margin, label_source, soft, choice)
+    else:
+        found = by_scores(responses, judgments, settings.min_margin, label_source, choice)
+    return _by_margin(found) if settings.labels == "margin" else found
+
+
+def _by_margin(pairing: Pairing) -> Pairing:
+    """The pairs with how probable their labels are by their margins."""
+    pairs = (replace(pair, label_probability=1 / (1 + math.exp(-pair.margin))) for pair in pairing.pairs)
+    return pairing._replace(pairs=tuple(pairs))
 
 
 def _labelled(
     settings: Pair, pairs: tuple[PreferencePair, ...], agreed: dict[str, float] | None
 ) -> tuple[PreferencePair, ...]:
-    """The pairs with how probable their labels are by their margins, or by how far two judges agree."""
-    if settings.labels == "margin":
-        return tuple(replace(pair, label_probability=1 / (1 + math.exp(-pair.margin))) for pair in pairs)
+    """The pairs with how probable their labels are by how far two judges agree."""
     if agreed is None:
         return pairs
     mean = statistics.fmean(agreed.values()) if agreed else 0.5

@@ -85,8 +85,9 @@ def pairs_of(store: Store, run: str) -> dict[str, PreferencePair]:
         (REWEIGHTED, EVASIVE),
         (FEWER, WRITTEN),
         (REWEIGHTED, PANEL),
+        (REWEIGHTED, {"pair__labels": "margin"}),
     ],
-    ids=["drawn", "careful", "evasive", "written", "panel"],
+    ids=["drawn", "careful", "evasive", "written", "panel", "margin"],
 )
 def test_every_label_that_can_be_said_beforehand_is_the_one_that_a_rejudged_run_gets(
     tmp_path: Path, b: str, settings: dict[str, object]
