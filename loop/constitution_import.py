@@ -71,8 +71,15 @@ def imported(files: Sequence[Path], out: Path, name: str, like: str, ways: Ways,
     """The constitution that the files amount to. Its scale, and the questions that show a principle, are those of
     `like`. Raises ConfigError for files that cannot be read so, UsageError for options that do nothing.
     """
-    if ways.votes is not None and not any(file.suffix == ".csv" for file in files):
+    suffixes = {file.suffix for file in files}
+    if ways.votes is not None and ".csv" not in suffixes:
         raise UsageError("--votes belongs to a CSV file of statements; name it as FILE")
+    if ways.min_agreement != MIN_AGREEMENT and ".csv" not in suffixes:
+        raise UsageError("--min-agreement is of statements with votes, and no FILE is a .csv; leave it out")
+    if ways.explained and ".md" not in suffixes:
+        raise UsageError("--explained is a way to read a .md, and no FILE is one; leave it out")
+    if ways.max_words != MAX_WORDS and not ways.explained:
+        raise UsageError("--max-words is of a document's parts; add --explained, or leave it out")
     drafts = [_draft(file, ways) for file in files]
     once = said_once([one for draft in drafts for one in draft.principles], ways.merge_near)
     if not once.kept:

@@ -15,7 +15,7 @@ from constitutions.principle import Principle, Provenance, Votes
 from constitutions.writing import as_text
 from loop.cli import main
 from loop.constitution_import import Ways, imported
-from runs.errors import ConfigError
+from runs.errors import ConfigError, UsageError
 
 DATA = Path(os.environ.get("SELFSAME_TEST_DATA", "nowhere")) / "cai"
 THE_PAPERS = (
@@ -62,6 +62,16 @@ def test_the_papers_principles_and_few_shots_import_render_and_read_back(
     assert constitution.exemplars_compared[4].better in shown["pairwise"]
     assert constitution.exemplars_revised[0].revision in shown["revision"]
     assert as_text(constitution, out) == out.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "ways", [{"votes": Path("v.csv")}, {"min_agreement": 0.9}, {"explained": True}, {"max_words": 50}]
+)
+def test_an_option_that_would_do_nothing_is_refused(tmp_path: Path, ways: dict[str, object]) -> None:
+    path = tmp_path / "list.txt"
+    path.write_text("Be kind.", encoding="utf-8")
+    with pytest.raises(UsageError, match=f"--{next(iter(ways)).replace('_', '-')} "):
+        constitution_of(path, **ways)
 
 
 @pytest.mark.parametrize("text", ["no json", '{"a": 1}', "[1, 2]", '[{"prompt": "no talk", "corrects": [], "x": 1}]'])
