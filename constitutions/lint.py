@@ -58,6 +58,7 @@ class Linted:
         self.constitution = constitution
         self.principles = constitution.principles
         self._origins = origins
+        self._places = {one.id: place for place, one in enumerate(self.principles)}
 
     def finding(self, rule: str, place: Place, why: str, todo: str, principle: str = "") -> Finding:
         """A finding at a place of the tree, or the nearest above it that stands in a file."""
@@ -66,7 +67,7 @@ class Linted:
 
     def about(self, rule: str, principle: Principle, why: str, todo: str, part: str = "text") -> Finding:
         """A finding about one principle."""
-        return self.finding(rule, ("principles", self.principles.index(principle), part), why, todo, principle.id)
+        return self.finding(rule, ("principles", self._places[principle.id], part), why, todo, principle.id)
 
 
 def lint(constitution: Constitution, origins: Origins) -> list[Finding]:

@@ -36,10 +36,11 @@ def text(a: Constitution, b: Constitution) -> str:
     lines += [f"~ {part}" for part in other_parts(a, b)]
     shared = overlap(a, b)
     if shared.of_a is not None and shared.of_b is not None:
+        others = [f"  {one.a} ~ {one.b} ({one.similarity:.2f})" for one in shared.counterparts if one.a != one.b]
         lines += [
             "",
             f"{shared.of_a:.0%} of the principles of {a.name} have a counterpart in {b.name}, by their words, and "
-            f"{shared.of_b:.0%} the other way round; counterparts of another name:",
-            *(f"  {one.a} ~ {one.b} ({one.similarity:.2f})" for one in shared.counterparts if one.a != one.b),
+            f"{shared.of_b:.0%} the other way round{'; counterparts of another name:' if others else '.'}",
+            *others,
         ]
     return "\n".join(lines)

@@ -5,6 +5,7 @@ import json
 import os
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,9 +27,9 @@ THE_PAPERS = (
 )
 
 
-def constitution_of(*files: Path, out: str = "own.yaml", **ways: object) -> Constitution:
+def constitution_of(*files: Path, out: str = "own.yaml", **ways: Any) -> Constitution:
     folder = files[0].parent
-    found = imported(files, folder / out, "own", "helpful", Ways(**ways), Provenance())  # type: ignore[arg-type]
+    found = imported(files, folder / out, "own", "helpful", Ways(**ways), Provenance())
     (folder / out).write_text(found.text, encoding="utf-8")
     assert load_constitution(folder / out) == found.constitution
     return found.constitution
@@ -62,12 +63,17 @@ def test_the_papers_principles_and_few_shots_import_render_and_read_back(
     assert constitution.exemplars_compared[4].better in shown["pairwise"]
     assert constitution.exemplars_revised[0].revision in shown["revision"]
     assert as_text(constitution, out) == out.read_text(encoding="utf-8")
+    assert main(["constitution", "lint", str(out), "--json"]) == 0
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    assert {(one["rule"], one["principle"]) for one in findings} >= {
+        ("vague", "harmful4"), ("overlapping", "compare13"), ("no licence", "")
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "ways", [{"votes": Path("v.csv")}, {"min_agreement": 0.9}, {"explained": True}, {"max_words": 50}]
 )
-def test_an_option_that_would_do_nothing_is_refused(tmp_path: Path, ways: dict[str, object]) -> None:
+def test_an_option_that_would_do_nothing_is_refused(tmp_path: Path, ways: dict[str, Any]) -> None:
     path = tmp_path / "list.txt"
     path.write_text("Be kind.", encoding="utf-8")
     with pytest.raises(UsageError, match=f"--{next(iter(ways)).replace('_', '-')} "):
