@@ -109,8 +109,13 @@ def ratings(
             wins = mean_difference([0.0] * len(chances), chances, seed_of(config.seed, "elo"))
             duels.append(Duel(first, second, wins, len(chances)))
         taught = taught_by(store, found, asking.who)
-    in_elo = {
-        address: Estimate(*(None if end is None else end * ELO_A_NAT for end in one))
-        for address, one in strengths(verdicts).items()
+    return Ratings(judge, taught, temperature, in_elo(addresses, verdicts), tuple(duels))
+
+
+def in_elo(addresses: Sequence[str], verdicts: Sequence[Compared]) -> dict[str, Estimate]:
+    """The points of all of these, by address; of one on whom there is no verdict nobody can say any."""
+    found = strengths(verdicts)
+    nats = {address: found.get(address, Estimate(None, None, None)) for address in addresses}
+    return {
+        address: Estimate(*(None if end is None else end * ELO_A_NAT for end in one)) for address, one in nats.items()
     }
-    return Ratings(judge, taught, temperature, in_elo, tuple(duels))

@@ -1,6 +1,7 @@
 """Policies held against each other outside of their runs: Elo of blind comparisons; harm, help and evasion apart."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,12 @@ import pytest
 from small import branch, run_small
 
 from constitutions.load import Scale
+from judges.statistics import Estimate
 from judges.text_signs import signs
+from judges.tournament import Compared
 from loop import drive
 from loop.cli import main
-from loop.elo import ELO_A_NAT
+from loop.elo import ELO_A_NAT, Ratings, in_elo
 from loop.evaluating import taught_by
 from loop.harm_numbers import Seen, numbers
 from loop.panel import Bench
@@ -57,6 +60,14 @@ def test_policies_of_several_runs_are_rated_by_one_judge(store: Store, capsys: p
     assert {address: one["value"] for address, one in again["elo"].items()} == pytest.approx(elo)
     assert said(store, capsys, "elo", "r1@1", "r2@1", "--greedy", "--json")["temperature"] == 0
     assert verify(store) == []
+
+
+def test_of_a_policy_on_whom_there_is_no_verdict_no_rating_is_made_up() -> None:
+    found = in_elo(["r1@0", "r1@1", "r2@1"], [Compared("r1@0", "r2@1", 0.75, about=str(n)) for n in range(500)])
+    assert found["r1@1"] == Estimate(None, None, None)
+    assert found["r1@0"].value == pytest.approx(400 * math.log10(3) / 2, abs=1)
+    page = Ratings("seed", (), 1.0, in_elo(["r1@0", "r1@1"], []), ()).text()
+    assert "r1@0" in page and "r1@1" in page
 
 
 def test_whoever_gave_the_labels_is_named_as_no_judge_of_what_learnt_from_them(
