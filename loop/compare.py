@@ -86,14 +86,15 @@ class Comparison:
             f"{', '.join(self._behind(one)) or 'no principle'}"
             for one in self._moved()
         ]
-        compared = sum(one.low is not None for one in self.metrics)
+        compared = sum(one.low is not None and one.index in self.edits.iterations for one in self.metrics)
         these = "these moved, the likeliest edits behind:" if lines else "none moved."
         head = f"Their constitutions differ. Of {compared} metrics over prompts {these}"
         return [self.edits.text(self.a, self.b), "\n".join([head, *map(harmless, lines)])]
 
     def _moved(self) -> list[Compared]:
         """What moved beside an edit of the constitution, by judges that it did not change."""
-        return [one for one in self.metrics if self.edits and one.moved() and not one.metric.startswith("judge/")]
+        of = self.edits.iterations if self.edits else ()
+        return [one for one in self.metrics if one.index in of and one.moved() and not one.metric.startswith("judge/")]
 
     def _behind(self, one: Compared) -> tuple[str, ...]:
         return self.edits.behind(one.metric, one.difference or 0.0) if self.edits else ()

@@ -53,10 +53,12 @@ class Edited:
 
 @dataclass(frozen=True)
 class Edits:
-    """In what two constitutions differ; `other` is what differs beside the principles."""
+    """In what two constitutions differ; `other` is what differs beside the principles, `iterations` the numbers of
+    those that were judged by the one on one side and by the other on the other."""
 
     principles: tuple[Edited, ...]
     other: tuple[str, ...]
+    iterations: tuple[int, ...]
 
     def document(self) -> dict[str, Any]:
         """As JSON values."""
@@ -85,24 +87,37 @@ class Edits:
 def edits(store: Store, a: Run, b: Run, before: Sequence[Link], after: Sequence[Link]) -> Edits | None:
     """What differs between the constitutions of two runs, with what their principles said in these iterations.
 
-    None where they say the same, or where one of them is not kept any more.
+    None where they say the same, or where one of them is not kept any more. What a branch has of another branch may
+    have been judged by a third one, of which nothing is said.
     """
     first, second = constitution_of(store, a), constitution_of(store, b)
     if first is None or second is None or first.digest == second.digest:
         return None
+    before, after = _judged_by(store, first, before), _judged_by(store, second, after)
+    both = {link.iteration.index for link in before} & {link.iteration.index for link in after}
     pulls = [
         {one.principle: one for one in signal(store, links, _signs_of(store, links)).pulls} for links in (before, after)
     ]
     found, (was, now) = changes(first, second), pulls
     renamed = {one.principle: one.after for one in found if one.kind == "renamed"}
     told = [Edited(one, was.get(one.principle), now.get(renamed.get(one.principle, one.principle))) for one in found]
-    return Edits(tuple(told), tuple(other_parts(first, second)))
+    return Edits(tuple(told), tuple(other_parts(first, second)), tuple(sorted(both)))
 
 
 def constitution_of(store: Store, run: Run) -> Constitution | None:
     """The constitution that a run was begun with, as the store keeps it; None for one that it does not."""
     name = run.inputs.get("constitution", "")
     return as_said(store.get_json(name)) if name and store.has(name) else None
+
+
+def _judged_by(store: Store, constitution: Constitution, links: Sequence[Link]) -> list[Link]:
+    """Those of the iterations that were judged by this constitution, and those that nobody judged."""
+    return [link for link in links if not _names(store, link) - {constitution.digest}]
+
+
+def _names(store: Store, link: Link) -> set[str]:
+    shards = store.output(link.outputs["judge"]).tables.get("judgments", ()) if "judge" in link.outputs else ()
+    return set(store.table("judgments", shards)["constitution"].to_pylist()) if shards else set()
 
 
 def _favour(pull: Pull | None, feature: str) -> float:

@@ -1,6 +1,7 @@
 """A metric that moved points at the edit of the constitution behind it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,12 +44,12 @@ def test_of_several_edits_the_one_whose_votes_reward_what_grew_stands_first() ->
         Change("reworded", "polite", "a", "b"), pull("polite", 0.3, tokens=0.5), pull("polite", 0.3, tokens=1.0)
     )
     brief = Edited(Change("removed", "brief", "less", None), pull("brief", 0.3, tokens=-1.0), None)
-    found = Edits((polite, padding, brief), ())
+    found = Edits((polite, padding, brief), (), (1,))
     assert found.behind("policy/length_mean_tokens", 3.0) == ("padding", "brief", "polite")
     # None of them rewards what is short more than before: nobody can be ruled out.
     assert set(found.behind("policy/length_mean_tokens", -3.0)) == {"padding", "brief", "polite"}
     assert found.behind("gold/sampled_mean", -1.0) == ("polite", "padding", "brief")
-    assert Edits((padding,), ()).behind("policy/declines_frac", 0.1) == ("padding",)
+    assert Edits((padding,), (), (1,)).behind("policy/declines_frac", 0.1) == ("padding",)
 
 
 def test_the_signal_of_each_principle_is_that_of_the_query_in_the_pages(store: Store) -> None:
@@ -117,6 +118,27 @@ def test_a_principle_that_is_renamed_keeps_what_its_votes_said_on_either_side(st
     told = {one.change.kind: one for one in found.principles if one.change.principle == "brief"}
     assert told.keys() >= {"renamed", "reweighted"}
     assert all(one.before and one.after and one.after.share == now.share for one in told.values())
+
+
+def test_what_a_branch_shares_that_was_judged_by_a_third_constitution_is_put_down_to_no_edit(
+    store: Store, tmp_path: Path
+) -> None:
+    third = "extends: a.yaml\nname: d\nprinciples:\n  - {id: right, text: Be right always.}\n"
+    branch(store, "r2@1", "r4", f"constitution={written(tmp_path, third)[1]}", "iterations=2")
+    assert drive.carry_on(store, "r4", lambda event: None).kind == "done"
+    drive.change(store, "r1", drive.config_of(drive.existing(store, "r1")).model_copy(update={"iterations": 2}))
+    assert drive.carry_on(store, "r1", lambda event: None).kind == "done"
+    found = compare(store, resolve(store, "r1"), resolve(store, "r4"))
+    assert {one.index for one in found.metrics} == {1, 2}
+    assert found.edits is not None and found.edits.iterations == (2,)
+    # Of "long", by which number 1 was judged, nothing is said.
+    assert {one.change.principle for one in found.edits.principles} == {"right"}
+    loud = replace(found, metrics=tuple(replace(one, low=1.0, high=2.0) for one in found.metrics))
+    assert {one["metric"] for one in loud.document()["moved"]} <= {
+        one.metric for one in found.metrics if one.index == 2
+    }
+    told = [one for one in found.metrics if one.index == 2 and not one.metric.startswith("judge/")]
+    assert len(loud.document()["moved"]) == len(told)
 
 
 def test_runs_with_one_constitution_have_no_edits(store: Store) -> None:
