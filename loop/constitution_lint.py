@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from constitutions.lint import Finding, Linted
-from constitutions.load import Constitution
-from judges.principle_votes import Voted, agreements, by_principle, undecided, votes_of
+from constitutions.load import Constitution, as_said
+from constitutions.shown import wording
+from judges.principle_votes import Voted, agreements, by_principle, preferences, undecided, votes_of
 from judges.statistics import Estimate, proportion
 from loop.constitution_shown import question_by
 from loop.terminal import table
@@ -17,19 +18,24 @@ from runs.store import Store
 
 ROOM = 0.5
 """The least share of a judge's context that is to be left for what is asked and both answers."""
-RARELY, MOSTLY, ALWAYS = 0.1, 0.5, 0.95
+RARELY, OFTEN, MOSTLY, ALWAYS = 0.1, 0.25, 0.5, 0.95
 """What a share must be below, or above, for a finding: with all of Wilson's interval (95 %)."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """How the principles of a constitution voted on the comparisons of one iteration."""
+    """How the principles of a constitution voted on the comparisons of one iteration.
+
+    `turned` has by principle, of the same comparisons judged by other words of it, those in which it preferred the
+    other answer, and all that it decided by both.
+    """
 
     address: str
     comparisons: int
     undecided: int
     votes: dict[str, Voted]
     same: dict[tuple[str, str], tuple[int, int]]
+    turned: dict[str, tuple[int, int]]
 
     def document(self) -> dict[str, Any]:
         """As JSON values."""
@@ -39,29 +45,60 @@ class Measured:
             "undecided": self.undecided,
             "principles": {id: asdict(own) for id, own in self.votes.items()},
             "agreement": [{"a": a, "b": b, "same": n, "of": of} for (a, b), (n, of) in sorted(self.same.items())],
+            "reworded": {id: {"turned": n, "of": of} for id, (n, of) in sorted(self.turned.items())},
         }
 
     def text(self) -> str:
         """As a table for people."""
         rows = [
             (id, own.asked, _share(own.decided, own.asked), _share(own.flipped, own.both),
-             _share(own.agreed, own.with_verdict))
+             _share(own.agreed, own.with_verdict), _share(*self.turned.get(id, (0, 0))))
             for id, own in sorted(self.votes.items())
         ]  # fmt: skip
         head = f"{self.comparisons} comparisons of {self.address}; in {self.undecided} no principle prefers an answer."
-        return f"{head}\n{table(('principle', 'asked', 'decides', 'flips with order', 'agrees with verdict'), rows)}"
+        columns = ("principle", "asked", "decides", "flips with order", "agrees with verdict", "turns with wording")
+        return f"{head}\n{table(columns, rows)}"
 
 
-def measured(store: Store, address: str, constitution: Constitution) -> Measured:
-    """The votes on the comparisons of an iteration. Raises UsageError where there are none by this constitution."""
+def measured(store: Store, address: str, constitution: Constitution, reworded: str | None = None) -> Measured:
+    """The votes on the comparisons of an iteration; beside them those on the same ones by other words (`reworded`).
+
+    Raises UsageError where there are none by this constitution, or none by other words of it.
+    """
     judgments = comparisons_of(store, address)
     if strange := {one.constitution for one in judgments} - {constitution.digest}:
         raise UsageError(
             f"{address} was judged by the constitution {min(strange)}, and this one is {constitution.digest}; "
             f"give the file as it was then, or `selfsame constitution diff` the two"
         )
-    votes = by_principle(judgments)
-    return Measured(address, len(judgments), len(undecided(judgments)), votes, agreements(judgments))
+    votes, turned = by_principle(judgments), _turned(store, address, constitution, reworded) if reworded else {}
+    return Measured(address, len(judgments), len(undecided(judgments)), votes, agreements(judgments), turned)
+
+
+def _turned(store: Store, address: str, constitution: Constitution, reworded: str) -> dict[str, tuple[int, int]]:
+    """By principle that has other words in `reworded`: how often it turned, of the comparisons it decided twice."""
+    before, after = (
+        {(one.judged, one.adapter): one for one in comparisons_of(store, each)} for each in (address, reworded)
+    )
+    both = [(preferences(one), preferences(after[key])) for key, one in before.items() if key in after]
+    if not both:
+        raise UsageError(
+            f"{reworded} compares no two answers that {address} does, by the same judge; to have the same ones judged "
+            "by other words, branch at the iteration before: selfsame branch RUN@N NAME constitution=FILE"
+        )
+    (digest,) = {one.constitution for one in after.values()}
+    other = as_said(store.get_json(digest))
+    words = {one.id: wording(other, [one]) for one in other.principles}
+    ids = [one.id for one in constitution.principles if words.get(one.id) not in (None, wording(constitution, [one]))]
+    if not ids:
+        raise UsageError(
+            f"{reworded} was judged by no principle of {address} in other words; nothing is to be compared"
+        )
+    found = {}
+    for id in ids:
+        decided = [(one[id], other[id]) for one, other in both if one.get(id) and other.get(id)]
+        found[id] = (sum(a != b for a, b in decided), len(decided))
+    return found
 
 
 def comparisons_of(store: Store, address: str) -> list[Judgment]:
@@ -84,7 +121,7 @@ def comparisons_of(store: Store, address: str) -> list[Judgment]:
 
 
 def lint_measured(read: Linted, found: Measured) -> Iterator[Finding]:
-    """Principles that were never asked, never decide, turn with the order, or always vote alike."""
+    """Principles that were never asked, never decide, turn with the order or with wording, or always vote alike."""
     for one in read.principles:
         own = found.votes.get(one.id)
         if own is None:
@@ -103,6 +140,13 @@ def lint_measured(read: Linted, found: Measured) -> Iterator[Finding]:
             yield read.about(
                 "flips with order", one, f"its verdict turns with the order in {own.flipped} of {own.both} comparisons",
                 "say it more plainly, set judge.consistent=true, or ask a better judge", "id",
+            )  # fmt: skip
+        turned, of = found.turned.get(one.id, (0, 0))
+        if _above(proportion(turned, of), OFTEN):
+            yield read.about(
+                "turns with wording", one,
+                f"said in other words it prefers the other answer in {turned} of {of} comparisons",
+                "say more plainly what the answers are to differ in, or ask a better judge",
             )  # fmt: skip
     for (a, b), (same, of) in sorted(found.same.items()):
         if _above(proportion(same, of), ALWAYS) and b in {one.id for one in read.principles}:

@@ -44,6 +44,9 @@ def lint(
     measure: Annotated[
         str | None, typer.Option("--with", metavar="RUN@N", help="Also how its principles voted on these comparisons")
     ] = None,
+    reworded: Annotated[
+        str | None, typer.Option(metavar="RUN@N", help="With --with: the same comparisons, judged by other words")
+    ] = None,
     model: Annotated[
         str | None, typer.Option(metavar="FOLDER|microworld:m1", help="Also whether questions fit this judge")
     ] = None,
@@ -57,13 +60,15 @@ def lint(
     from constitutions.load import constitution_file, load_with_origins
     from loop.constitution_lint import findings_text, lint_context, lint_measured, measured
 
+    if reworded and not measure:
+        raise UsageError("--reworded is held against --with RUN@N; name that iteration too")
     store = Store(home())
     documents, findings = [], []
     for file in files:
         constitution, origins = load_with_origins(constitution_file(file))
         read = Linted(constitution, origins)
         found = of_words(constitution, origins)
-        votes = measured(store, measure, constitution) if measure else None
+        votes = measured(store, measure, constitution, reworded) if measure else None
         if votes is not None:
             found += lint_measured(read, votes)
         if model is not None:

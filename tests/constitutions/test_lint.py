@@ -167,11 +167,13 @@ def test_votes_show_what_never_decides_what_turns_with_the_order_and_what_votes_
         "alike": Voted(asked=100, decided=90, both=100, flipped=45),
     }
     same = {("alike", "sound"): (100, 100), ("alike", "turning"): (97, 100)}
-    measured = Measured("r1@1", 100, 3, votes, same)
+    turned = {"sound": (25, 100), "turning": (40, 100), "rare": (1, 1)}
+    measured = Measured("r1@1", 100, 3, votes, same, turned)
     told = [(one.rule, one.principle, one.why) for one in lint_measured(read, measured)]
     assert told == [
         ("never decides", "idle", "it prefers an answer in 1 of 100 comparisons"),
         ("flips with order", "turning", "its verdict turns with the order in 70 of 100 comparisons"),
+        ("turns with wording", "turning", "said in other words it prefers the other answer in 40 of 100 comparisons"),
         ("uncovered", "unasked", "no comparison of r1@1 asked by it alone"),
         ("overlapping", "sound", "it prefers what alike does in 100 of 100 comparisons"),
     ]

@@ -7,6 +7,7 @@ import pytest
 from small import branch, chain, quiet, run_small, small_config
 
 from constitutions.load import Constitution, load_constitution
+from judges.principle_votes import preferences
 from loop import drive
 from loop.cli import main
 from loop.constitution_flips import Flips, flips
@@ -157,6 +158,26 @@ def test_verdicts_without_votes_are_not_counted_again(tmp_path: Path) -> None:
     asked = drive.find_constitution(config.constitution)
     with pytest.raises(UsageError, match=r"judge\.method=expected, whose verdicts hold no votes"):
         flips(store, "r1@1", asked, asked)
+
+
+def test_how_far_a_verdict_turns_with_the_words_of_its_principle_is_counted_on_the_same_answers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, store, _ = rejudged(tmp_path, REWORDED)
+    monkeypatch.setenv("SELFSAME_HOME", str(tmp_path / "home"))
+    ask = ["constitution", "lint", str(tmp_path / "a.yaml"), "--with", "r1@1", "--reworded"]
+    assert main([*ask, "r2@1", "--json"]) == 0
+    (found,) = (one["measured"] for one in json.loads(capsys.readouterr().out)["constitutions"])
+    said, anew = (
+        {one.judged: preferences(one)["right"] for one in counted(store, run).values()} for run in ("r1", "r2")
+    )
+    decided = [judged for judged, which in said.items() if which and anew[judged]]
+    turned = sum(said[judged] != anew[judged] for judged in decided)
+    assert found["reworded"] == {"right": {"turned": turned, "of": len(decided)}} and 0 < turned < len(decided)
+    assert main([*ask, "r1@1"]) == 2
+    assert "no principle of r1@1 in other words" in capsys.readouterr().err
+    assert main([*ask[:3], "--reworded", "r2@1"]) == 2
+    assert "--with RUN@N" in capsys.readouterr().err
 
 
 def test_where_all_principles_stood_in_one_question_none_is_said_to_be_idle(
