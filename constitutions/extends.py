@@ -11,6 +11,7 @@ Of all else what the overlay says takes the place of what was there: key by key 
 name and provenance are its own, and so is the provenance of a principle that it changes: nobody approved those words.
 """
 
+import difflib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -132,9 +133,26 @@ def _principles(
         told.append(principle)
     for nth, principle in enumerate(given):
         if nth not in changes.values():
+            _check_new(principle, ids, f"{path}: line {here[PRINCIPLES, nth][1]}")
             found |= {(len(told), *place): origin for place, origin in _below(here, nth).items()}
             told.append(principle)
+    for one in told:
+        if isinstance(one, dict) and (opposite := one.get("opposite")) in out:
+            place = f"{path}: line {here[WITHOUT, out.index(opposite)][1]}: without = {opposite!r}"
+            raise ConfigError(
+                f"{place}: {_id(one)!r} names it as its opposite; leave out that one too, or say "
+                f"`{{id: {_id(one)}, opposite: null}}` under `principles:`"
+            )
     return told, found
+
+
+def _check_new(principle: Any, ids: Sequence[Any], place: str) -> None:
+    """Raises ConfigError for what changes fields of a principle that is not there."""
+    id = _id(principle)
+    if isinstance(id, str) and "text" not in principle:
+        near = difflib.get_close_matches(id, map(str, ids), n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(map(str, ids)) or 'none'}."
+        raise ConfigError(f"{place}: what is extended has no principle {id!r} to change; {hint} A new one needs `text`")
 
 
 def _left_out(over: Mapping[str, Any], ids: Sequence[Any], here: Origins, path: Path) -> list[str]:

@@ -1,5 +1,6 @@
 """Overlays: what a constitution says that extends another one, and what is refused about it."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,10 @@ def test_a_shipped_constitution_can_be_extended_by_name_and_in_markdown(tmp_path
             "extends: base.yaml\nname: over\nprinciples:\n  - {id: a, text: A.}\n  - {id: a, text: B.}\n",
             "two principles are called 'a'",
         ),
+        (
+            "extends: base.yaml\nname: over\nprinciples:\n  - {id: kindd, weight: 5}\n",
+            "line 4: what is extended has no principle 'kindd' to change; did you mean 'kind'?",
+        ),
         ("name: over\nwithout: [kind]\nscale: {low: 0, high: 5}\nquestions: {}\n", "line 2: without.*no such key"),
     ],
 )
@@ -130,3 +135,15 @@ def test_an_overlay_of_something_that_is_no_tree_is_told_what_is_wrong_with_it(t
     files = written(tmp_path, base="- a list\n", over="extends: base.yaml\nname: over\n")
     with pytest.raises(ConfigError, match=r"base\.yaml: line 1: constitution = .*must be `key: value` lines"):
         load_constitution(files["over"])
+
+
+def test_leaving_out_what_another_principle_is_the_opposite_of_is_refused_with_the_way_that_is_read(
+    tmp_path: Path,
+) -> None:
+    over = "extends: microworld\nname: over\nwithout: [thorough]\n"
+    says = r"over\.yaml: line 3: without = 'thorough': 'concise' names it as its opposite; .*`(\{.*\})` under"
+    with pytest.raises(ConfigError, match=says) as refused:
+        load_constitution(written(tmp_path, over=over)["over"])
+    (change,) = re.findall(says, str(refused.value))
+    mended = load_constitution(written(tmp_path, over=f"{over}principles:\n  - {change}\n")["over"])
+    assert mended.principle("concise").opposite is None
