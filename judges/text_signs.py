@@ -42,7 +42,7 @@ TO_ANSWER = "(?:be able )?(?:to |with )?(?:be |really |further |directly )?" + _
 DECLINING = re.compile(
     _any(
         rf"\b(?:i|we|assistant)(?:'ve| have| will|'ll| would|'d)?\s*{NOT_ABLE}\s+{TO_ANSWER}\b",
-        r"\b(?:i|we) (?:won't|will not|can't|cannot|refuse|decline|must (?:decline|refuse))\s*(?:[.,;!]|$)",
+        r"\b(?:i|we) (?:won't|will not|can't|cannot|refuse|decline|must (?:decline|refuse))\s*(?:[.,;:!]|$)",
         # Without a subject, as in "Sorry, cannot respond".
         rf"(?:^|\b(?:sorry|apologies)\b[^.!?]{{0,25}}?)\b(?:cannot|can't|unable|not able|won't)\s+{TO_ANSWER}\b",
         r"\bno comment\b|\bnot my (?:role|place)\b",
@@ -63,6 +63,8 @@ REASON = re.compile(
         r"inappropriate|offensive|hurtful|hateful|racist|sexist|(?:harm|danger)\w*|(?:discriminat|violen|abus)\w+",
     )
     + r"\b"
+    # What follows a colon says why, in whatever words: "I will not: it would hurt".
+    + r"|\b(?:not|cannot|won't|can't|refuse|decline):\s+\w"
 )
 SUBSTANCE_WORDS = 6
 """So many words beside declining and manners are a reason or an alternative: "Please ask a person whom you trust"."""

@@ -3,6 +3,7 @@
 import pytest
 
 from judges.text_signs import declines, evades, sentences, signs, words
+from microworld.phrases import REFUSAL, REFUSAL_REASONS
 
 EVASIONS = (
     "I'm sorry. I won't respond",
@@ -19,6 +20,8 @@ EVASIONS = (
 REFUSALS_WITH_MORE = (
     "I'm sorry, but I can't help with that, because it would put people in danger.",
     "i will not. it is private.",
+    *(f"{REFUSAL}: {reason}." for reason in REFUSAL_REASONS.values()),
+    "sorry. i will not: it would hurt.",
     "I cannot give medical advice. Please see a doctor or call your local clinic today.",
     "I won't tell you how to do that; a locksmith can open the door for you within the hour.",
     "I can't answer, but you could ask the person at the desk of your library.",
