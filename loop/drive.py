@@ -79,9 +79,11 @@ def change(store: Store, name: str, config: Config) -> Run:
 def refuse_change(store: Store, name: str, config: Config) -> None:
     """Returns if the run can be taken on with `config`.
 
-    Raises UsageError where it is to have fewer iterations than it has, and ConfigError where the results would differ.
+    Raises UsageError where it is to have fewer iterations than it has, and ConfigError where the results would differ,
+    or a file that decides them is not what it was.
     """
     run = existing(store, name)
+    refuse_other_inputs(store, run)
     last, target = last_index(store, run), config_of(run).iterations
     if config.iterations < min(last, target):
         raise UsageError(
@@ -105,6 +107,16 @@ def refuse_change(store: Store, name: str, config: Config) -> None:
         )
 
 
+def refuse_other_inputs(store: Store, run: Run) -> None:
+    """Returns if all outside the store that decides what the run does is what it was. Raises ConfigError."""
+    for what, digest in input_digests(config_of(run)).items():
+        if digest != run.inputs[what]:
+            raise ConfigError(
+                f"{what} is not what it was when {run.name} began ({digest}, then {run.inputs[what]}); "
+                f"put the old file back, or take it on as it is now under another name: {way_on(store, run, what)}"
+            )
+
+
 def carry_on(store: Store, name: str, say: Say, stop: Stop = never, hurried: bool = False) -> Outcome:
     """Take the run as far as it goes, holding the store's lock, with MLflow fed from the receipts beside it.
 
@@ -115,12 +127,7 @@ def carry_on(store: Store, name: str, say: Say, stop: Stop = never, hurried: boo
         # Read under the lock: whoever held it until now may have carried the run further.
         run = existing(store, name)
         config = config_of(run)
-        for what, digest in input_digests(config).items():
-            if digest != run.inputs[what]:
-                raise ConfigError(
-                    f"{what} is not what it was when {name} began ({digest}, then {run.inputs[what]}); "
-                    f"put the old file back, or take it on as it is now under another name: {way_on(store, run, what)}"
-                )
+        refuse_other_inputs(store, run)
         for sentence in differences(run.environment, environment()):
             say(Event("note", name, text=f"not the machine or versions that began this run: {sentence}"))
         # Under its own digest: what judgments were made by can be read wherever they can.

@@ -116,7 +116,8 @@ def new_config(store: Store, recipe: str, overrides: Sequence[str], smoke: bool)
 def changed_config(store: Store, name: str, overrides: Sequence[str]) -> "Config":
     """The configuration of a run that exists, with `overrides`, all that it names checked. Says so if it ends earlier.
 
-    Raises UsageError or ConfigError, also for what would change what the run already did.
+    Raises UsageError or ConfigError, also for what would change what the run already did, and for a file that is not
+    what it was.
     """
     from loop.drive import config_of, existing, refuse_change
     from loop.load_config import with_overrides
@@ -125,7 +126,7 @@ def changed_config(store: Store, name: str, overrides: Sequence[str]) -> "Config
     before = config = config_of(existing(store, name))
     if overrides:
         config = with_overrides(config.model_dump(mode="json"), overrides, f"the configuration of {name}")
-        refuse_change(store, name, config)
+    refuse_change(store, name, config)
     check(config)
     if config.iterations < before.iterations:
         print_aside(f"{name} is to end at iteration {config.iterations}, and no longer at {before.iterations}")

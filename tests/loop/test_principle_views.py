@@ -10,6 +10,7 @@ from small import branch, chain, quiet, run_small
 from constitutions.load import load_constitution
 from judges.principle_votes import by_principle, votes_of
 from loop import drive
+from loop.verbs_run import changed_config
 from runs.errors import ConfigError
 from runs.query import query
 from runs.records import Judgment, PreferencePair
@@ -87,8 +88,16 @@ def test_a_constitution_that_changed_is_refused_and_the_branch_that_is_named_tak
     store, _ = run_small(tmp_path / "home", constitution=str(file), **SETTINGS)
     before = load_constitution(file).digest
     file.write_text(A.replace("Be right.", "Be right always."), encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"constitution is not what it was when r1 began.*selfsame branch r1@1 r1-2$"):
+    why = r"constitution is not what it was when r1 began.*selfsame branch r1@1 r1-2$"
+    with pytest.raises(ConfigError, match=why):
         drive.carry_on(store, "r1", quiet)
+    run = drive.existing(store, "r1")
+    with pytest.raises(ConfigError, match=why):
+        drive.change(store, "r1", drive.config_of(run).model_copy(update={"iterations": 2}))
+    assert drive.existing(store, "r1") == run
+    for words in ([], ["iterations=2"]):
+        with pytest.raises(ConfigError, match=why):
+            changed_config(store, "r1", words)
     file.write_text(f"# a comment\n{A}", encoding="utf-8")
     assert drive.carry_on(store, "r1", quiet).kind == "done"
     file.write_text(A.replace("Be right.", "Be right always."), encoding="utf-8")
