@@ -18,8 +18,8 @@ ORDER = (
 )
 """The steps in the order in which they are done."""
 
-VERDICTS = {None: "as it stands", True: "accepted", False: "still flawed"}
-"""What is said of a revision that can be used."""
+VERDICTS = {None: "not scored", True: "accepted", False: "still flawed"}
+"""What is said of a revision that can be used; without `revise.accept_score` nobody scores it."""
 
 
 FIRST_IS_BETTER = "that the first of the two is better, before votes are clamped"

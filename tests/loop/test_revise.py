@@ -234,6 +234,7 @@ def test_what_a_model_wrote_cannot_pass_for_a_card_or_steer_the_terminal(
     assert main(["show", "r1@1/revise/0"]) == 0
     shown = capsys.readouterr().out
     assert "\x1b" not in shown and "\n[revision 1: accepted]" not in shown
+    assert "\n[revision 1: not scored]" in shown
 
 
 def test_an_iteration_that_imitates_revisions_is_followed_by_one_that_prefers(tmp_path: Path) -> None:
