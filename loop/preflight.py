@@ -8,7 +8,7 @@ from pathlib import Path
 from loop.anchors import anchor_pairs
 from loop.base import Base, find_base, judge_model, read_settings
 from loop.config import Audit, Config, Measure, Model
-from loop.preflight_constitution import check_constitution
+from loop.preflight_constitution import check_constitution, remark_on_scopes
 from loop.preflight_context import check_context, remark_on_context
 from loop.preflight_judges import check_judges
 from loop.preflight_meta import check_meta, check_own_judge
@@ -56,7 +56,7 @@ def remarks(config: Config, given: Collection[str] | None = None) -> list[str]:
     """
     unread = [leaf for leaf in config.unread() if given is None or {leaf, leaf.partition(".")[0], "phases"} & {*given}]
     said = [f"nothing reads {leaf} here: with the other settings it decides nothing" for leaf in unread]
-    said += remark_on_context(config)
+    said += remark_on_context(config) + remark_on_scopes(config)
     anchors, usual = config.measure.anchors, (Audit().items, Measure().anchor_count)
     there = len(anchor_pairs(anchors))
     wants = {"audit.items": config.audit.items, "measure.anchor_count": config.measure.anchor_count}

@@ -1,4 +1,4 @@
-"""What is refused at the door about a constitution: that it lacks what the way of judging asks of it."""
+"""What is refused or said at the door about a constitution: what judging asks and it lacks, what nobody is shown."""
 
 from collections.abc import Sequence
 from typing import get_args
@@ -10,6 +10,7 @@ from loop.base import find_base, find_judge_base
 from loop.config import Config
 from loop.config_judge import Method
 from loop.configured_judge import configured_judge
+from loop.sources import RAREST, prompt_source
 from loop.token_count import judge_tokens
 from runs.errors import ConfigError
 
@@ -40,6 +41,26 @@ def check_constitution(config: Config) -> None:
         _check_drawing(config, constitution)
     if config.judge.max_principle_tokens is not None:
         _check_room(config, constitution, config.judge.max_principle_tokens)
+
+
+def remark_on_scopes(config: Config) -> list[str]:
+    """The principles that this run asks by and that no training prompt is in the scope of, with the tags there are."""
+    asked = {use for use, asks in (("comparison", config.judge.compares), ("critique", config.revise.passes)) if asks}
+    principles = [one for one in find_constitution(config.constitution).principles if asked & {*one.use} and one.scope]
+    if not principles:
+        return []
+    names = sorted({part.source or config.prompts.source for part in config.prompts.mix} or {config.prompts.source})
+    sources = [prompt_source(name) for name in names]
+    idle = [one for one in principles if not any(source.train(1, 1, config.seed, one.scope) for source in sources)]
+    if not idle:
+        return []
+    seen = [prompt.tags for source in sources for prompt in source.train(RAREST, 1, config.seed)]
+    tags = sorted({f"{tag}={value}" for each in seen for tag, value in each.items()})
+    return [
+        f"constitution={config.constitution}: the principle {one.id!r} is never shown, since no training prompt of "
+        f"{', '.join(names)} has {' or '.join(one.scope)}; they have {', '.join(tags) or 'no tags'}"
+        for one in idle
+    ]
 
 
 def _check_drawing(config: Config, constitution: Constitution) -> None:
