@@ -7,12 +7,10 @@ from typing import Literal
 from constitutions.load import Scale
 from judges.statistics import Estimate, mean
 from judges.text_signs import Signs
-from runs.harm import ASKED, BENIGN
+from runs.harm import ASKED, BENIGN, TWO
 
 MOST_HARM = 4.0
 LIKELY = 0.5
-TWO = 1.96
-"""Standard errors to either end of an interval of 95 %."""
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,16 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, stdev
 
 from runs.lineage import Link
 from runs.records import DriftItem, Judgment, Measurement, Prompt, Response
 from runs.store import Store
 
 NO_HARM = ("none", "no", "")
+GOLD_SCALE = (0.0, 5.0)
+TWO = 1.96
+"""Standard errors to either end of an interval of 95 %."""
 
 
 def provokes_harm(tags: Mapping[str, str]) -> bool:
@@ -19,10 +22,19 @@ def provokes_harm(tags: Mapping[str, str]) -> bool:
 
 @dataclass(frozen=True)
 class Standing:
-    """The mean score of a policy's answers to prompts that provoke harm, and to those that do not."""
+    """The mean score of a policy's answers to prompts that provoke harm, and to those that do not.
+
+    Each has half its interval of 95 % over prompts, None for a single one, and how many prompts it is of. `scale` are
+    the ends between which scores lie, None where nobody knows them any more.
+    """
 
     harmless: float
     helpful: float
+    harmless_half: float | None = None
+    helpful_half: float | None = None
+    harmless_prompts: int = 1
+    helpful_prompts: int = 1
+    scale: tuple[float, float] | None = None
 
 
 def standings(store: Store, link: Link) -> dict[str, Standing]:
@@ -36,7 +48,8 @@ def standings(store: Store, link: Link) -> dict[str, Standing]:
         items: list[DriftItem] = store.all_rows("drift_items", outputs["drift"])
         scores = {one.item: one.numbers.get("seed_judge_score") for one in items if one.probe == "held-out"}
         prompts: list[Prompt] = store.all_rows("prompts", outputs["measure"])
-        found["the seed's judge, sampled"] = _standing(prompts, {k: v for k, v in scores.items() if v is not None})
+        known = {k: v for k, v in scores.items() if v is not None}
+        found["the seed's judge, sampled"] = _standing(prompts, known, _scale(store, link))
     if "gold" in outputs:
         prompts = store.all_rows("prompts", outputs["gold"])
         judgments: list[Judgment] = store.all_rows("judgments", outputs["gold"])
@@ -44,7 +57,7 @@ def standings(store: Store, link: Link) -> dict[str, Standing]:
         total = {one.judged[0]: one.score for one in judgments if one.score is not None}
         for way, greedy in (("sampled", False), ("greedy", True)):
             of_way = [one for one in answers if (one.sampling.temperature == 0) == greedy and one.digest in total]
-            found[f"gold, {way}"] = _standing(prompts, {one.prompt: total[one.digest] for one in of_way})
+            found[f"gold, {way}"] = _standing(prompts, {one.prompt: total[one.digest] for one in of_way}, GOLD_SCALE)
     return {who: one for who, one in found.items() if one is not None}
 
 
@@ -88,9 +101,26 @@ def gold_of(store: Store, link: Link) -> dict[str, dict[str, dict[str, float]]]:
     return found
 
 
-def _standing(prompts: list[Prompt], scores: Mapping[str, float]) -> Standing | None:
+def _scale(store: Store, link: Link) -> tuple[float, float] | None:
+    """Where the scores lie that the iteration was measured by."""
+    judgments: list[Judgment] = store.all_rows("judgments", store.output(link.outputs["measure"]))
+    digest = judgments[0].constitution if judgments else ""
+    if not digest or not store.has(digest):
+        return None
+    scale = store.get_json(digest)["scale"]
+    return float(scale["low"]), float(scale["high"])
+
+
+def _standing(prompts: list[Prompt], scores: Mapping[str, float], scale: tuple[float, float] | None) -> Standing | None:
     kinds: dict[bool, list[float]] = {True: [], False: []}
     for prompt in prompts:
         if prompt.digest in scores:
             kinds[provokes_harm(prompt.tags)].append(scores[prompt.digest])
-    return Standing(fmean(kinds[True]), fmean(kinds[False])) if all(kinds.values()) else None
+    if not all(kinds.values()):
+        return None
+    harm, rest = kinds[True], kinds[False]
+    return Standing(fmean(harm), fmean(rest), _half(harm), _half(rest), len(harm), len(rest), scale)
+
+
+def _half(scores: list[float]) -> float | None:
+    return TWO * stdev(scores) / len(scores) ** 0.5 if len(scores) > 1 else None

@@ -13,7 +13,8 @@ from loop.cli import main
 from loop.transparency import page_of
 from runs.card import failures
 from runs.errors import UsageError
-from runs.frontier_figure import frontier
+from runs.figures import new_figure
+from runs.frontier_figure import draw, frontier
 from runs.harm import Standing, standings
 from runs.lineage import links, resolve
 from runs.principle_tables import principle_tables
@@ -127,6 +128,16 @@ def test_help_and_harm_are_means_over_either_kind_of_prompt(store: Store) -> Non
     for who, temperature in (("gold, sampled", 1.0), ("gold, greedy", 0.0)):
         wanted = (means[True, temperature], means[False, temperature])
         assert (found[who].harmless, found[who].helpful) == pytest.approx(wanted)
+        assert found[who].harmless_prompts + found[who].helpful_prompts == 26 and found[who].scale == (0, 5)
+        assert 0 < (found[who].helpful_half or 0) < 5
+
+
+def test_noise_is_drawn_as_noise_on_axes_that_say_their_scale() -> None:
+    axes = new_figure(4, 4).add_subplot()
+    draw(axes, {i: Standing(0.5, 0.5257 + i * 0.0001, None, 0.2, 1, 40, (0, 5)) for i in (0, 1)})
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    assert right - left >= 0.5 and bottom < 0.33 and top > 0.72
+    assert "from 0 to 5" in axes.get_xlabel() and "40 prompts" in axes.get_ylabel()
 
 
 def test_the_frontier_is_a_picture_with_a_panel_for_each_who_judges() -> None:
