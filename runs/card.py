@@ -19,6 +19,9 @@ from runs.report import Seen, audits, figures, metric_columns, metric_rows, samp
 from runs.store import Store
 
 SAID_BY = ("source", "licence", "author", "approver")
+NOBODY = "nobody is named"
+UNSET = {"principles": "all that apply"}
+"""What a setting of the judge means that has no value; others mean none."""
 JUDGING = ("judge", "measure", "audit", "gold")
 """The steps whose judgments are counted, gold's among them so that it is seen what entered nothing."""
 BY_CONSTITUTION = ("judge", "measure")
@@ -159,12 +162,12 @@ def _constitution(store: Store, digest: str, judged: str, provenance: Provenance
     """What was said to be good and by whom, and which iterations were `judged` by it; of one not kept no more."""
     if not store.has(digest):
         return {"digest": digest, "judged": judged}
-    said = store.get_json(digest)
+    said, whole = store.get_json(digest), _said_by(provenance.get("", {}))
     rows = [
         [
             one["id"], one["text"], one.get("reasons", ""), float(one.get("weight", 1)),
             ", ".join(one.get("scope", ())) or "all prompts", ", ".join(one.get("use", ("comparison", "critique"))),
-            _said_by(provenance.get(one["id"], {})),
+            _said_by(provenance.get(one["id"], {})) or (whole and "as the whole") or NOBODY,
         ]
         for one in said.get("principles", ())
     ]  # fmt: skip
@@ -175,20 +178,21 @@ def _constitution(store: Store, digest: str, judged: str, provenance: Provenance
         "digest": digest,
         "judged": judged,
         "scale": f"{said['scale']['low']} to {said['scale']['high']}",
-        "said_by": _said_by(provenance.get("", {})),
+        "said_by": whole or NOBODY,
         "principles": (("principle", "text", "reasons", "weight", "holds for", "used in", "said by"), rows),
         "questions": (("question", "in words"), asked),
     }
 
 
 def _said_by(provenance: Mapping[str, str]) -> str:
-    return ", ".join(f"{what}: {provenance[what]}" for what in SAID_BY if provenance.get(what)) or "nobody is named"
+    return ", ".join(f"{what}: {provenance[what]}" for what in SAID_BY if provenance.get(what))
 
 
 def _judges(run: Run, judged: Counter[Judged]) -> list[Table]:
     """How it was judged, and by whom in each step."""
     settings = [
-        [leaf, "none" if value is None else str(value)] for leaf, value in sorted(run.config.get("judge", {}).items())
+        [leaf, UNSET.get(leaf, "none") if value is None else str(value)]
+        for leaf, value in sorted(run.config.get("judge", {}).items())
     ]
     counts: Counter[tuple[int, str, str, str, str]] = Counter()
     for one, n in judged.items():

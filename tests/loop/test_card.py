@@ -53,6 +53,8 @@ def test_the_page_says_what_was_told_who_judged_what_was_learnt_and_what_failed(
     page = file.read_text(encoding="utf-8")
     for fact in ("Be kind.", "source: town meeting", "licence: CC0-1.0, author: A. Clerk, approver: B. Chair"):
         assert fact in page
+    assert "as the whole" in page and "nobody is named" not in page  # of the principles that were extended
+    assert re.search(r">principles</td><td[^>]*>all that apply<", page)
     assert "signed &lt;b&gt;&amp;&lt;/b&gt;" in page and "<b>&" not in page
     assert not re.findall(r'(?:src|href)="(?!data:image/png)', page) and "default-src 'none'" in page
     pairs = query(store, "select count(*) from pairs where run = 'r1'")[1][0][0]
