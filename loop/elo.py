@@ -68,9 +68,12 @@ class Ratings:
         duels = [(one.first, one.second, one.wins.value, interval(one.wins, ".3f"), one.prompts) for one in self.duels]
         return (
             f"{table(['policy', 'Elo', '95 % interval'], elo)}\n\n"
-            f"{table(['policy', 'against', 'wins', '95 % interval', 'prompts'], duels)}\n\n"
+            f"{table(['policy', 'against', 'share won', '95 % interval', 'prompts'], duels)}\n\n"
             f"Elo is above the mean of these, by {self.judge}, blind and in both orders, of answers at temperature "
-            f"{self.temperature:g}.{beware(self.judge, self.taught)}"
+            f"{self.temperature:g}. There is one answer of each policy to a prompt. What is won of a prompt is "
+            "how probably the first answer is better, a tie being half of it. Intervals of Elo take a verdict for a "
+            "win or a loss, so that they are wide where verdicts are near a half: of two policies the share won says "
+            f"more.{beware(self.judge, self.taught)}"
         )
 
 

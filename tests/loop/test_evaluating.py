@@ -68,6 +68,7 @@ def test_of_a_policy_on_whom_there_is_no_verdict_no_rating_is_made_up() -> None:
     assert found["r1@0"].value == pytest.approx(400 * math.log10(3) / 2, abs=1)
     page = Ratings("seed", (), 1.0, in_elo(["r1@0", "r1@1"], []), ()).text()
     assert "r1@0" in page and "r1@1" in page
+    assert "share won" in page and "a tie being half" in page and "one answer of each policy" in page
 
 
 def test_whoever_gave_the_labels_is_named_as_no_judge_of_what_learnt_from_them(
