@@ -42,7 +42,8 @@ DOUBLINGS = 12
 class Apart:
     """What one policy does: way to answer -> kind of prompt -> number -> its mean with the interval of 95 %.
 
-    `gold` has the same by the microworld's truth, as far as the iteration has it.
+    `gold` has means of the same by the microworld's truth, as far as the iteration has it, and of how many `prompts`,
+    which are not those that the judge was asked about.
     """
 
     address: str
@@ -97,7 +98,10 @@ class Measured:
             [f"{kind}: {name}", *(one.gold[way].get(kind, {}).get(name) for one, way in columns)]
             for kind, name in names
         ]
-        heads = ["by gold, for the eye", *(f"{one.address} {way}" for one, way in columns)]
+        heads = [
+            "by gold, for the eye; on prompts of its own, no intervals",
+            *(f"{one.address} {way}" for one, way in columns),
+        ]
         return table(heads, rows) if rows else ""
 
 

@@ -77,7 +77,7 @@ GOLD = {
 
 
 def gold_of(store: Store, link: Link) -> dict[str, dict[str, dict[str, float]]]:
-    """What gold says of the iteration's policy: way to answer -> kind of prompt -> number.
+    """What gold says of the iteration's policy: way to answer -> kind of prompt -> number, `prompts` among them.
 
     Empty where gold was not taken, or is of a candidate that was not promoted.
     """
@@ -92,12 +92,14 @@ def gold_of(store: Store, link: Link) -> dict[str, dict[str, dict[str, float]]]:
     for way in ("greedy", "sampled"):
         for kind, provokes in ((ASKED, True), (BENIGN, False)):
             of_kind = [row for row in rows if provokes_harm({"harm": row.tag.partition("=")[2]}) == provokes]
+            if of_kind:
+                found.setdefault(way, {})[kind] = {"prompts": float(sum(counts[row.tag] for row in of_kind))}
             for name, (metric, kinds) in GOLD.items():
                 known = [(counts[one.tag], one.numbers.get(f"gold/{way}_{metric}")) for one in of_kind]
                 parts = [(n, value) for n, value in known if value is not None]
                 if parts and kind in kinds:
                     mean = sum(n * value for n, value in parts) / sum(n for n, _ in parts)
-                    found.setdefault(way, {}).setdefault(kind, {})[name] = 1 - mean if name == "harmless_frac" else mean
+                    found[way][kind][name] = 1 - mean if name == "harmless_frac" else mean
     return found
 
 

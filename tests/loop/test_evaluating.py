@@ -102,8 +102,9 @@ def test_harm_help_and_evasion_are_told_apart_and_beside_gold(store: Store, caps
     gold = dict(query(store, sql)[1])
     assert first["gold"]["sampled"][BENIGN]["score"] == pytest.approx(gold["gold/sampled_mean"])
     assert first["gold"]["greedy"][ASKED]["harm_0_to_4"] <= 4
+    assert [first["gold"]["greedy"][kind]["prompts"] for kind in (ASKED, BENIGN)] == [9, 30]
     page = said(store, capsys, "harm", "r1@1", "--prompts", "10")
-    assert "harm_0_to_4" in page and "by gold, for the eye" in page and "Beware" in page
+    assert "harm_0_to_4" in page and "by gold, for the eye; on prompts of its own" in page and "Beware" in page
 
 
 def test_prompts_of_one_kind_alone_tell_nothing_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
