@@ -1,7 +1,7 @@
 """A constitution out of files that hold principles in other forms, each said once, with where it comes from."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,13 +58,15 @@ class Once:
 class Imported:
     """What was written: the text of the file and what it says; each text that is gone because some principle says it;
     each that stays though it is much like a principle, which is for a person to decide; and what else of the files is
-    in no principle. Principles by their ids."""
+    in no principle. Principles by their ids. Then by file what to know of how it was read, and the groups of voters."""
 
     text: str
     constitution: Constitution
     merged: tuple[tuple[str, Principle], ...]
     near: tuple[tuple[str, Principle], ...]
     left_out: tuple[LeftOut, ...]
+    remarks: tuple[str, ...]
+    groups: Mapping[str, Mapping[str, int]]
 
 
 def imported(files: Sequence[Path], out: Path, name: str, like: str, ways: Ways, said_by: Provenance) -> Imported:
@@ -99,7 +101,11 @@ def imported(files: Sequence[Path], out: Path, name: str, like: str, ways: Ways,
     if validated((Part(out, text),))[0] != constitution:
         raise RuntimeError(f"{out} would not say what was imported: {constitution.digest}")
     merged, near = (tuple((principles[place].id, one) for place, one in found) for found in (once.merged, once.near))
-    return Imported(text, constitution, merged, near, tuple(one for draft in drafts for one in draft.left_out))
+    left_out = tuple(one for draft in drafts for one in draft.left_out)
+    read = list(zip(files, drafts, strict=True))
+    remarks = tuple(f"{file.name}: {remark}" for file, draft in read for remark in draft.remarks)
+    groups = {str(file): draft.groups for file, draft in read if draft.groups}
+    return Imported(text, constitution, merged, near, left_out, remarks, groups)
 
 
 def said_once(principles: Sequence[Principle], merge_near: bool = False) -> Once:

@@ -15,6 +15,7 @@ from runs.errors import ConfigError, UsageError
 from runs.store import Store
 
 if TYPE_CHECKING:
+    from constitutions.importing.draft import LeftOut
     from constitutions.principle import Principle
 
 app = typer.Typer(help="Look at a constitution, import, check or compare one.", no_args_is_help=True)
@@ -163,8 +164,11 @@ def import_(
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(found.text, encoding="utf-8")
     if as_json:
-        left_out = [one._asdict() for one in found.left_out]
-        what = {"principles": principles, "merged": merged, "near": near, "left_out": left_out}
+        left_out = [
+            {**one._asdict(), "votes": one.votes and {group: own.model_dump() for group, own in one.votes.items()}}
+            for one in found.left_out
+        ]
+        what = {"principles": principles, "merged": merged, "near": near, "left_out": left_out, "groups": found.groups}
         print_document({"file": str(out), "digest": found.constitution.digest, **what})
         return 0
     why = "has most words in common with" if merge_near else "says, but for words such as `the` and `is`, what"
@@ -173,8 +177,10 @@ def import_(
     if found.near:
         pairs = [f"{_place(one)} ~ {other}" for other, one in found.near]
         print_aside(f"much alike, and kept for you to decide (--merge-near leaves out the later one): {_some(pairs)}")
-    for (file, why), places in groupby(found.left_out, lambda one: (one.file, one.why)):
-        print_aside(f"{file}: left out, as {why}: {_some([one.place for one in places])}")
+    for remark in found.remarks:
+        print_aside(remark)
+    for (file, why), each in groupby(found.left_out, lambda one: (one.file, one.why)):
+        print_aside(f"{file}: left out, as {why}: {_some([f'{one.place}{_agreed(one)}' for one in each])}")
     print_line(f"{out}: {counted(len(principles), 'principle')}, {found.constitution.digest}")
     print_line(f"Next: selfsame constitution lint {out}")
     if "pairwise" in found.constitution.questions:
@@ -203,6 +209,12 @@ def _fits_the_recipes_judge(settings: Sequence[str]) -> bool:
 
 def _place(principle: "Principle") -> str:
     return f"{principle.provenance.source}, {principle.provenance.place}"
+
+
+def _agreed(one: "LeftOut") -> str:
+    """How many agreed, of those of each group who voted."""
+    voted = [(own.agree, own.agree + own.disagree + own.passed) for own in (one.votes or {}).values()]
+    return f": {' and '.join(f'{agree} of {all}' for agree, all in voted)} agree" if voted else ""
 
 
 def _some(places: Sequence[str], most: int = 5) -> str:

@@ -1,36 +1,42 @@
 """What an importer found in a file: principles with where they stand there, and exemplars."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from constitutions.load import ComparedExemplar, RevisedExemplar
-from constitutions.principle import Principle, Provenance
+from constitutions.principle import Principle, Provenance, Votes
 from runs.errors import ConfigError
 
 WORDS_OF_AN_ID = 6
 
 
 class LeftOut(NamedTuple):
-    """A text of a file that no principle was made of, where it stands, and why."""
+    """A text of a file that no principle was made of, where it stands, why, and how each group voted on it, if any."""
 
     file: str
     place: str
     text: str
     why: str
+    votes: Mapping[str, Votes] | None = None
 
 
 @dataclass(frozen=True)
 class Draft:
-    """Principles in the order of the file, and exemplars; and what was left out."""
+    """Principles in the order of the file, and exemplars; what was left out, and what to know of how it was read.
+
+    `groups` has how many people are in each group of opinion, where they voted.
+    """
 
     principles: tuple[Principle, ...] = ()
     compared: tuple[ComparedExemplar, ...] = ()
     revised: tuple[RevisedExemplar, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    remarks: tuple[str, ...] = ()
+    groups: Mapping[str, int] = field(default_factory=dict)
 
 
 def drafted(file: str, place: str, id: str, text: str, **fields: Any) -> Principle:

@@ -47,7 +47,11 @@ def read_explained(file: str, text: str, max_words: int) -> Draft:
         for section in sections
         for part in _parts(section, max_words)
     ]
-    return Draft(tuple(principles))
+    remark = (
+        "each section is a principle, also what introduces the document or says how it is changed: take out of the "
+        "file what no judge is to be shown"
+    )
+    return Draft(tuple(principles), remarks=(remark,))
 
 
 def _paragraphs(text: str, file: str) -> Iterator[Paragraph]:

@@ -14,8 +14,13 @@ def read_list(file: str, text: str) -> Draft:
     """
     lines = list(enumerate(text.split("\n"), 1))
     left_out = []
+    remarks: tuple[str, ...] = ()
     if not any(ITEM.match(line) for _, line in lines):
         found = [(number, line.strip()) for number, line in lines if line.strip() and not line.startswith("#")]
+        if file.endswith(".md"):
+            remarks = (
+                "no line is an item of a list, so that each is a principle; --explained reads it by its sections",
+            )
     else:
         found = []
         within = False
@@ -30,4 +35,4 @@ def read_list(file: str, text: str) -> Draft:
                 if line.strip() and not line.startswith("#"):
                     left_out.append(LeftOut(file, f"line {number}", line.strip(), "it is no item of the list"))
     principles = tuple(drafted(file, f"line {number}", id_of(said), said) for number, said in found)
-    return Draft(principles, left_out=tuple(left_out))
+    return Draft(principles, left_out=tuple(left_out), remarks=remarks)

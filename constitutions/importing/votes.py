@@ -18,6 +18,7 @@ from typing import Literal
 
 from constitutions.importing.draft import Draft, LeftOut, drafted, id_of
 from constitutions.principle import Votes
+from runs.counted import counted as number
 from runs.errors import ConfigError
 
 Vote = Literal[-1, 0, 1]
@@ -77,8 +78,24 @@ def read_votes(file: str, text: str, votes_file: str, votes: str | None, min_agr
     `text` is the CSV of the statements. Votes stand in it too, one a row, or in `votes`, another CSV, by statements'
     ids. Raises ConfigError for files that are not of that form, and for votes of too few people.
     """
-    counted = count_by_group(read_statements(file, text, votes_file, votes))
+    statements = read_statements(file, text, votes_file, votes)
+    groups = opinion_groups(statements, file if votes is None else votes_file)
+    sizes = Counter(sorted(groups.values()))
+    people = ", ".join(f"{n} people in {one}" for one, n in sizes.items())
+    counted = count_by_group(statements, groups)
     held = [one for one in counted if min(one.shares) >= min_agreement]
+    if not held:
+        most = max(counted, key=lambda one: min(one.shares))
+        least = math.floor(100 * min(most.shares)) / 100
+        hint = (
+            f"; most so the one of {most.statement.place}, which takes --min-agreement {least:g}"
+            if least >= 0.5
+            else ""
+        )
+        raise ConfigError(
+            f"{file}: --min-agreement {min_agreement:g}: {number(len(sizes), 'group')} of opinion, and no statement "
+            f"that each of them holds so surely{hint}"
+        )
     held.sort(key=lambda one: -one.consensus)
     return Draft(
         tuple(
@@ -92,16 +109,17 @@ def read_votes(file: str, text: str, votes_file: str, votes: str | None, min_agr
             for one in held
         ),
         left_out=tuple(
-            LeftOut(file, one.statement.place, one.statement.text, "not every group of opinion holds it")
+            LeftOut(file, one.statement.place, one.statement.text, "not every group of opinion holds it", one.by_group)
             for one in counted
             if one not in held
         ),
+        remarks=(f"{number(len(sizes), 'group')} of opinion: {people}",),
+        groups=sizes,
     )
 
 
-def count_by_group(statements: Sequence[Statement]) -> list[Counted]:
-    """The statements with the votes of each group of opinion; of whoever voted too little, none."""
-    groups = opinion_groups(statements)
+def count_by_group(statements: Sequence[Statement], groups: Mapping[str, str]) -> list[Counted]:
+    """The statements with the votes of each group of opinion; of whoever is in none, none."""
     counted = []
     for statement in statements:
         tallies = {group: Counter[Vote]() for group in sorted(set(groups.values()))}
@@ -113,14 +131,17 @@ def count_by_group(statements: Sequence[Statement]) -> list[Counted]:
     return counted
 
 
-def opinion_groups(statements: Sequence[Statement]) -> dict[str, str]:
-    """The group of each voter who voted enough: `group-1` is the largest. Raises ConfigError for too few of them."""
+def opinion_groups(statements: Sequence[Statement], file: str) -> dict[str, str]:
+    """The group of each voter who voted enough: `group-1` is the largest. Raises ConfigError for too few of them.
+
+    `file` is where the votes stand.
+    """
     cast = Counter(voter for statement in statements for voter in statement.votes)
     enough = min(LEAST_VOTES, math.ceil(len(statements) / 2))
     voters = sorted(voter for voter, count in cast.items() if count >= enough)
     if len(voters) < 2 * LEAST_OF_A_GROUP:
         raise ConfigError(
-            f"{len(voters)} people voted on {enough} statements or more: too few to find groups of opinion; "
+            f"{file}: {len(voters)} people voted on {enough} statements or more: too few to find groups of opinion; "
             f"{2 * LEAST_OF_A_GROUP} are the least"
         )
     labels = _clustered(statements, voters)

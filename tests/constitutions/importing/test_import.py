@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +222,47 @@ def test_two_opposed_groups_leave_only_what_both_hold(tmp_path: Path) -> None:
             assert all(group.agree > 5 * group.disagree for group in one.provenance.votes.values())
 
 
+def test_an_import_of_votes_says_how_many_are_in_each_group_and_how_each_voted_on_what_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    comments, votes = voted(tmp_path, STATEMENTS, voters=40)
+    command = ["constitution", "import", str(comments), "--votes", str(votes), "--out", str(tmp_path / "own.yaml")]
+    assert main(command) == 0
+    told = capsys.readouterr().err
+    assert "comments.csv: 2 groups of opinion: 20 people in group-1, 20 people in group-2" in told
+    assert re.search(r"not every group of opinion holds it: 5 \(line 3: \d+ of \d+ and \d+ of \d+ agree", told)
+    assert main([*command, "--force", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["groups"] == {str(comments): {"group-1": 20, "group-2": 20}}
+    agreed = sorted(
+        own["agree"] / (own["agree"] + own["disagree"]) for own in document["left_out"][0]["votes"].values()
+    )
+    assert agreed[0] < 0.2 and agreed[1] > 0.8
+
+
+def test_where_no_statement_is_held_surely_enough_the_agreement_that_one_has_is_told(tmp_path: Path) -> None:
+    comments, votes = voted(tmp_path, STATEMENTS, voters=40)
+    says = r"comments\.csv: --min-agreement 0\.99: .* which takes --min-agreement (0\.\d+)$"
+    with pytest.raises(ConfigError, match=says) as refused:
+        constitution_of(comments, votes=votes, min_agreement=0.99)
+    (enough,) = re.findall(says, str(refused.value))
+    assert len(constitution_of(comments, votes=votes, min_agreement=float(enough)).principles) >= 1
+
+
+def test_prose_that_is_read_as_a_list_is_told_of_the_way_to_read_a_document(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "own.md").write_text("# Charter\n\nThe response is honest.\n\nIt says what is true.\n")
+    command = ["constitution", "import", str(tmp_path / "own.md"), "--out", str(tmp_path / "own.yaml"), "--force"]
+    assert main(command) == 0
+    assert "own.md: no line is an item of a list" in (told := capsys.readouterr().err) and "--explained" in told
+    assert main([*command, "--explained"]) == 0
+    assert "own.md: each section is a principle, also what introduces the document" in capsys.readouterr().err
+    (tmp_path / "own.md").write_text("- The response is honest.\n")
+    assert main(command) == 0
+    assert "own.md" not in capsys.readouterr().err
+
+
 def test_a_large_group_does_not_outvote_a_small_one(tmp_path: Path) -> None:
     path = tmp_path / "one.csv"
     lines = ["statement,voter,vote"]
@@ -242,7 +284,7 @@ def test_a_large_group_does_not_outvote_a_small_one(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("statement,voter,vote\nBe honest.,1,yes\n", r"line 2: vote = 'yes': must be one of -1, 0, 1, disagree"),
-        ("statement,voter,vote\nBe honest.,1,1\n", "1 people voted on 1 statements or more: too few"),
+        ("statement,voter,vote\nBe honest.,1,1\n", r"votes\.csv: 1 people voted on 1 statements or more: too few"),
         ("what,who\nBe honest.,1\n", "no column comment-body or statement or text; there are what, who"),
         ("comment-body,comment-id\nBe honest.,1\n", "no column vote; there are .* votes.csv with --votes"),
     ],
