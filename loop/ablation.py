@@ -6,6 +6,7 @@ that are not finite halt all the same.
 """
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,7 @@ def arms(
     from the run's own on. Raises UsageError where nobody asks by any principle, or not by one that is named.
     """
     run, index = found.run, found.iteration.index
+    _refuse_own(found, changes)
     config = with_overrides(drive.config_of(run).model_dump(mode="json"), changes, f"the configuration of {run.name}")
     constitution, span = find_constitution(config.constitution), range(index + 1, index + 1 + iterations)
     asked = asked_by(config, constitution, span)
@@ -85,9 +87,10 @@ def arms(
         )
     turned = [id for id in of if constitution.principle(id).opposite]
     if "opposite" in modes and not turned:
+        others = [id for id in asked if constitution.principle(id).opposite]
         raise UsageError(
-            f"no principle of constitution {constitution.name!r} names an `opposite:`; add one, or leave opposite out "
-            "of --modes"
+            f"{', '.join(of)}: constitution {constitution.name!r} names no `opposite:` there, but of "
+            f"{', '.join(others) or 'no principle'}; add one, or leave opposite out of --modes"
         )
     guards = [f"guards.actions={json.dumps(config.guards.only_warning(STILL_HALT))}", "guards.approve=never"]
     common = (*changes, *guards, "guards.promote=unless_worse", f"iterations={index + iterations}")
@@ -110,6 +113,22 @@ def arms(
         for seed in range(config.seed, config.seed + seeds)
         for mode, id, says in wanted
     ]
+
+
+def _refuse_own(found: Found, changes: Sequence[str]) -> None:
+    """Returns if none of the settings is one that the ablation itself gives to its branches. Raises UsageError."""
+    address = f"{found.run.name}@{found.iteration.index}"
+    for change in changes:
+        match change.partition("=")[0]:
+            case "constitution":
+                raise UsageError(
+                    f"{change}: principles are taken out of the run's own constitution; ablate a branch that has the "
+                    f"other one: selfsame branch {address} ANOTHER {shlex.quote(change)}"
+                )
+            case "iterations":
+                raise UsageError(f"{change}: how far each branch goes from {address} on is said by --iterations N")
+            case "guards.actions" | "guards.approve" | "guards.promote":
+                raise UsageError(f"{change}: in an ablation guards only warn, and nobody is asked; leave it out")
 
 
 def _settings(common: Sequence[str], config: Config, mode: Mode, says: Constitution, seed: int) -> tuple[str, ...]:

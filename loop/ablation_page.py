@@ -91,7 +91,8 @@ def cost_text(address: str, arms: Sequence[Arm], before: Sequence[Forecast]) -> 
     least = "at least " if unknown else ""
     return (
         f"{table(['branch', f'of {address}', 'begins with', 'seconds'], rows)}\n"
-        f"To do: {least}{whole:.0f} s by the times of the run, and the comparisons of the answers. Nothing was written."
+        f"To do: {least}{whole:.0f} s by the times of the run. Scoring and comparing the branches' answers "
+        "comes on top: the run has no times of that. Nothing was written."
     )
 
 

@@ -54,7 +54,8 @@ def test_what_it_costs_is_said_before_anything_is_written(store: Store, capsys: 
     # With all principles only the guards are others; without one, the run's prompts and answers are recalled.
     assert first.pop("r1-0-whole") == "decide" and set(first.values()) == {"judge"}
     assert found["seconds"] > 0
-    assert "r1-0-without-kind" in said(store, capsys, "--dry-run")
+    page = said(store, capsys, "--dry-run")
+    assert "r1-0-without-kind" in page and "comparing the branches' answers comes on top" in page
     assert sorted(store.home.rglob("*")) == before
 
 
@@ -108,6 +109,8 @@ def test_a_run_that_has_the_name_of_a_branch_is_not_taken_for_one(
 
 def test_what_cannot_be_taken_out_is_refused(store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "kind, brief, right" in said(store, capsys, "--only", "long", code=2)
+    told = said(store, capsys, "--only", "kind", "--modes", "opposite", code=2)
+    assert "kind: constitution 'a' names no `opposite:` there, but of brief;" in told
     with pytest.raises(UsageError, match="leave-one-out, none, opposite"):
         said_of("both")
     single, _ = run_small(tmp_path, iterations="0")
@@ -117,6 +120,21 @@ def test_what_cannot_be_taken_out_is_refused(store: Store, tmp_path: Path, capsy
     assert [one.principle for one in compared] == ["", "concise", "no-padding", "decline"]
     with pytest.raises(UsageError, match="somebody else in each iteration"):
         seated(single, drive.config_of(drive.existing(single, "r1")), "self", "pairwise")
+
+
+@pytest.mark.parametrize(
+    ("setting", "way_on"),
+    [
+        ("constitution=b.yaml", "selfsame branch r1@0 ANOTHER constitution=b.yaml"),
+        ("iterations=3", "--iterations N"),
+        ("guards.promote=always", "guards only warn"),
+    ],
+)
+def test_a_setting_that_the_ablation_gives_itself_is_refused_with_the_way_on(
+    store: Store, capsys: pytest.CaptureFixture[str], setting: str, way_on: str
+) -> None:
+    told = said(store, capsys, setting, code=2)
+    assert setting in told and way_on in told and "given twice" not in told
 
 
 def test_what_any_branch_would_be_refused_for_is_said_before_one_is_trained(
