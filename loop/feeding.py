@@ -3,6 +3,7 @@
 import contextlib
 import math
 import os
+import signal
 import subprocess
 import time
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -27,6 +28,8 @@ WORKS_S = 0.01 * PATIENCE_S
 """Processor time in PATIENCE_S that is work."""
 HURRIED_PATIENCE_S = 2.0
 WAIT_S = 0.5
+QUIET_S = 5.0
+"""How long it is waited without a word."""
 ANSWER_S = 1.0
 """How long a server has to answer to one question; one that does not is not waited for."""
 
@@ -97,11 +100,17 @@ class Feeder:
         """Wait for a sender that was told to end, or end it. Returns why it was not waited for any longer, if so."""
         why = "" if hurried or _answers(self._uri) else "it does not answer"
         stall_s, timeout_s = (PATIENCE_S, math.inf) if not hurried else (HURRIED_PATIENCE_S, HURRIED_PATIENCE_S)
-        patience = Patience(time.monotonic(), stall_s, timeout_s)
+        patience = Patience(began := time.monotonic(), stall_s, timeout_s)
+        told = hurried
         while not why:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                sender.wait(min(WAIT_S, stall_s))
-                return ""
+                return _ended_by(sender.wait(min(WAIT_S, stall_s)))
+            if not told and time.monotonic() - began >= QUIET_S:
+                told = True
+                self._note(
+                    f"{self._run} is done; MLflow still takes {counted(self._owed(), 'iteration')}, and is waited for "
+                    "as long as it works (Ctrl-C loses nothing)"
+                )
             if not patience.look(time.monotonic(), self._work_of(sender.pid)):
                 why = f"it stood still for {stall_s:g} s"
             elif patience.is_over:
@@ -135,6 +144,14 @@ class Feeder:
 
     def _note(self, text: str) -> None:
         self._say(Event("note", self._run, text=text))
+
+
+def _ended_by(code: int) -> str:
+    """Why a sender that could not say so itself sent no more; "" for one that could."""
+    if code >= 0:
+        return ""
+    slow = ": one page took it too long, as on a machine that is busy" if code == -signal.SIGALRM else ""
+    return f"its sender was ended by {signal.Signals(-code).name}{slow}"
 
 
 def _answers(uri: str) -> bool:

@@ -70,6 +70,35 @@ def test_whoever_does_not_wait_for_mlflow_is_not_told_that_something_went_wrong(
     assert len(owed(store, run, default_uri(store.home))) == 1 and not said
 
 
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        (
+            "import os, signal; os.kill(os.getpid(), signal.SIGALRM)",
+            ["its sender was ended by SIGALRM: one page took it too long"],
+        ),
+        (
+            "import time; time.sleep(60)",
+            ["MLflow still takes 1 iteration, and is waited for", "it stood still for 0.2 s"],
+        ),
+    ],
+)
+def test_a_sender_that_is_slow_is_said_to_be_waited_for_and_why_it_sent_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, said: list[str]
+) -> None:
+    monkeypatch.setattr(feeding, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(feeding, "QUIET_S", 0.0)
+    command = [sys.executable, "-S", "-c", program]
+    monkeypatch.setattr(feeding, "start_sender", lambda *_: subprocess.Popen(command, stdin=subprocess.PIPE))
+    store = Store(tmp_path / "home")
+    told: list[Event] = []
+    with store.lock():
+        begun(store)
+        Feeder(store, "r1", Export(), told.append).finish()
+    assert all(words in " ".join(event.text for event in told) for words in said)
+    assert "says why" not in told[-1].text
+
+
 def test_a_run_that_wants_no_mlflow_gets_none(tmp_path: Path) -> None:
     store = Store(tmp_path / "home")
     said: list[Event] = []
