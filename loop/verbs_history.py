@@ -24,7 +24,7 @@ def branch(
 ) -> int:
     """Give an old iteration a name of its own, with other settings from there on; `resume NAME` takes it on."""
     from loop import branching
-    from loop.changes import semantic_changes
+    from loop.changes import leaf_changes, semantic_changes
     from loop.daemon import asking
     from loop.daemon.client import as_typed_here
     from loop.drive import config_of, planned
@@ -37,15 +37,22 @@ def branch(
         asking.branch(store, run)
     config, parent = config_of(run), resolve(store, address).run
     changes = semantic_changes(config_of(parent), config)
+    set_anew = {change.leaf for change in changes}
+    files = [one for one in leaf_changes(parent.inputs, run.inputs) if one.leaf not in set_anew]
     more = "" if config.iterations >= first_own(run) else f" iterations={first_own(run) + 2}"
     document = {
         "run": name,
         "branched_from": run.branched_from,
         "first_iteration": first_own(run),
         "changes": [asdict(change) for change in changes],
+        "files": [asdict(file) for file in files],
         "next": as_typed_here(store, f"selfsame resume {name}{more}"),
     }
     says = f"is a branch of {run.branched_from} with {' '.join(map(str, changes)) or 'the same settings'}"
+    if files:
+        says += (
+            f", and with {', '.join(one.leaf for one in files)} as the file is now: not what {parent.name} began with"
+        )
     if not dry_run:
         if as_json:
             print_document(document)
@@ -57,7 +64,8 @@ def branch(
     if as_json:
         print_document(document | ahead.document())
     else:
-        print_line(f"{name} {says.replace('is', 'would be', 1)}.\n\n{ahead.text()}\nNothing was written.")
+        further = f" It ends where it begins;{more} with `selfsame resume` takes it further." if more else ""
+        print_line(f"{name} {says.replace('is', 'would be', 1)}.\n\n{ahead.text()}{further}\nNothing was written.")
     return 0
 
 

@@ -83,7 +83,9 @@ def test_the_words_and_weights_of_a_constitution_are_kept_under_its_digest(store
     assert {row[0] for row in rows} == {judgment.constitution for judgment in judged(store)}
 
 
-def test_a_constitution_that_changed_is_refused_and_the_branch_that_is_named_takes_the_run_on(tmp_path: Path) -> None:
+def test_a_constitution_that_changed_is_refused_and_the_branch_that_is_named_takes_the_run_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     file, _ = written(tmp_path, A)
     store, _ = run_small(tmp_path / "home", constitution=str(file), **SETTINGS)
     before = load_constitution(file).digest
@@ -101,6 +103,11 @@ def test_a_constitution_that_changed_is_refused_and_the_branch_that_is_named_tak
     file.write_text(f"# a comment\n{A}", encoding="utf-8")
     assert drive.carry_on(store, "r1", quiet).kind == "done"
     file.write_text(A.replace("Be right.", "Be right always."), encoding="utf-8")
+    capsys.readouterr()
+    assert main(["branch", "r1@1", "r1-2", "--dry-run"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "with the same settings, and with constitution as the file is now: not what r1 began with" in said
+    assert "It ends where it begins; iterations=4 with `selfsame resume` takes it further" in said
     branch(store, "r1@1", "r1-2", "iterations=2")
     assert drive.carry_on(store, "r1-2", quiet).kind == "done"
     by = [
