@@ -75,7 +75,7 @@ MEASURE = Step("measure", 6, ("measure", "judge", "engine"), measure.inputs, mea
 PROVE = Step("prove", 1, ("judge", "engine"), prove.inputs, prove.run)
 CAPABILITY = Step("capability", 2, ("capability", "engine"), capability.inputs, capability.run)
 AUDIT = Step("audit", 6, ("judge", "engine"), audit.inputs, audit.run)
-DRIFT = Step("drift", 2, ("drift", "judge", "engine"), drift.inputs, drift.run)
+DRIFT = Step("drift", 3, ("drift", "judge", "engine"), drift.inputs, drift.run)
 DECIDE = Step("decide", 8, ("guards",), decide.inputs, decide.run)
 GOLD = Step("gold", 3, ("gold", "engine"), gold.inputs, gold.run)
 
