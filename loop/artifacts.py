@@ -1,4 +1,4 @@
-"""What is taken out of the store for other programs to open: an adapter, a merged model, a table of pairs.
+"""What is taken out of the store to be opened elsewhere: an adapter, a merged model, pairs, a constitution.
 
 What is there already is never written over, and nothing is there before it is whole: a folder is made beside its place
 and renamed.
@@ -16,14 +16,16 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from constitutions.writing import as_text
 from loop.base import used_files
+from loop.edits import constitution_of
 from loop.external.one_policy import Policy
 from loop.workers.trainers import Trainers
 from runs.canonical import canonical_json
 from runs.durable import disk_errors, sync_folder, write_file
 from runs.errors import UsageError
 from runs.lineage import Found, back_from
-from runs.records import PreferencePair, Prompt, Response
+from runs.records import PreferencePair, Prompt, Response, Run
 from runs.store import Store
 from trainers.adopt import CONFIG, WEIGHTS
 from trainers.spec import MergeSpec, ModelSpec
@@ -123,6 +125,18 @@ def pair_rows(store: Store, found: Found) -> list[dict[str, Any]]:
 
 SOURCES = ("prompts", "generate", "pair")
 """The steps whose prompts and answers are paired."""
+
+
+def write_constitution(store: Store, run: Run, out: Path) -> str:
+    """Write the constitution that the run was begun with to `out`, a .yaml or .md, and return its digest.
+
+    Raises UsageError where the store does not hold it.
+    """
+    constitution = constitution_of(store, run)
+    if constitution is None:
+        raise UsageError(f"{run.name}: the store does not hold its constitution {run.inputs.get('constitution', '')}")
+    write_file(out, as_text(constitution, out).encode())
+    return constitution.digest
 
 
 @contextmanager

@@ -109,11 +109,19 @@ def refuse_change(store: Store, name: str, config: Config) -> None:
 
 def refuse_other_inputs(store: Store, run: Run) -> None:
     """Returns if all outside the store that decides what the run does is what it was. Raises ConfigError."""
+    # A constitution is kept in the store: one whose file is gone, or says something else, can be had again.
+    kept = run.iteration and store.has(run.inputs["constitution"])
+    back = f"`selfsame export {run.name} --constitution FILE.yaml` writes what it was begun with" if kept else ""
+    try:
+        find_constitution(config_of(run).constitution)
+    except ConfigError as error:
+        raise ConfigError(f"{error}; {back}" if back else str(error)) from error
     for what, digest in input_digests(config_of(run)).items():
         if digest != run.inputs[what]:
             raise ConfigError(
                 f"{what} is not what it was when {run.name} began ({digest}, then {run.inputs[what]}); "
-                f"put the old file back, or take it on as it is now under another name: {way_on(store, run, what)}"
+                f"put the old file back{f' ({back})' if back and what == 'constitution' else ''}, or take it on as it is "
+                f"now under another name: {way_on(store, run, what)}"
             )
 
 

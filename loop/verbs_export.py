@@ -25,25 +25,29 @@ def export(
     card: Annotated[
         Path | None, typer.Option(metavar="FILE.html", help="Write the run's transparency page up to there")
     ] = None,
+    constitution: Annotated[
+        Path | None, typer.Option(metavar="FILE.yaml", help="Write the constitution that its run was begun with")
+    ] = None,
     dtype: Annotated[
         Literal["float32", "bfloat16", "float16"] | None,
         typer.Option(help="What the merged weights are written as; by default as the base's are"),
     ] = None,
     as_json: Json = False,
 ) -> int:
-    """Write an iteration's adapter, its model with the adapter merged into it, its pairs, or a page about the run up to
-    there; or the judge's own adapter (`r1@3/train_judge`). Nothing is written over.
+    """Write an iteration's adapter, its model with the adapter merged into it, its pairs, a page about the run up to
+    there, or the run's constitution; or the judge's own adapter (`r1@3/train_judge`). Nothing is written over.
 
     Of a merged model it is said how far it is from base and adapter, in float32, on answers to held-out prompts.
     """
-    if not (adapter or merged or pairs or card):
+    if not (adapter or merged or pairs or card or constitution):
         raise UsageError(
-            "name what to write: --adapter FOLDER, --merged FOLDER, --pairs FILE.jsonl or --card FILE.html"
+            "name what to write: --adapter FOLDER, --merged FOLDER, --pairs FILE.jsonl, --card FILE.html or "
+            "--constitution FILE.yaml"
         )
     if dtype and not merged:
         raise UsageError(f"--dtype {dtype} is for --merged FOLDER; adapters and pairs are written as they are stored")
     # Imported only now: a mistake on the command line is answered at once.
-    from loop.artifacts import PROGRAM, check_new_folder, pair_rows, write_adapter, write_merged
+    from loop.artifacts import PROGRAM, check_new_folder, pair_rows, write_adapter, write_constitution, write_merged
     from loop.external.one_policy import find_policy
     from loop.people.sheet import check_new_file, write_jsonl
     from loop.start_engine import allowance
@@ -61,7 +65,12 @@ def export(
         check_new_file(pairs, ".jsonl")
     if card:
         check_new_file(card, ".html")
+    if constitution:
+        check_new_file(constitution, ".yaml", ".md")
     written: dict[str, Any] = {}
+    if constitution:
+        digest = write_constitution(store, found.run, constitution)
+        written["constitution"] = {"file": str(constitution), "digest": digest}
     if card:
         from loop.transparency import page_of
 
@@ -92,6 +101,8 @@ def _sentences(written: dict[str, Any]) -> list[str]:
     said = []
     if "card" in written:
         said.append(f"{written['card']['file']}: the transparency page.")
+    if one := written.get("constitution"):
+        said.append(f"{one['file']}: the constitution {one['digest']}; who wrote it stood in its file alone.")
     if "pairs" in written:
         said.append(f"{written['pairs']['file']}: {written['pairs']['rows']} pairs.")
     if "adapter" in written:

@@ -10,6 +10,7 @@ from small import branch, chain, quiet, run_small
 from constitutions.load import load_constitution
 from judges.principle_votes import by_principle, votes_of
 from loop import drive
+from loop.cli import main
 from loop.verbs_run import changed_config
 from runs.errors import ConfigError
 from runs.query import query
@@ -100,6 +101,14 @@ def test_a_constitution_that_changed_is_refused_and_the_branch_that_is_named_tak
     for words in ([], ["iterations=2"]):
         with pytest.raises(ConfigError, match=why):
             changed_config(store, "r1", words)
+    file.unlink()
+    with pytest.raises(ConfigError, match=r"no such file.*`selfsame export r1 --constitution FILE.yaml` writes"):
+        changed_config(store, "r1", ())
+    monkeypatch.setenv("SELFSAME_HOME", str(store.home))
+    assert main(["export", "r1", "--constitution", str(file)]) == 0
+    assert load_constitution(file).digest == before
+    assert drive.carry_on(store, "r1", quiet).kind == "done"
+    assert main(["export", "r1", "--constitution", str(file)]) == 2
     file.write_text(f"# a comment\n{A}", encoding="utf-8")
     assert drive.carry_on(store, "r1", quiet).kind == "done"
     file.write_text(A.replace("Be right.", "Be right always."), encoding="utf-8")
