@@ -120,8 +120,8 @@ def refuse_other_inputs(store: Store, run: Run) -> None:
         if digest != run.inputs[what]:
             raise ConfigError(
                 f"{what} is not what it was when {run.name} began ({digest}, then {run.inputs[what]}); "
-                f"put the old file back{f' ({back})' if back and what == 'constitution' else ''}, or take it on as it is "
-                f"now under another name: {way_on(store, run, what)}"
+                f"put the old file back{f' ({back})' if back and what == 'constitution' else ''}, or take it on as it "
+                f"is now under another name: {way_on(store, run, what)}"
             )
 
 
