@@ -4,16 +4,15 @@ Nothing here is an error: a constitution with findings is read and used like any
 for in one sentence, and a finding why that matters and what to do.
 """
 
+import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import NamedTuple
 
 from constitutions.contradiction import avoids, contrary, words_of
 from constitutions.extends import Origins
+from constitutions.finding import Finding, Linted
 from constitutions.load import DEFAULTS, EXEMPLARS_OF, Constitution
 from constitutions.principle import Principle
 from constitutions.similarity import similarities
-from constitutions.strict_yaml import Place
 
 VAGUE = frozenset(
     "acceptable adequate adequately appropriate appropriately bad etc fine good inappropriate nice proper properly"
@@ -38,42 +37,14 @@ AVOIDING_SHARE = (0.1, 0.8)
 """Of the weight of at least BALANCED principles, how much may be on avoiding: below nobody says what must not be, above
 the safest answer is none at all. People's own principles promote more than they forbid (2406.07814)."""
 BALANCED = 5
-
-
-class Finding(NamedTuple):
-    """What is doubtful: where (`principle` is "" for the whole), by which rule, why it matters, and what to do."""
-
-    file: Path
-    line: int
-    rule: str
-    principle: str
-    why: str
-    todo: str
-
-
-class Linted:
-    """A constitution with the places of its values, to be put to the rules."""
-
-    def __init__(self, constitution: Constitution, origins: Origins) -> None:
-        self.constitution = constitution
-        self.principles = constitution.principles
-        self._origins = origins
-        self._places = {one.id: place for place, one in enumerate(self.principles)}
-
-    def finding(self, rule: str, place: Place, why: str, todo: str, principle: str = "") -> Finding:
-        """A finding at a place of the tree, or the nearest above it that stands in a file."""
-        held = next(place[:length] for length in range(len(place), -1, -1) if place[:length] in self._origins)
-        return Finding(*self._origins[held], rule, principle, why, todo)
-
-    def about(self, rule: str, principle: Principle, why: str, todo: str, part: str = "text") -> Finding:
-        """A finding about one principle."""
-        return self.finding(rule, ("principles", self._places[principle.id], part), why, todo, principle.id)
+RANGE = re.compile(r"(?<![\w.])(-?\d+) ?(?:to|and|-|\u2013) ?(-?\d+)(?![\w.]\d)")
+"""Two numbers between which a score lies: "from 0 to 5", "between 1 and 10", "0-5"."""
 
 
 def lint(constitution: Constitution, origins: Origins) -> list[Finding]:
     """The findings of every rule on words, by file and line."""
     read = Linted(constitution, origins)
-    rules = (_vague, _unactionable, _long, _unreadable, _alike, _uncovered, _unbalanced, _nobody_said)
+    rules = (_vague, _unactionable, _long, _unreadable, _alike, _uncovered, _unbalanced, _off_scale, _nobody_said)
     return sorted(finding for rule in rules for finding in rule(read))
 
 
@@ -206,6 +177,19 @@ def _unbalanced(read: Linted) -> Iterator[Finding]:
             else ("so that nothing says what must not be done", "say also what a response is not to do")
         )
         yield read.finding("balance", ("principles",), f"{share:.0%} of the weight is on avoiding, {why}", todo)
+
+
+def _off_scale(read: Linted) -> Iterator[Finding]:
+    scale = read.constitution.scale
+    for method in ("rubric", "expected"):
+        named = [(int(a), int(b)) for a, b in RANGE.findall(read.constitution.questions.get(method, ""))]
+        if named and not {(scale.low, scale.high), (scale.high, scale.low)} & {*named}:
+            low, high = named[0]
+            yield read.finding(
+                "scale", ("questions", method),
+                f"{method} asks for a score from {low} to {high}, and `scale` is {scale.low} to {scale.high}: a score "
+                "that is on one alone is misread", "name the numbers of the scale, or set the scale to those",
+            )  # fmt: skip
 
 
 def _nobody_said(read: Linted) -> Iterator[Finding]:

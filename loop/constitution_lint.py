@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from constitutions.lint import Finding, Linted
+from constitutions.finding import Finding, Linted
 from constitutions.load import Constitution, as_said
+from constitutions.principle import Examples, Principle
 from constitutions.shown import wording
 from judges.principle_votes import Voted, agreements, by_principle, preferences, undecided, votes_of
 from judges.statistics import Estimate, proportion
@@ -155,16 +156,35 @@ def lint_measured(read: Linted, found: Measured) -> Iterator[Finding]:
 
 
 def lint_context(read: Linted, tokens: Callable[[str], float], context: int) -> Iterator[Finding]:
-    """Principles with which a question leaves too little of a judge's `context` (tokens) for what it is about."""
+    """Questions that leave too little of a judge's `context` (tokens) for what they are about: by themselves, or by the
+    words of a principle."""
+    long: set[str] = set()
+    for method, asked in {entry for one in read.principles for entry in question_by(read.constitution, _wordless(one))}:
+        if (length := round(tokens(asked))) > (1 - ROOM) * context:
+            long.add(method)
+            yield read.finding(
+                "context", ("questions", method),
+                f"{method} takes {length} of the judge's {context} tokens by itself, whatever the principle",
+                "shorten the question or show fewer exemplars (`selfsame constitution import FILE --like microworld` "
+                "has short questions), or take a judge that reads more",
+            )  # fmt: skip
     for one in read.principles:
-        lengths = [(round(tokens(asked)), method) for method, asked in question_by(read.constitution, one)]
+        by_it = [(method, asked) for method, asked in question_by(read.constitution, one) if method not in long]
+        lengths = [(round(tokens(asked)), method) for method, asked in by_it]
         length, method = max(lengths, default=(0, ""))
         if length > (1 - ROOM) * context:
             yield read.about(
                 "context", one,
                 f"with it {method} takes {length} of the judge's {context} tokens before anything is judged",
-                "shorten it, show fewer exemplars, leave reasons out of `explain`, or take a judge that reads more",
+                "shorten the principle, show fewer exemplars, leave reasons out of `explain`, or take a judge that "
+                "reads more",
             )  # fmt: skip
+
+
+def _wordless(principle: Principle) -> Principle:
+    """The principle with next to no words."""
+    bare = {"text": "-", "reasons": "", "critique": "", "revision": "", "examples": Examples()}
+    return principle.model_copy(update=bare)
 
 
 def findings_text(findings: Sequence[Finding]) -> str:

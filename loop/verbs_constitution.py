@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from constitutions.importing.draft import LeftOut
     from constitutions.principle import Principle
 
+CONTEXT = 512
+"""The tokens that the microworld's models read at once."""
+
 app = typer.Typer(help="Look at a constitution, import, check or compare one.", no_args_is_help=True)
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="A constitution: a shipped one's name, or a .yaml or .md")]
@@ -51,18 +54,22 @@ def lint(
     model: Annotated[
         str | None, typer.Option(metavar="FOLDER|microworld:m1", help="Also whether questions fit this judge")
     ] = None,
-    context: Annotated[int, typer.Option(min=1, help="With --model: the tokens that it reads at once")] = 512,
+    context: Annotated[
+        int | None, typer.Option(min=1, help="With --model: the tokens that it reads at once; 512 if not said")
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 78 if there is any finding")] = False,
     as_json: Json = False,
 ) -> int:
     """Say what is doubtful about constitutions, and what to do about it. A finding is no error: the exit code is 0."""
-    from constitutions.lint import Linted
+    from constitutions.finding import Linted
     from constitutions.lint import lint as of_words
     from constitutions.load import constitution_file, load_with_origins
     from loop.constitution_lint import findings_text, lint_context, lint_measured, measured
 
     if reworded and not measure:
         raise UsageError("--reworded is held against --with RUN@N; name that iteration too")
+    if context is not None and model is None:
+        raise UsageError("--context is of the judge that --model names; name that too")
     store = Store(home())
     documents, findings = [], []
     for file in files:
@@ -73,7 +80,7 @@ def lint(
         if votes is not None:
             found += lint_measured(read, votes)
         if model is not None:
-            found += lint_context(read, _tokens_of(model), context)
+            found += lint_context(read, _tokens_of(model), context or CONTEXT)
         findings += sorted(found)
         documents.append({"file": file, "digest": constitution.digest, "measured": votes and votes.document()})
         if votes is not None and not as_json:

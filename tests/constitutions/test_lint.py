@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from constitutions.lint import Finding, Linted, grade, lint
+from constitutions.finding import Finding, Linted
+from constitutions.lint import grade, lint
 from constitutions.load import load_with_origins
 from judges.principle_votes import Voted
 from loop.cli import main
@@ -114,6 +115,15 @@ def test_nobody_named_is_found_unless_each_principle_names_somebody(tmp_path: Pa
     assert found(tmp_path, each, head) == []
 
 
+def test_a_question_that_names_other_numbers_than_the_scale_is_found(tmp_path: Path) -> None:
+    over = tmp_path / "over.yaml"
+    for scale, found in (("{low: 1, high: 10}", ["expected"]), ("{low: 0, high: 5}", [])):
+        over.write_text(f"extends: microworld\nname: over\nscale: {scale}\n", encoding="utf-8")
+        findings = [one for one in lint(*load_with_origins(over)) if one.rule == "scale"]
+        assert [one.why.split()[0] for one in findings] == found
+        assert all("from 0 to 5, and `scale` is 1 to 10" in one.why for one in findings)
+
+
 def test_an_overlay_is_resolved_and_each_finding_points_into_its_own_file(tmp_path: Path) -> None:
     found(tmp_path, KIND + f"  - {{id: x, text: Be new., {APART}}}\n")
     over = tmp_path / "over.yaml"
@@ -147,10 +157,15 @@ def test_questions_are_measured_in_the_judges_own_tokens(tmp_path: Path, capsys:
     found(tmp_path, KIND)
     ask = ["constitution", "lint", str(tmp_path / "own.yaml"), "--model", "microworld:m1", "--json", "--context"]
     findings = []
-    for context in ("40", "400"):
+    for context in ("40", "76", "400"):
         assert main([*ask, context]) == 0
         findings.append(json.loads(capsys.readouterr().out)["findings"])
-    assert [[one["rule"] for one in each] for each in findings] == [["context"], []]
+    (by_itself, *_), (by_principle, *_), none = findings
+    assert by_itself["rule"] == by_principle["rule"] == "context" and none == []
+    assert by_itself["principle"] == "" and "--like microworld" in by_itself["todo"]
+    assert by_principle["principle"] == "kind" and "shorten the principle" in by_principle["todo"]
+    assert main([*ask[:3], "--context", "40"]) == 2
+    assert "--context is of the judge that --model names" in capsys.readouterr().err
 
 
 def test_votes_show_what_never_decides_what_turns_with_the_order_and_what_votes_alike(tmp_path: Path) -> None:
