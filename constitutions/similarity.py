@@ -25,7 +25,7 @@ def similarities(of: Sequence[str], to: Sequence[str]) -> list[list[float]]:
     if not any(_content(text) for text in (*of, *to)):
         return [[0.0] * len(to) for _ in of]
     vectors = _vectorizer().fit((*of, *to))
-    return [[float(x) for x in row] for row in (vectors.transform(of) @ vectors.transform(to).T).toarray()]
+    return [[min(1.0, float(x)) for x in row] for row in (vectors.transform(of) @ vectors.transform(to).T).toarray()]
 
 
 class Relevance:

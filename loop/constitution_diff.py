@@ -31,16 +31,31 @@ def text(a: Constitution, b: Constitution) -> str:
         return f"{a.name} and {b.name} say the same ({a.digest})."
     lines = [f"{a.name} {a.digest}", f"{b.name} {b.digest}", ""]
     for kind, principle, before, after in changes(a, b):
-        values = [harmless(str(value)) for value in (before, after) if value is not None]
-        lines.append(f"{SIGNS.get(kind, '~')} {kind} {principle}: {' -> '.join(values)}")
+        lines.append(f"{SIGNS.get(kind, '~')} {kind} {principle}: {harmless(_difference(before, after))}")
     lines += [f"~ {part}" for part in other_parts(a, b)]
     shared = overlap(a, b)
+    names = (a.name, b.name) if a.name != b.name else ("the first", "the second")
     if shared.of_a is not None and shared.of_b is not None:
         others = [f"  {one.a} ~ {one.b} ({one.similarity:.2f})" for one in shared.counterparts if one.a != one.b]
         lines += [
             "",
-            f"{shared.of_a:.0%} of the principles of {a.name} have a counterpart in {b.name}, by their words, and "
+            f"{shared.of_a:.0%} of the principles of {names[0]} have a counterpart in {names[1]}, by their words, and "
             f"{shared.of_b:.0%} the other way round{'; counterparts of another name:' if others else '.'}",
             *others,
         ]
     return "\n".join(lines)
+
+
+def _difference(before: Any, after: Any) -> str:
+    """What was and what is, field by field where there are several."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        return "; ".join(f"{field} {_said(before[field])} -> {_said(after[field])}" for field in after)
+    return " -> ".join(_said(value) for value in (before, after) if value is not None)
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_said(each)}" for key, each in value.items() if each) or "none"
+    if isinstance(value, list):
+        return f"[{', '.join(map(str, value))}]"
+    return "none" if value in (None, "") else str(value)

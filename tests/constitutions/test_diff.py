@@ -11,6 +11,7 @@ from constitutions.load import Constitution, Scale
 from constitutions.principle import Principle
 from constitutions.similarity import SAME, Relevance, similarities
 from loop.cli import main
+from loop.constitution_diff import text
 from loop.constitution_import import said_once
 
 KIND = Principle(id="kind", text="Be kind to people.")
@@ -206,3 +207,16 @@ def test_diff_says_all_of_it_for_people_and_as_one_document(tmp_path: Path, caps
     assert main(["constitution", "diff", "helpful-honest-harmless", str(path)]) == 0
     shown = capsys.readouterr().out
     assert "~ reweighted truthful: 2.0 -> 5.0" in shown and "- removed does-not-preach: " in shown
+
+
+def test_an_edit_of_several_fields_is_told_field_by_field_and_files_of_one_name_apart() -> None:
+    scoped = KIND.model_copy(update={"scope": ("harm=yes",), "use": ("comparison",)})
+    shown = text(BEFORE, constitution(scoped, BRIEF, RIGHT, SAFE))
+    assert "~ rescoped kind: scope [] -> [harm=yes]; use [comparison, critique] -> [comparison]" in shown
+    assert "of the principles of the first have a counterpart in the second" in shown
+    assert "{" not in shown
+
+
+def test_a_similarity_is_at_most_one() -> None:
+    texts = [text for pair in LABELLED for text in pair[:2]]
+    assert max(max(row) for row in similarities(texts, texts)) == 1.0
