@@ -1,5 +1,6 @@
 """A constitution from its file: strict, frozen, and named by the digest of its canonical form."""
 
+import difflib
 import os
 from functools import lru_cache
 from pathlib import Path
@@ -122,7 +123,9 @@ class Constitution(Frozen):
         for method, question in self.questions.items():
             shown = placeholders(question)
             if strange := shown - SHOWN[method]:
-                raise refusal(f"a placeholder that nobody fills: {sorted(strange)}", "questions", method)
+                near = [one for one in sorted(SHOWN[method]) if one in {name.strip().lower() for name in strange}]
+                hint = f"; did you mean {', '.join(f'{{{one}}}' for one in near)}?" if near else ""
+                raise refusal(f"a placeholder that nobody fills: {sorted(strange)}{hint}", "questions", method)
             if hidden := SHOWN[method] - shown:  # it would be about nothing, and answered like any other
                 raise refusal(f"never shows what it asks about: {sorted(hidden)}", "questions", method)
         for nth, exemplar in enumerate(self.exemplars):
@@ -172,20 +175,22 @@ def as_said(said: dict[str, Any]) -> Constitution:
     return Constitution.model_validate({**said, **types})
 
 
-def find_constitution(name: str) -> Constitution:
-    """The constitution that a configuration names: a shipped one, or a file. Raises ConfigError."""
-    return load_constitution(constitution_file(name))
+def find_constitution(name: str, setting: str = "constitution=") -> Constitution:
+    """The constitution that a setting names: a shipped one, or a file. Raises ConfigError."""
+    return load_constitution(constitution_file(name, setting))
 
 
-def constitution_file(name: str) -> Path:
-    """The file of the constitution that a configuration names. Raises ConfigError where there is none to read."""
+def constitution_file(name: str, setting: str = "constitution=") -> Path:
+    """The file of the constitution that a setting names. Raises ConfigError where there is none to read."""
     path = shipped_files().get(name, Path(name))
     if not os.path.isfile(path):
         known = ", ".join(shipped_files())
-        raise ConfigError(f"constitution={name}: no such file; shipped are {known}, or name a .yaml or .md file")
+        near = difflib.get_close_matches(name, shipped_files(), n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise ConfigError(f"{setting}{name}: no such file; {hint}shipped are {known}, or name a .yaml or .md file")
     if path.suffix not in READERS:
         raise ConfigError(
-            f"constitution={name}: a constitution is read from {', '.join(READERS)}, and not from "
+            f"{setting}{name}: a constitution is read from {', '.join(READERS)}, and not from "
             f"{path.suffix or 'a file without such an ending'}; rename the file to what it holds"
         )
     return path
@@ -211,6 +216,8 @@ def validated(parts: tuple[Part, ...]) -> tuple[Constitution, Origins]:
     try:
         return Constitution.model_validate(tree), origins
     except ValidationError as error:
-        faults = [sentence(detail, origins, Constitution) for detail in error.errors()[:MAX_FAULTS]]
-        more = error.error_count() - len(faults)
+        # What holds values that are refused one by one counts as empty too, which it is not.
+        details = [detail for detail in error.errors() if detail["type"] != "too_short" or not detail["input"]]
+        faults = [sentence(detail, origins, Constitution) for detail in details[:MAX_FAULTS]]
+        more = len(details) - len(faults)
         raise ConfigError("\n".join([*faults, *([f"and {more} more"] if more else [])])) from error

@@ -86,7 +86,7 @@ def imported(files: Sequence[Path], out: Path, name: str, like: str, ways: Ways,
     once = said_once([one for draft in drafts for one in draft.principles], ways.merge_near)
     if not once.kept:
         raise ConfigError(f"{', '.join(map(str, files))}: no principle is left of what stands there")
-    asks, principles = find_constitution(like), with_different_ids(once.kept)
+    asks, principles = find_constitution(like, "--like "), with_different_ids(once.kept)
     constitution = Constitution(
         name=name,
         scale=asks.scale,

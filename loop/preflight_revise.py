@@ -1,6 +1,6 @@
 """What is refused at the door about revising: a constitution that cannot criticise, a score that nobody can reach."""
 
-from constitutions.load import Method, find_constitution
+from constitutions.load import DEFAULTS, Method, find_constitution
 from loop.config import Config
 from runs.errors import ConfigError
 
@@ -13,7 +13,11 @@ def check_revising(config: Config) -> None:
     constitution = find_constitution(config.constitution)
     asked: tuple[Method, ...] = ("critique", "revision") if settings.critique else ("direct_revision",)
     for method in (*asked, "expected") if settings.accept_score is not None else asked:
-        constitution.question(method)
+        if method not in {*constitution.questions, *DEFAULTS}:
+            raise ConfigError(
+                f"revise.passes={settings.passes} asks {method}, and constitution={config.constitution} has no such "
+                f"question, only {', '.join(constitution.questions)}; add it under `questions:`, or set revise.passes=0"
+            )
     if not any("critique" in principle.use for principle in constitution.principles):
         raise ConfigError(
             f"revise.passes={settings.passes} draws a principle for each pass, and constitution={config.constitution} "

@@ -114,7 +114,7 @@ HOSTILE: list[tuple[str | bytes, int, str]] = [
     (changed("{request}", "{question}"), 12, "questions.rubric: a placeholder that nobody fills: ['question']"),
     (changed("{response}", "the answer"), 12, "questions.rubric: never shows what it asks about: ['response']"),
     (changed("{request}", "nothing"), 12, "questions.rubric: never shows what it asks about: ['request']"),
-    (changed("{response}", "{Response}"), 12, "questions.rubric: a placeholder that nobody fills: ['Response']"),
+    (changed("{response}", "{Response}"), 12, "nobody fills: ['Response']; did you mean {response}?"),
     (changed("Asked:", "{ request } {request1}"), 12, "a placeholder that nobody fills: [' request ', 'request1']"),
     (changed("Asked:", "{request-text}"), 12, "questions.rubric: a placeholder that nobody fills: ['request-text']"),
     (PLAIN + "  pairwise: '{request} {response_a} {response_b}'\n", 16, "what it asks about: ['principle']"),
@@ -157,3 +157,11 @@ def test_of_very_many_faults_the_first_are_named_and_the_rest_counted(tmp_path: 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"absent\.yaml"):
         load_constitution(tmp_path / "absent.yaml")
+
+
+def test_a_list_whose_only_value_is_refused_is_not_called_empty_too(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(changed("weight: 2", "use: [comparision]"), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"use\.0 = 'comparision': must be 'critique'") as refused:
+        load_constitution(path)
+    assert "empty" not in str(refused.value)

@@ -284,7 +284,10 @@ def test_status_names_the_next_step_that_is_due(tmp_path: Path) -> None:
         ({"revise__passes": "0"}, "set revise.passes=1 or more"),
         ({"train__revision": "best", "judge__method": "pairwise"}, "set train.revision=last"),
         ({"revise__accept_score": "7"}, "revise.accept_score=7 is not on the scale"),
-        ({"constitution": "helpful", "measure__anchors": None}, "asks rubric, expected, not critique"),
+        (
+            {"constitution": "helpful", "measure__anchors": None},
+            "revise.passes=2 asks critique, and constitution=helpful has no such question",
+        ),
         ({"revise__max_tokens": "5000"}, "revise.max_tokens=5000 leaves no room"),
     ],
 )

@@ -263,6 +263,12 @@ def test_prose_that_is_read_as_a_list_is_told_of_the_way_to_read_a_document(
     assert "own.md" not in capsys.readouterr().err
 
 
+def test_a_misspelt_name_after_like_is_told_as_that_with_the_nearest(tmp_path: Path) -> None:
+    (tmp_path / "own.txt").write_text("The response is honest.\n")
+    with pytest.raises(ConfigError, match=r"^--like microwold: no such file; did you mean microworld\?"):
+        imported([tmp_path / "own.txt"], tmp_path / "own.yaml", "own", "microwold", Ways(), Provenance())
+
+
 def test_a_large_group_does_not_outvote_a_small_one(tmp_path: Path) -> None:
     path = tmp_path / "one.csv"
     lines = ["statement,voter,vote"]
