@@ -28,7 +28,7 @@ File = Annotated[str, typer.Argument(metavar="FILE", help="A constitution: a shi
 
 @app.command()
 def show(file: File, as_json: Json = False) -> int:
-    """Show the canonical form, the digest, the principles in order, and what each way of judging would ask."""
+    """Show the digest, the principles in order, and what each way of judging would ask; with --json all of each."""
     from constitutions.extends import parts_of
     from constitutions.load import constitution_file, find_constitution
     from loop.constitution_shown import document, text
