@@ -71,7 +71,7 @@ def test_the_step_that_comes_next(last: int, halted: bool, under_way: list[str],
     assert next_step(run, last, halted) == step
 
 
-USUAL = {"red_team", "revise", "meta", "preference", "prove", "capability", "audit", "drift"}
+USUAL = {"red_team", "revise", "meta", "train_judge", "preference", "prove", "capability", "audit", "drift"}
 ANSWERS = {"generate", "revise", "judge", "pair"}
 REVISES = {"revise__passes": 1, "train__method": "sft", "train__learn": "revisions"}
 IMITATES = {"train__method": "sft", "train__learn": "demonstrations", "train__demonstrations": "microworld"}
@@ -93,6 +93,7 @@ LABELS = {"pair__source": "labels", "pair__file": "microworld"}
         (IMITATES | {"train__method": "dpo"}, USUAL),
         ({"prompts__red_team_frac": 0.5}, USUAL - {"red_team"}),
         ({"meta_judge__max_frac": 0.25}, USUAL - {"meta"}),
+        ({"meta_judge__max_frac": 0.25, "judge__adapter": "own"}, USUAL - {"meta", "train_judge"}),
         (LABELS, USUAL | {"generate", "judge"}),
         (LABELS | {"revise__passes": 1}, USUAL - {"revise"} | {"judge"}),
         (LABELS | {"pair__judged_frac": 0.5}, USUAL),
