@@ -29,7 +29,7 @@ from loop.workers.trainers import Trainers
 from runs.canonical import digest_file, digest_folder
 from runs.environment import differences, environment
 from runs.errors import ConfigError, UsageError, WorkerError
-from runs.lineage import find_run, first_own, iterations, last_index
+from runs.lineage import find_run, first_own, iterations, kept_constitution, last_index
 from runs.naming import check_new_name
 from runs.records import Iteration, Run
 from runs.store import Store
@@ -84,20 +84,20 @@ def refuse_change(store: Store, name: str, config: Config) -> None:
     """
     run = existing(store, name)
     refuse_other_inputs(store, run)
-    last, target = last_index(store, run), config_of(run).iterations
-    if config.iterations < min(last, target):
+    own, last = config_of(run), last_index(store, run)
+    if config.iterations < min(last, own.iterations):
         raise UsageError(
-            f"iterations={config.iterations}: {name} is at iteration {last} (of {target}), and none is unmade; "
+            f"iterations={config.iterations}: {name} is at iteration {last} (of {own.iterations}), and none is unmade; "
             f"`selfsame resume {name} iterations={last}` ends it there, `selfsame branch {name}@{config.iterations} "
             "ANOTHER` goes on from an earlier one"
         )
-    if changes := semantic_changes(config_of(run), config):
+    if changes := semantic_changes(own, config):
         first = first_own(run)
         shared = iterations(store, run)[:first]
         # A branch that has nothing left to do is planned one iteration further: there has to be a step to name.
         further = {"iterations": max(config.iterations, first)}
         before, after = (
-            planned(store, name, settings.model_copy(update=further), shared) for settings in (config_of(run), config)
+            planned(store, name, settings.model_copy(update=further), shared) for settings in (own, config)
         )
         step = first_affected(before, after)
         raise ConfigError(
@@ -110,13 +110,13 @@ def refuse_change(store: Store, name: str, config: Config) -> None:
 def refuse_other_inputs(store: Store, run: Run) -> None:
     """Returns if all outside the store that decides what the run does is what it was. Raises ConfigError."""
     # A constitution is kept in the store: one whose file is gone, or says something else, can be had again.
-    kept = run.iteration and store.has(run.inputs["constitution"])
+    config, kept = config_of(run), run.iteration and kept_constitution(store, run)
     back = f"`selfsame export {run.name} --constitution FILE.yaml` writes what it was begun with" if kept else ""
     try:
-        find_constitution(config_of(run).constitution)
+        find_constitution(config.constitution)
     except ConfigError as error:
         raise ConfigError(f"{error}; {back}" if back else str(error)) from error
-    for what, digest in input_digests(config_of(run)).items():
+    for what, digest in input_digests(config).items():
         if digest != run.inputs[what]:
             raise ConfigError(
                 f"{what} is not what it was when {run.name} began ({digest}, then {run.inputs[what]}); "

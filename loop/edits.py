@@ -12,7 +12,7 @@ from constitutions.diff import Change, changes, other_parts
 from constitutions.load import Constitution, as_said
 from judges.text_signs import signs
 from loop.terminal import harmless, table
-from runs.lineage import Link
+from runs.lineage import Link, kept_constitution
 from runs.principle_signal import TOKENS, Features, Pull, signal
 from runs.records import Response, Run
 from runs.store import Store
@@ -106,8 +106,8 @@ def edits(store: Store, a: Run, b: Run, before: Sequence[Link], after: Sequence[
 
 def constitution_of(store: Store, run: Run) -> Constitution | None:
     """The constitution that a run was begun with, as the store keeps it; None for one that it does not."""
-    name = run.inputs.get("constitution", "")
-    return as_said(store.get_json(name)) if name and store.has(name) else None
+    name = kept_constitution(store, run)
+    return as_said(store.get_json(name)) if name else None
 
 
 def _judged_by(store: Store, constitution: Constitution, links: Sequence[Link]) -> list[Link]:

@@ -4,6 +4,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from runs.lineage import kept_constitution
 from runs.records import Run
 from runs.store import Store
 
@@ -20,8 +21,8 @@ def constitution_version(client: "MlflowClient", store: Store, run: Run) -> tupl
 
     None for a run of which no constitution is kept. Raises MlflowException, also where a server has no registry.
     """
-    digest = run.inputs.get("constitution", "")
-    if not digest or not store.has(digest):
+    digest = kept_constitution(store, run)
+    if not digest:
         return None
     said: dict[str, Any] = store.get_json(digest)
     name = f"constitution-{re.sub(r'[^A-Za-z0-9_.-]+', '-', said['name'])[:100]}"

@@ -141,6 +141,15 @@ def judge_made(store: Store, outputs: Mapping[str, str]) -> str | None:
     return str(store.output(made).values["adapter"]) if made else None
 
 
+def kept_constitution(store: Store, run: Run) -> str:
+    """The digest of the constitution that a run was begun with; "" where the store does not hold what it says.
+
+    A run that has not set to work has not laid it down yet.
+    """
+    digest = run.inputs.get("constitution", "")
+    return digest if digest and store.has(digest) else ""
+
+
 def decision_of(store: Store, iteration: Iteration) -> dict[str, Any]:
     """The decision that closed the iteration, as JSON: its verdict, policy, reason, evidence and config changes."""
     decision: dict[str, Any] = store.output(iteration.outputs["decide"]).values["decision"]

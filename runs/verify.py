@@ -12,7 +12,7 @@ from typing import TypeVar
 from runs.canonical import TAG, digest, digest_file
 from runs.durable import read_checked
 from runs.errors import CorruptError, SelfsameError
-from runs.lineage import resolve
+from runs.lineage import kept_constitution, resolve
 from runs.pruned import pruned
 from runs.records import Run
 from runs.store import ADAPTER_FILES, DIGEST, Store, needed_by
@@ -88,9 +88,8 @@ class _Survey:
     # ---- from a run to its bytes
 
     def _run(self, run: Run) -> None:
-        constitution = run.inputs.get("constitution", "")
-        # A run that has not set to work has not laid it down yet, and one that goes on does so again.
-        if constitution and self.store.has(constitution):
+        # One that is gone is no loss: whoever takes the run on lays it down again.
+        if constitution := kept_constitution(self.store, run):
             self._need(constitution, run.name)
         self._chain(run)
 
